@@ -4,7 +4,7 @@ Handlers fill them, templates only print them. Every text in them is already tra
 formatted for the reader (language, currency, zone); a field typed `Html` is a `str` that is
 escaped, or a `Markup` that is printed as it stands. URLs are local paths. Each page template
 receives its struct as `page`; the frame around it reads `shell` (`Shell`). Besides, each
-rendering has the plain values `csp_nonce`, `csrf_token`, `request_path` and `is_fragment`.
+rendering has the plain values (a form sends its token as `csrf_token`) `csp_nonce`, `csrf_token`, `request_path` and `is_fragment`.
 
 Tones are "", "ok", "warn", "bad", "info", "mute". Hues are 1 to 8 (avatars, tags),
 steps of an order are 1 to 5 (`seq`, 5 is won). Icons are Tabler outline names.
@@ -431,7 +431,7 @@ class Fact(View, frozen=True, kw_only=True):
 
 
 class FieldView(View, frozen=True, kw_only=True):
-    """A field of a record. `edit_url` answers the block `editor` of `record/field.html`."""
+    """A field of a record. `edit_url` answers the block `editor` of `field.html`."""
 
     name: str
     label: str
@@ -441,6 +441,9 @@ class FieldView(View, frozen=True, kw_only=True):
     edit_url: str | None = None
     help: str | None = None
     url: str | None = None  # tel:, mailto:, a record
+    version: str | None = (
+        None  # of the record after a save, for the other forms of the page
+    )
 
 
 class FieldEditor(View, frozen=True, kw_only=True):
