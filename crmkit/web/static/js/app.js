@@ -1,0 +1,600 @@
+/* crmkit in the browser. Every page works without this file; it adds keys, the palette,
+ * editing in place, dragging, drafts, messages that go away and busy buttons.
+ * All listeners sit on the document, so parts that htmx swaps in need no set-up. */
+(() => {
+  "use strict";
+  const root = document.documentElement;
+  const body = document.body;
+  const $ = (selector, from = document) => from.querySelector(selector);
+  const $$ = (selector, from = document) => [...from.querySelectorAll(selector)];
+  const on = (type, handler, options) => document.addEventListener(type, handler, options);
+  const text = (name) => body.dataset["t" + name[0].toUpperCase() + name.slice(1)] || "";
+  const token = () => $('meta[name="csrf-token"]').content;
+  const typing = (el) => el.matches?.("input:not([type=checkbox],[type=radio]), textarea, select, [contenteditable]");
+  root.classList.add("js");
+
+  const announce = (words) => {
+    const live = $("#crm-live");
+    if (live) live.textContent = words;
+  };
+
+  function toast(words, kind = "bad") {
+    const box = document.createElement("div");
+    box.className = `crm-toast ${kind}`;
+    box.setAttribute("role", kind === "bad" ? "alert" : "status");
+    const span = document.createElement("span");
+    span.textContent = words;
+    box.append(span);
+    $("#toasts").append(box);
+  }
+
+  /* Messages wait eight seconds, and longer while somebody reads them. */
+  function age() {
+    for (const box of $$("#toasts > .crm-toast")) {
+      if (box.matches(":hover, :focus-within")) continue;
+      box.age = (box.age || 0) + 1;
+      if (box.age >= 8) box.remove();
+    }
+  }
+  setInterval(age, 1000);
+
+  /* ---------- palette ---------- */
+  const palette = $("#palette");
+  const results = palette && $("#pal-list");
+  const query = palette && $("input", palette);
+  let asked = 0;
+  let waiting;
+
+  const choices = () => $$('[role="option"]', results);
+  function choose(option) {
+    choices().forEach((el) => el.setAttribute("aria-selected", String(el === option)));
+    if (option) {
+      query.setAttribute("aria-activedescendant", option.id);
+      option.scrollIntoView({ block: "nearest" });
+    } else query.removeAttribute("aria-activedescendant");
+  }
+  async function look() {
+    const mine = ++asked;
+    const url = new URL(body.dataset.search, location.href);
+    url.searchParams.set("q", query.value);
+    url.searchParams.set("from", location.pathname);
+    try {
+      const answer = await fetch(url, { headers: { "HX-Request": "true", "HX-Request-Type": "partial" } });
+      const html = await answer.text();
+      if (mine !== asked || !answer.ok) return;
+      results.innerHTML = html;
+      choose(choices()[0]);
+      announce($("[data-announce]", results)?.dataset.announce || "");
+    } catch {
+      toast(text("failed"));
+    }
+  }
+  function openPalette() {
+    if (!palette || palette.open) return;
+    palette.showModal();
+    query.select();
+    look();
+  }
+  function follow(option, fresh) {
+    if (option.hasAttribute("data-post")) {
+      const form = document.createElement("form");
+      form.method = "post";
+      form.action = option.href;
+      const input = document.createElement("input");
+      input.type = "hidden";
+      input.name = "csrf_token";
+      input.value = token();
+      form.append(input);
+      body.append(form);
+      form.submit();
+    } else if (fresh) window.open(option.href);
+    else location.assign(option.href);
+  }
+  query?.addEventListener("input", () => {
+    clearTimeout(waiting);
+    waiting = setTimeout(look, 120);
+  });
+  query?.addEventListener("keydown", (event) => {
+    const list = choices();
+    const at = list.findIndex((el) => el.getAttribute("aria-selected") === "true");
+    if (event.key === "ArrowDown" || event.key === "ArrowUp") {
+      event.preventDefault();
+      choose(list[(at + (event.key === "ArrowDown" ? 1 : list.length - 1)) % list.length]);
+    } else if (event.key === "Enter" && list[at]) {
+      event.preventDefault();
+      follow(list[at], event.ctrlKey || event.metaKey);
+    }
+  });
+  palette?.addEventListener("click", (event) => {
+    const option = event.target.closest?.("[data-post]");
+    if (option) {
+      event.preventDefault();
+      follow(option);
+    }
+    if (event.target === palette) palette.close();
+  });
+
+  /* ---------- lists: moving, choosing, the bar for many ---------- */
+  const spots = () => $$("[data-list] tbody tr[data-url], .crm-col .deal");
+  let at = -1;
+  function go(step) {
+    const list = spots();
+    if (!list.length) return;
+    at = Math.max(0, Math.min(list.length - 1, at + step));
+    list.forEach((el, index) => el.classList.toggle("at", index === at));
+    $("a", list[at])?.focus({ preventScroll: true });
+    list[at].scrollIntoView({ block: "nearest" });
+  }
+  function across(step) {
+    const card = spots()[at];
+    const columns = $$(".crm-col");
+    let column = columns.indexOf(card?.closest(".crm-col")) + step;
+    while (columns[column] && !$(".deal", columns[column])) column += step;
+    const target = columns[column] && $(".deal", columns[column]);
+    if (target) {
+      at = spots().indexOf(target);
+      go(0);
+    }
+  }
+  let lastBox;
+  function count() {
+    const boxes = $$('.c-sel input[name="ids"]');
+    const chosen = boxes.filter((box) => box.checked).length;
+    const label = $("[data-count]");
+    if (label) label.textContent = text("selected").replace("{n}", chosen);
+    const all = $("[data-all]");
+    if (all) {
+      all.checked = chosen > 0 && chosen === boxes.length;
+      all.indeterminate = chosen > 0 && chosen < boxes.length;
+    }
+    boxes.forEach((box) => box.closest("tr").setAttribute("aria-selected", String(box.checked)));
+  }
+  function pick(box, shift) {
+    if (shift && lastBox?.isConnected) {
+      const boxes = $$('.c-sel input[name="ids"]');
+      const [from, to] = [boxes.indexOf(lastBox), boxes.indexOf(box)].sort((a, b) => a - b);
+      boxes.slice(from, to + 1).forEach((other) => { other.checked = box.checked; });
+    }
+    lastBox = box;
+    count();
+  }
+
+  /* ---------- drafts ---------- */
+  const draftKey = (form) => "crmkit-draft-" + form.dataset.draft;
+  const keepable = (form) =>
+    [...form.elements].filter((el) => el.name && !/^(hidden|password|file|submit)$/.test(el.type) && el.name !== "csrf_token");
+  function keepDraft(form) {
+    const values = {};
+    for (const el of keepable(form)) {
+      if (el.type === "checkbox" || el.type === "radio") {
+        if (el.checked) (values[el.name] ||= []).push(el.value);
+      } else if (el.value) values[el.name] = el.value;
+    }
+    try {
+      localStorage.setItem(draftKey(form), JSON.stringify(values));
+    } catch {
+      return; // a full or forbidden store only means that nothing is kept
+    }
+    const note = $("[data-draft-note]", form);
+    if (note) note.textContent = text("draft").replace("{time}", new Date().toLocaleTimeString(root.lang, { hour: "2-digit", minute: "2-digit" }));
+  }
+  function dropDraft(form) {
+    try {
+      localStorage.removeItem(draftKey(form));
+    } catch {
+      /* nothing was kept */
+    }
+  }
+  function restoreDraft(form) {
+    let values;
+    try {
+      values = JSON.parse(localStorage.getItem(draftKey(form)) || "null");
+    } catch {
+      values = null;
+    }
+    if (!values || $("#errors", form) || $('input[name="version"]', form)) return;
+    let changed = false;
+    for (const el of keepable(form)) {
+      const kept = values[el.name];
+      if (kept === undefined || el.tagName === "SELECT" && ![...el.options].some((o) => o.value === kept)) continue;
+      if (el.type === "checkbox" || el.type === "radio") el.checked = kept.includes(el.value);
+      else if (!el.value) {
+        el.value = kept;
+        changed = true;
+      }
+    }
+    if (changed) {
+      const note = $("[data-draft-note]", form);
+      if (note) note.textContent = text("restored");
+    }
+  }
+
+  /* ---------- reference fields: a search box in front of the select ---------- */
+  function upgrade(box) {
+    if (box.dataset.ready) return;
+    box.dataset.ready = "1";
+    const select = $("select", box);
+    const input = document.createElement("input");
+    const list = document.createElement("div");
+    input.className = select.className.replace("form-select", "form-control");
+    input.autocomplete = "off";
+    const shown = () => (select.selectedOptions[0]?.value ? select.selectedOptions[0].textContent : "");
+    input.value = shown();
+    input.id = select.id;
+    select.removeAttribute("id");
+    list.id = input.id + "-list";
+    list.className = "crm-menu";
+    list.setAttribute("role", "listbox");
+    list.setAttribute("aria-label", text("search"));
+    list.hidden = true;
+    for (const [name, value] of Object.entries({ role: "combobox", "aria-expanded": "false", "aria-controls": list.id, "aria-autocomplete": "list", placeholder: text("search") }))
+      input.setAttribute(name, value);
+    for (const name of ["aria-invalid", "aria-describedby", "aria-label"])
+      if (select.hasAttribute(name)) input.setAttribute(name, select.getAttribute(name));
+    select.hidden = true;
+    box.append(input, list);
+    let run = 0;
+    let pause;
+    const options = () => $$('[role="option"]', list);
+    const current = () => options().find((el) => el.getAttribute("aria-selected") === "true");
+    const show = (open) => {
+      list.hidden = !open;
+      input.setAttribute("aria-expanded", String(open));
+    };
+    const mark = (el) => options().forEach((o, i) => {
+      o.id ||= `${list.id}-${i}`;
+      o.setAttribute("aria-selected", String(o === el));
+      if (o === el) input.setAttribute("aria-activedescendant", o.id);
+    });
+    const set = (value, label) => {
+      let option = [...select.options].find((o) => o.value === value);
+      if (!option) {
+        option = new Option(label, value);
+        select.add(option);
+      }
+      select.value = value;
+      input.value = shown();
+      show(false);
+      select.dispatchEvent(new Event("change", { bubbles: true }));
+    };
+    const ask = async () => {
+      const mine = ++run;
+      const url = new URL(box.dataset.ref, location.href);
+      url.searchParams.set("q", input.value === shown() ? "" : input.value);
+      try {
+        const answer = await fetch(url, { headers: { "HX-Request": "true", "HX-Request-Type": "partial" } });
+        const html = await answer.text();
+        if (mine !== run || !answer.ok) return;
+        list.innerHTML = html;
+        show(true);
+        mark(options()[0]);
+      } catch {
+        toast(text("failed"));
+      }
+    };
+    input.addEventListener("input", () => {
+      clearTimeout(pause);
+      pause = setTimeout(ask, 150);
+    });
+    input.addEventListener("focus", () => input.select());
+    input.addEventListener("click", () => list.hidden && ask());
+    input.addEventListener("keydown", (event) => {
+      const all = options();
+      const index = all.indexOf(current());
+      if (event.key === "ArrowDown" || event.key === "ArrowUp") {
+        event.preventDefault();
+        if (list.hidden) ask();
+        else mark(all[(index + (event.key === "ArrowDown" ? 1 : all.length - 1)) % all.length]);
+      } else if (event.key === "Enter" && !list.hidden && current()) {
+        event.preventDefault();
+        set(current().dataset.value, current().textContent);
+      } else if (event.key === "Escape" && !list.hidden) {
+        event.stopPropagation();
+        show(false);
+      }
+    });
+    input.addEventListener("blur", () => setTimeout(() => {
+      show(false);
+      if (!input.value && select.value) set("", "");
+      else input.value = shown();
+    }, 150));
+    list.addEventListener("pointerdown", (event) => {
+      const option = event.target.closest('[role="option"]');
+      if (option) {
+        event.preventDefault();
+        set(option.dataset.value, option.textContent);
+      }
+    });
+  }
+
+  /* ---------- board: SortableJS comes after the first paint, only here ---------- */
+  let sortable;
+  function loadSortable() {
+    sortable ||= new Promise((done, failed) => {
+      const script = document.createElement("script");
+      script.src = body.dataset.sortable;
+      script.nonce = $("script[nonce]").nonce;
+      script.onload = done;
+      script.onerror = failed;
+      document.head.append(script);
+    });
+    return sortable;
+  }
+  async function makeBoard(board) {
+    if (board.dataset.ready) return;
+    board.dataset.ready = "1";
+    await loadSortable();
+    for (const cards of $$("[data-stage]", board)) {
+      window.Sortable.create(cards, {
+        group: { name: "board", put: !cards.hasAttribute("data-closed") },
+        draggable: ".deal",
+        filter: "button, [popover]",
+        preventOnFilter: false,
+        animation: 120,
+        delay: 180,
+        delayOnTouchOnly: true,
+        onEnd: ({ item, from, to, oldDraggableIndex }) => {
+          if (from === to || !item.dataset.move) return;
+          const back = () => from.insertBefore(item, $$(".deal", from)[oldDraggableIndex] || null);
+          const next = item.nextElementSibling;
+          window.htmx
+            .ajax("POST", item.dataset.move, {
+              target: "#board",
+              swap: "outerHTML",
+              values: { csrf_token: token(), to: to.dataset.stage, version: item.dataset.version, before: next?.dataset.id || "" },
+            })
+            .catch(() => {
+              back();
+              toast(text("failed"));
+            });
+        },
+      });
+    }
+  }
+
+  /* ---------- what each new part of a page needs ---------- */
+  function prepare(part) {
+    $$("[data-ref]", part).forEach(upgrade);
+    $$("[data-board]", part).forEach((board) => setTimeout(() => makeBoard(board).catch(() => delete board.dataset.ready), 0));
+    $$("form[data-draft]", part).forEach(restoreDraft);
+    const next = $("[data-next]", part);
+    if (next) location.assign(next.dataset.next);
+    if ($("[data-list]", part)) {
+      at = -1;
+      count();
+    }
+  }
+  prepare(document);
+  $("#errors")?.focus();
+
+  let focusId = "";
+  on("htmx:before:swap", () => { focusId = document.activeElement?.id || ""; });
+  on("htmx:after:swap", (event) => {
+    prepare(document);
+    const heard = $$("[data-announce]").at(-1);
+    if (heard) announce(heard.dataset.announce);
+    const version = $$(".prop[data-version]").at(-1);
+    if (version) {
+      $$('main.rec input[name="version"]').forEach((input) => { input.value = version.dataset.version; });
+      version.removeAttribute("data-version");
+    }
+    const editor = $(".prop.editing :is(input:not([type=hidden]), select:not([hidden]), textarea)");
+    if (editor && !$(".prop.editing:focus-within")) {
+      editor.focus();
+      editor.select?.();
+      return;
+    }
+    if (document.activeElement && document.activeElement !== body) return;
+    const target = event.detail?.ctx?.target;
+    const back = (focusId && document.getElementById(focusId)) || (target?.id && $(`#${CSS.escape(target.id)} :is(a, h1, h2)`)) || $("#main");
+    if (back && !back.matches("a, button, input, select, textarea, [tabindex]")) back.tabIndex = -1;
+    back?.focus({ preventScroll: true });
+  });
+  on("htmx:error", () => toast(text("failed")));
+
+  /* ---------- forms ---------- */
+  on("submit", (event) => {
+    const form = event.target;
+    if (form.dataset.sent) {
+      event.preventDefault();
+      return;
+    }
+    if (form.matches("[data-theme-form]")) {
+      event.preventDefault();
+      const theme = event.submitter.value;
+      root.dataset.bsTheme = theme;
+      $$("button", form).forEach((b) => b.toggleAttribute("aria-current", b === event.submitter));
+      fetch(form.action, { method: "POST", body: new URLSearchParams({ theme, csrf_token: token() }) }).catch(() => toast(text("failed")));
+      return;
+    }
+    if (form.dataset.draft) dropDraft(form);
+    if (form.method !== "post") return;
+    const button = event.submitter?.matches(".btn") ? event.submitter : $('.btn[type="submit"]', form);
+    const busy = setTimeout(() => button?.setAttribute("aria-busy", "true"), 150);
+    if (form.hasAttribute("hx-post")) {
+      const free = () => {
+        clearTimeout(busy);
+        button?.removeAttribute("aria-busy");
+        document.removeEventListener("htmx:finally:request", free);
+      };
+      on("htmx:finally:request", free);
+    } else form.dataset.sent = "1";
+  });
+  window.addEventListener("pageshow", () => {
+    $$("form[data-sent]").forEach((form) => delete form.dataset.sent);
+    $$("[aria-busy=true].btn").forEach((button) => button.removeAttribute("aria-busy"));
+  });
+
+  let drafting;
+  let comparing;
+  on("input", (event) => {
+    const form = event.target.form;
+    if (form?.dataset.draft) {
+      clearTimeout(drafting);
+      drafting = setTimeout(() => keepDraft(form), 400);
+    }
+    if (form?.hasAttribute("data-duplicates")) {
+      clearTimeout(comparing);
+      comparing = setTimeout(() => window.htmx.trigger("#duplicates", "crm-similar"), 500);
+    }
+  });
+  on("change", (event) => {
+    const el = event.target;
+    if (el.matches('.c-sel input[name="ids"]')) pick(el, el.shift);
+    else if (el.matches("[data-all]")) {
+      $$('.c-sel input[name="ids"]').forEach((box) => { box.checked = el.checked; });
+      count();
+    } else if (el.closest("[data-inline]") && el.matches("select, [type=checkbox], [type=radio]")) el.form.requestSubmit();
+    else if (el.matches("[data-check] select")) $('[name="check"]', el.form)?.classList.add("btn-primary");
+  });
+  const cancelInline = (form) => {
+    const place = form.closest(".prop");
+    if (place) window.htmx.ajax("GET", form.dataset.cancel, { target: "#" + CSS.escape(place.id), swap: "outerHTML" });
+  };
+  on("focusout", (event) => {
+    const form = event.target.closest?.("[data-inline]");
+    if (!form || form.contains(event.relatedTarget)) return;
+    setTimeout(() => {
+      if (!form.isConnected || form.contains(document.activeElement) || form.dataset.gone) return;
+      const el = $("input:not([type=hidden]), textarea", form);
+      const changed = el && !el.closest(".ref") && el.type !== "checkbox" && el.value !== el.defaultValue;
+      form.dataset.gone = "1";
+      if (changed) form.requestSubmit();
+      else cancelInline(form);
+    }, 200);
+  });
+
+  on("click", (event) => {
+    const el = event.target.closest?.("a, button, label, input");
+    if (!el) return;
+    if (el.matches('.c-sel input[name="ids"]')) el.shift = event.shiftKey;
+    if (el.matches("[data-palette]") && palette && !event.ctrlKey && !event.metaKey) {
+      event.preventDefault();
+      openPalette();
+    } else if (el.matches("[data-help]")) $("#keys").showModal();
+    else if (el.matches("[data-menu]")) {
+      event.preventDefault();
+      const open = $("#side").classList.toggle("open");
+      if (open) $("#side a").focus();
+    } else if (el.matches("[data-unselect]")) {
+      $$('#bulk input[type="checkbox"]').forEach((box) => { box.checked = false; });
+      count();
+    } else if (el.matches("[data-take]")) {
+      const field = document.getElementById(el.dataset.take);
+      field.value = el.dataset.value;
+      field.focus();
+    } else if (el.matches("[data-part]")) {
+      const columns = $(".rec-cols");
+      columns.classList.remove("show-fields", "show-panels");
+      if (el.dataset.part) columns.classList.add(el.dataset.part);
+      $$("[data-part]").forEach((b) => b.toggleAttribute("aria-current", b === el));
+    } else if (el.matches("[data-leave]")) {
+      const form = el.closest("form");
+      if (form?.dataset.draft) dropDraft(form);
+    }
+  });
+
+  /* ---------- keys ---------- */
+  let leader = 0;
+  on("keydown", (event) => {
+    const { key, target } = event;
+    if ((event.ctrlKey || event.metaKey) && key.toLowerCase() === "k") {
+      event.preventDefault();
+      openPalette();
+      return;
+    }
+    if ((event.ctrlKey || event.metaKey) && key === "Enter" && target.form) {
+      event.preventDefault();
+      target.form.requestSubmit();
+      return;
+    }
+    const inline = target.closest?.("[data-inline]");
+    if (inline) {
+      if (key === "Escape") {
+        event.preventDefault();
+        inline.dataset.gone = "1";
+        cancelInline(inline);
+      }
+      return;
+    }
+    if (key === "Escape" && typing(target)) target.blur();
+    const menu = target.closest?.("[popover]");
+    if (menu && (key === "ArrowDown" || key === "ArrowUp") && !typing(target)) {
+      const items = $$(".it", menu);
+      event.preventDefault();
+      items[(items.indexOf(document.activeElement) + (key === "ArrowDown" ? 1 : items.length - 1)) % items.length]?.focus();
+      return;
+    }
+    if (menu && /^[1-9]$/.test(key) && !typing(target)) {
+      $$(".it", menu)[Number(key) - 1]?.click();
+      return;
+    }
+    if (body.dataset.keys === "off" || typing(target) || event.ctrlKey || event.metaKey || event.altKey || $("dialog[open]")) return;
+    const letter = key.toLowerCase();
+    if (Date.now() - leader < 1500) {
+      leader = 0;
+      const link = $(`[data-go="${CSS.escape(letter)}"]`);
+      if (link) location.assign(link.href);
+      return;
+    }
+    if (letter === "g") {
+      leader = Date.now();
+      return;
+    }
+    const spot = spots()[at];
+    const done = () => event.preventDefault();
+    if (key === "?") return done(), $("#keys")?.showModal();
+    if (key === "/") return done(), ($("[data-list-search]") || query)?.matches("#palette *") ? openPalette() : $("[data-list-search]")?.focus();
+    if (letter === "c") {
+      const open = $("[data-new]");
+      if (open && open.checkVisibility()) return done(), open.click(), $("#new-menu .it")?.focus();
+    }
+    if (letter === "z") return done(), $$("[data-undo]").at(-1)?.requestSubmit();
+    if (spots().length) {
+      if (letter === "j" || letter === "k") return done(), go(at < 0 ? 1 : letter === "j" ? 1 : -1);
+      if (spot && spot.matches(".deal") && (key === "ArrowLeft" || key === "ArrowRight")) return done(), across(key === "ArrowLeft" ? -1 : 1);
+      if (spot && letter === "x") {
+        const box = $('input[name="ids"]', spot);
+        if (box) {
+          done();
+          box.checked = !box.checked;
+          pick(box, event.shiftKey);
+        }
+        return;
+      }
+      if (spot && letter === "e") return done(), location.assign(spot.dataset.url + "/edit");
+      if (spot && letter === "m") {
+        const move = $(".deal-menu", spot);
+        if (move) {
+          done();
+          move.click();
+          $(".it", document.getElementById(move.getAttribute("popovertarget")))?.focus();
+        }
+        return;
+      }
+      if (spot && key === "Enter" && target === body) return location.assign(spot.dataset.url);
+    }
+    const named = /^[a-z]$/.test(letter) && !event.shiftKey && $(`[data-key="${letter}"]:not(#new-menu *)`);
+    if (named) {
+      done();
+      if (named.type === "radio") {
+        named.checked = true;
+        const form = named.closest(".composer").querySelectorAll(":scope > form")[$$("input", named.closest(".comp-tabs")).indexOf(named)];
+        $("textarea", form)?.focus();
+      } else if (letter === "e" && $("main.rec .prop a.prop-v")) $("main.rec .prop a.prop-v").click();
+      else named.click();
+    }
+  });
+
+  const line = () => {
+    $(".offline")?.remove();
+    if (navigator.onLine) return;
+    const note = document.createElement("div");
+    note.className = "offline";
+    note.setAttribute("role", "status");
+    note.textContent = text("offline");
+    ($(".crm-sheet") || body).prepend(note);
+  };
+  window.addEventListener("online", line);
+  window.addEventListener("offline", line);
+})();
