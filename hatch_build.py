@@ -28,16 +28,13 @@ def load_build() -> ModuleType:
     return module
 
 
-if __name__ == "__main__":
+if __name__ == "__main__":  # up here, because by hand it needs no hatchling
     sys.exit(load_build().main())
 
-try:
-    from hatchling.builders.hooks.plugin.interface import BuildHookInterface
-except ImportError:  # as a plain script only the lines above are wanted
-    BuildHookInterface = object
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface  # noqa: E402
 
 
-class AssetsHook(BuildHookInterface):  # type: ignore[misc]
+class AssetsHook(BuildHookInterface[Any]):
     """Builds stale assets before hatchling collects files; CRMKIT_ASSETS=skip leaves them out."""
 
     PLUGIN_NAME = "custom"

