@@ -367,8 +367,15 @@
   prepare(document);
   $("#errors")?.focus();
 
-  let focusId = "";
-  on("htmx:before:swap", () => { focusId = document.activeElement?.id || ""; });
+  /* Focus stays on the same id; a line that is gone hands it to the next one. */
+  let focusIds = [];
+  on("htmx:before:swap", () => {
+    const active = document.activeElement;
+    const item = active?.closest(".deal, .ag-row, tr[id]");
+    // SortableJS leaves empty style attributes; htmx would copy them, which the policy forbids
+    $$("#board [style]").forEach((el) => el.removeAttribute("style"));
+    focusIds = [active?.id, item?.id, item?.nextElementSibling?.id].filter(Boolean);
+  });
   on("htmx:after:swap", (event) => {
     prepare(document);
     const heard = $$("[data-announce]").at(-1);
@@ -386,7 +393,8 @@
     }
     if (document.activeElement && document.activeElement !== body) return;
     const target = event.detail?.ctx?.target;
-    const back = (focusId && document.getElementById(focusId)) || (target?.id && $(`#${CSS.escape(target.id)} :is(a, h1, h2)`)) || $("#main");
+    const kept = focusIds.map((id) => document.getElementById(id)).find(Boolean);
+    const back = (kept && (kept.matches("li, tr") ? $("a", kept) : kept)) || (target?.id && $(`#${CSS.escape(target.id)} :is(a, h1, h2)`)) || $("#main");
     if (back && !back.matches("a, button, input, select, textarea, [tabindex]")) back.tabIndex = -1;
     back?.focus({ preventScroll: true });
   });
@@ -557,7 +565,7 @@
         const box = $('input[name="ids"]', spot);
         if (box) {
           done();
-          box.checked = !box.checked;
+          box.checked = event.shiftKey || !box.checked;
           pick(box, event.shiftKey);
         }
         return;
