@@ -69,14 +69,25 @@ class SetupError(Exception):
 
 
 def read_stamp() -> dict:
-    """Read what the last set-up left; empty when it never ended or .venv was moved here."""
+    """Read what the last set-up left.
+
+    Returns:
+        The stamp; empty where .venv has to be made anew: there is none, its Python is gone or was
+        upgraded, it was moved here, or the set-up never ended. Only "root" where someone made .venv
+        without this file: then it is filled, not replaced.
+    """
+    base = os.path.realpath(str(PYTHON))
+    if not PYTHON.exists():
+        return {}
+    if not STAMP.exists():
+        check = "import sys; sys.exit(sys.version_info < {})".format(OLDEST)
+        works = subprocess.call([str(PYTHON), "-c", check]) == 0
+        return {"root": str(ROOT)} if works else {}
     try:
         stamp = json.loads(STAMP.read_text("utf-8"))
     except (OSError, ValueError):
         return {}
-    whole = isinstance(stamp, dict) and stamp.get("root") == str(ROOT) and PYTHON.exists()
-    # An upgrade of the machine's Python leaves .venv pointing at a Python without our packages.
-    return stamp if whole and stamp.get("base") == os.path.realpath(str(PYTHON)) else {}
+    return stamp if stamp.get("root") == str(ROOT) and stamp.get("base") == base else {}
 
 
 def digest(paths: list) -> str:
@@ -105,6 +116,13 @@ def wanted_stamp(level: int) -> dict:
     }
 
 
+def write_stamp(stamp: dict) -> None:
+    """Replace the stamp in one step."""
+    new = STAMP.with_suffix(".new")
+    new.write_text(json.dumps(stamp, indent=1), "utf-8")
+    new.replace(STAMP)
+
+
 def set_up(level: int) -> None:
     """Bring .venv to the given level; does nothing when it is there."""
     have = read_stamp()
@@ -122,11 +140,9 @@ def set_up(level: int) -> None:
     else:
         say("crmkit: setting up .venv; this takes about a minute, and only the first time ...")
     install(level, fresh=not have, packages=packages)
-    # Last, so that a set-up that was cut off is done again.
+    # Only now, so that a set-up that was cut off is done again.
     wanted["base"] = os.path.realpath(str(PYTHON))
-    new = STAMP.with_suffix(".new")
-    new.write_text(json.dumps(wanted, indent=1), "utf-8")
-    new.replace(STAMP)
+    write_stamp(wanted)
     say("crmkit: ready after {:.1f} s.".format(time.monotonic() - began))
 
 
@@ -138,10 +154,10 @@ def install(level: int, fresh: bool, packages: bool) -> None:
     name, megabytes = LEVELS[level]
     if packages:
         check_disk(megabytes)
-    remove(STAMP)
     uv = find_uv()
     if fresh:
         make_venv(with_pip=uv is None)
+    write_stamp({"unfinished": True})
     lock = str(LOCKS / (name + ".lock"))
     build = str(LOCKS / "build.lock")
     if uv:
@@ -153,6 +169,7 @@ def install(level: int, fresh: bool, packages: bool) -> None:
     else:
         if subprocess.call([str(PYTHON), "-m", "pip", "--version"], stdout=subprocess.DEVNULL):
             make_venv(with_pip=True)  # it was made with uv, which is gone
+            write_stamp({"unfinished": True})
             packages = True
         start = [str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
         env = dict(os.environ)

