@@ -1,0 +1,108 @@
+"""Settings, roles, history and merging."""
+
+from typing import Literal
+
+from crmkit.web.views.form import FormPage
+from crmkit.web.views.list import Column, Row
+from crmkit.web.views.pieces import Action, Empty, Html, Link, Option, Pair, View
+
+
+class TablePage(View, frozen=True, kw_only=True):
+    """A plain table of the settings: users, teams, roles, jobs, plugins."""
+
+    title: str
+    columns: tuple[Column, ...]
+    rows: tuple[Row, ...]
+    intro: str | None = None
+    actions: tuple[Action, ...] = ()
+    tabs: tuple[Link, ...] = ()
+    empty: Empty | None = None
+    row_actions: tuple[tuple[str, tuple[Action, ...]], ...] = ()  # (row id, its menu)
+    prev_url: str | None = None
+    next_url: str | None = None
+    count: str | None = None
+
+
+class SettingsPage(View, frozen=True, kw_only=True):
+    """Forms of the settings, one under the other; each has its own Save."""
+
+    title: str
+    forms: tuple[FormPage, ...] = ()
+    intro: str | None = None
+    tabs: tuple[Link, ...] = ()
+    links: tuple[Link, ...] = ()
+    danger: tuple[Action, ...] = ()
+
+
+class MatrixCell(View, frozen=True, kw_only=True):
+    """Who may do it: a select `<row>.<column>` of `options`, or plain text."""
+
+    text: str = ""
+    name: str | None = None
+    options: tuple[Option, ...] = ()
+
+
+class MatrixRow(View, frozen=True, kw_only=True):
+    """An entity and what a role may do with it."""
+
+    label: str
+    cells: tuple[MatrixCell, ...]
+    source: str | None = None
+
+
+class RolePage(View, frozen=True, kw_only=True):
+    """A role: its fields and its rights, entity by verb."""
+
+    form: FormPage
+    verbs: tuple[str, ...]
+    rows: tuple[MatrixRow, ...]
+    tabs: tuple[Link, ...] = ()
+    users: tuple[Link, ...] = ()
+
+
+class Change(View, frozen=True, kw_only=True):
+    """A changed field: before and after."""
+
+    label: str
+    before: Html
+    after: Html
+
+
+class HistoryItem(View, frozen=True, kw_only=True):
+    """One change of one or more records."""
+
+    icon: str
+    who: str
+    what: Html
+    time: str
+    iso: str = ""
+    changes: tuple[Change, ...] = ()
+    undo_url: str | None = None
+    undo_label: str | None = None
+    source: str | None = None
+
+
+class HistoryPage(View, frozen=True, kw_only=True):
+    """All changes, newest first; of one record if `url` leads back to it."""
+
+    title: str
+    days: tuple[tuple[str, tuple[HistoryItem, ...]], ...] = ()
+    url: str | None = None
+    next_url: str | None = None
+    empty: Empty | None = None
+    tabs: tuple[Link, ...] = ()
+
+
+class MergePage(View, frozen=True, kw_only=True):
+    """Two records side by side; radio `<field>` is "a" or "b". POST to `action_url`."""
+
+    title: str
+    left: Link
+    right: Link
+    rows: tuple[tuple[str, str, str, str, Literal["a", "b"]], ...]
+    # (field, label, left value, right value, chosen)
+    action_url: str
+    cancel_url: str
+    submit: str
+    text: str = ""
+    hidden: tuple[Pair, ...] = ()

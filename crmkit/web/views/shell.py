@@ -1,0 +1,64 @@
+"""The frame around each page."""
+
+from typing import Literal
+
+from crmkit.web.views.pieces import Avatar, Link, View
+
+
+class UserBadge(View, frozen=True, kw_only=True):
+    """The signed-in person."""
+
+    name: str
+    avatar: Avatar
+    url: str
+
+
+class NavItem(View, frozen=True, kw_only=True):
+    """An entry of the side bar; `key` is the letter after g, `count` waits for somebody."""
+
+    label: str
+    url: str
+    icon: str
+    count: str | None = None
+    tone: str = ""
+    current: bool = False
+    key: str | None = None
+
+
+class NavGroup(View, frozen=True, kw_only=True):
+    """Entries under one heading, or without one."""
+
+    items: tuple[NavItem, ...]
+    label: str | None = None
+
+
+class Flash(View, frozen=True, kw_only=True):
+    """A message shown once. `kind` is a tone; `undo_url` takes a POST."""
+
+    text: str
+    kind: str = "ok"
+    undo_url: str | None = None
+
+
+class Shell(View, frozen=True, kw_only=True):
+    """The frame around each page."""
+
+    site_name: str
+    title: str
+    user: UserBadge | None = None
+    navigation: tuple[NavGroup, ...] = ()
+    csrf: str = ""
+    language: str = "en"
+    theme: Literal["light", "dark", "system"] = "system"
+    crumbs: tuple[Link, ...] = ()
+    new_items: tuple[Link, ...] = ()
+    flashes: tuple[Flash, ...] = ()
+    active_entity: str | None = None
+    home_url: str = "/"
+    search_url: str = "/search"
+    new_url: str | None = None
+    settings_url: str | None = "/settings"
+    logout_url: str = "/logout"
+    theme_url: str = "/settings/theme"
+    languages: tuple[Link, ...] = ()
+    keys_on: bool = True
