@@ -174,7 +174,7 @@ def test_a_full_disk_is_told_before_anything_is_written(
     code = run.main(["--help"])
 
     assert 1 == code
-    assert "3 MB free and the packages need 350 MB" in capsys.readouterr().err
+    assert "3 MB free and the packages need 250 MB" in capsys.readouterr().err
     assert not run.VENV.exists()
 
 
