@@ -1,0 +1,1 @@
+"""The database: server, pool, transactions, schema."""

@@ -1,0 +1,1 @@
+"""What a plugin declares: tables, entities, lifecycles, and the context it is handed."""

@@ -1,0 +1,60 @@
+"""A field as everything else sees it: resolved from a column or from a custom field."""
+
+from __future__ import annotations
+
+import msgspec
+
+from crmkit.model.values import Choice
+
+
+class Field(msgspec.Struct, frozen=True, kw_only=True):
+    """A field of an entity.
+
+    Attributes:
+        name: Column, or `custom.<owner>.<key>` where owner is `user` or a plugin's id.
+        label: English label, translated when shown.
+        kind: text, textarea, number, decimal, money, date, datetime, checkbox, choice,
+            reference, email, phone, url or currency.
+        reference: Name of the entity a reference points to.
+        choices: For choice and lifecycle fields.
+        has_key: A stored `<name>_key` folds case and accents.
+        indexed_sort: The list may be sorted by it.
+        max_length: In characters; None is unlimited.
+    """
+
+    name: str
+    label: str
+    kind: str
+    required: bool = False
+    help: str = ""
+    choices: tuple[Choice, ...] = ()
+    reference: str = ""
+    editable: bool = True
+    listed: bool = True
+    filterable: bool = False
+    sortable: bool = False
+    searchable: bool = False
+    has_key: bool = False
+    max_length: int | None = None
+    source: str = ""
+
+    @property
+    def is_custom(self) -> bool:
+        """Whether it lies in the jsonb column `custom`."""
+        return self.name.startswith("custom.")
+
+    def sql(self, alias: str = "t") -> str:
+        """Answer the expression that reads it; names were checked when declared."""
+        if not self.is_custom:
+            return f'{alias}."{self.name}"'
+        _, owner, key = self.name.split(".", 2)
+        path = f"{alias}.custom->'{owner}'->>'{key}'"
+        if self.kind in {"number", "decimal", "money"}:
+            return f"({path})::numeric"
+        if self.kind == "date":
+            return f"crm_date({path})"
+        return f"({path})"
+
+    def choice_label(self, value: str) -> str:
+        """Answer the English label of a stored key; the key itself when it is unknown."""
+        return next((c.label for c in self.choices if c.value == value), value)

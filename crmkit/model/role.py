@@ -1,0 +1,45 @@
+"""A role: which verbs on which entities, and how far."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+Verb = Literal["read", "create", "edit", "delete", "import", "export", "admin"]
+Scope = Literal["none", "own", "team", "all"]
+
+VERBS: tuple[Verb, ...] = ("read", "create", "edit", "delete", "import", "export", "admin")
+
+
+class Right(msgspec.Struct, frozen=True):
+    """A verb on the entities of a pattern (`crm.person`, `crm.*`, `*`), with its scope."""
+
+    pattern: str
+    verb: Verb
+    scope: Scope
+
+
+class Role(msgspec.Struct, frozen=True):
+    """A named set of rights; the most specific pattern of a verb decides."""
+
+    name: str
+    label: str
+    rights: tuple[Right, ...] = ()
+
+    def scope(self, entity: str, verb: Verb) -> Scope:
+        """Answer how far the role may use a verb on an entity."""
+        best: tuple[int, Scope] = (-1, "none")
+        for right in self.rights:
+            if right.verb == verb and _matches(right.pattern, entity):
+                weight = 0 if right.pattern == "*" else len(right.pattern.rstrip("*"))
+                exact = weight + (1000 if right.pattern == entity else 0)
+                if exact > best[0]:
+                    best = (exact, right.scope)
+        return best[1]
+
+
+def _matches(pattern: str, entity: str) -> bool:
+    return pattern in ("*", entity) or (
+        pattern.endswith(".*") and entity.startswith(pattern[:-1])
+    )

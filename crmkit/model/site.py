@@ -1,0 +1,23 @@
+"""What a Context asks of the Site, so that declarations need not import the build."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class SiteLike(Protocol):
+    """The part of a Site that reads and writes need."""
+
+    @property
+    def entities(self) -> Mapping[str, Any]:
+        """Entity name to plan."""
+
+    @property
+    def hooks(self) -> Any:  # noqa: ANN401 - the dispatcher of the plugin layer
+        """The dispatcher."""
+
+    def entity(self, name: str) -> Any:  # noqa: ANN401
+        """Answer an entity's plan."""

@@ -1,0 +1,204 @@
+"""An entity as the Site resolved it: names, fields, labels, all checked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+from piccolo.columns import Boolean, Varchar
+
+from crmkit.errors import PluginError
+from crmkit.model.columns import Name, Pick, Reference
+from crmkit.model.entity import FieldOptions, Group
+from crmkit.model.field import Field
+from crmkit.model.record import SYSTEM_COLUMNS
+from crmkit.model.values import Choice
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from piccolo.columns import Column
+
+    from crmkit.model.entity import Entity
+    from crmkit.model.lifecycle import Lifecycle
+
+_SORTABLE = frozenset({"text", "number", "decimal", "money", "date", "datetime", "choice"})
+
+
+class FormGroup(msgspec.Struct, frozen=True):
+    """Fields of the form under one English heading, "" for none."""
+
+    label: str
+    names: tuple[str, ...]
+
+
+class EntityPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """An entity of the Site.
+
+    Attributes:
+        name: `<plugin>.<name>`, the same in URL, API, command line, permissions and imports.
+        fields: Every field people may see, custom ones included, in the order of the form.
+        title: Name of the field that names a record.
+        board: Name of the lifecycle's field, or "".
+        sums: Names of money fields that groups and boards add up.
+    """
+
+    name: str
+    plugin: str
+    tablename: str
+    label: str
+    singular: str
+    icon: str
+    title: str
+    fields: dict[str, Field]
+    list: tuple[str, ...]
+    filters: tuple[str, ...]
+    search: tuple[str, ...]
+    form: tuple[FormGroup, ...]
+    board: str = ""
+    lifecycle: Lifecycle | None = None
+    sums: tuple[str, ...] = ()
+
+    @property
+    def title_field(self) -> Field:
+        """The field that names a record."""
+        return self.fields[self.title]
+
+    def field(self, name: str) -> Field | None:
+        """Answer a field by name."""
+        return self.fields.get(name)
+
+
+def plan_entity(
+    plugin: str, entity: Entity, names: Mapping[str, str], custom: Sequence[Field]
+) -> EntityPlan:
+    """Resolve a declaration.
+
+    Args:
+        plugin: Id of the plugin.
+        names: Table name to entity name, of the whole Site.
+        custom: The company's own fields of this entity.
+
+    Raises:
+        PluginError: The table's name lacks the plugin's prefix, or a column is of another table.
+    """
+    tablename: str = entity.table._meta.tablename  # noqa: SLF001 - Piccolo has no public name
+    if not tablename.startswith(f"{plugin}_"):
+        raise PluginError(
+            f"Plugin `{plugin}`: the table `{tablename}` must be named `{plugin}_...`."
+        )
+    fields = {field.name: field for field in _fields(entity, names)}
+    title = _name(entity.title)
+    for column in (*entity.list, *entity.filters, *entity.search, *entity.sums, entity.title):
+        if _name(column) not in fields:
+            raise PluginError(f"`{names[tablename]}`: `{_name(column)}` is no visible column of it.")
+    form = _form(entity, fields)
+    order = [name for group in form for name in group.names]
+    ordered = {name: fields[name] for name in (*order, *(n for n in fields if n not in order))}
+    ordered |= {field.name: field for field in custom}
+    if custom:
+        form = (*form, FormGroup("Own fields", tuple(field.name for field in custom)))
+    listed = tuple(_name(column) for column in entity.list) or tuple(order[:6])
+    listed += tuple(field.name for field in custom if field.listed)
+    filters = {_name(column) for column in entity.filters} | {f.name for f in custom} | {"owner"}
+    filters.add("team")
+    return EntityPlan(
+        name=names[tablename],
+        plugin=plugin,
+        tablename=tablename,
+        label=entity.label,
+        singular=entity.singular,
+        icon=entity.icon,
+        title=title,
+        fields=ordered,
+        list=(title, *(name for name in listed if name != title)),
+        filters=tuple(name for name in ordered if name in filters),
+        search=tuple(_name(column) for column in entity.search),
+        form=form,
+        board=_name(entity.board) if entity.board is not None else "",
+        lifecycle=entity.lifecycle,
+        sums=tuple(_name(column) for column in entity.sums),
+    )
+
+
+def _name(column: Column) -> str:
+    return str(column._meta.name)  # noqa: SLF001
+
+
+def _form(entity: Entity, fields: Mapping[str, Field]) -> tuple[FormGroup, ...]:
+    groups: list[FormGroup] = []
+    loose: list[str] = []
+    for part in entity.form:
+        if isinstance(part, Group):
+            groups.append(FormGroup(part.label, tuple(_name(column) for column in part.columns)))
+        else:
+            loose.append(_name(part))
+    if not entity.form:
+        loose = [name for name, field in fields.items() if field.editable]
+    return ((FormGroup("", tuple(loose)), *groups) if loose else tuple(groups)) or ()
+
+
+def _fields(entity: Entity, names: Mapping[str, str]) -> list[Field]:
+    found = []
+    filters = {_name(column) for column in entity.filters} | {"owner", "team"}
+    search = {_name(column) for column in entity.search}
+    options_by_name = {_name(column): options for column, options in entity.fields.items()}
+    for column in entity.table._meta.columns:  # noqa: SLF001
+        name = _name(column)
+        options = options_by_name.get(name, FieldOptions())
+        if options.hidden or (name in SYSTEM_COLUMNS and name not in {"created_at", "updated_at"}):
+            continue
+        found.append(_field(column, options, entity, names, name in filters, name in search))
+    return found
+
+
+def _field(  # noqa: PLR0913, PLR0917 - one call, all of it decides the field
+    column: Column,
+    options: FieldOptions,
+    entity: Entity,
+    names: Mapping[str, str],
+    filterable: bool,  # noqa: FBT001
+    searchable: bool,  # noqa: FBT001
+) -> Field:
+    name = _name(column)
+    kind = getattr(column, "kind", None) or _piccolo_kind(column)
+    lifecycle = entity.lifecycle
+    choices: tuple[Choice, ...] = ()
+    if lifecycle is not None and lifecycle.column == name:
+        kind = "choice"
+        choices = tuple(Choice(s.name, s.label, s.hue) for s in lifecycle.states)
+    elif isinstance(column, Pick):
+        choices = column.options
+    is_system = name in {"created_at", "updated_at"}
+    required = column._meta.required if options.required is None else options.required  # noqa: SLF001
+    return Field(
+        name=name,
+        label=options.label or name.replace("_", " ").capitalize(),
+        kind=kind,
+        required=bool(required) or name == _name(entity.title),
+        help=options.help,
+        choices=choices,
+        reference=names.get(column.target, "") if isinstance(column, Reference) else "",
+        editable=not (options.readonly or is_system),
+        filterable=filterable,
+        sortable=kind in _SORTABLE,
+        searchable=searchable,
+        has_key=isinstance(column, Name),
+        max_length=column.length if isinstance(column, Varchar) else None,
+    )
+
+
+def _piccolo_kind(column: Column) -> str:
+    if isinstance(column, Boolean):
+        return "checkbox"
+    by_type = {
+        "VARCHAR": "text",
+        "TEXT": "textarea",
+        "INTEGER": "number",
+        "BIGINT": "number",
+        "SMALLINT": "number",
+        "DATE": "date",
+        "TIMESTAMPTZ": "datetime",
+        "TIMESTAMP WITH TIME ZONE": "datetime",
+    }
+    return by_type.get(column.column_type.split("(", 1)[0], "decimal")

@@ -1,0 +1,1 @@
+"""What can be done with records: read, write, undo, search. Every write goes through here."""

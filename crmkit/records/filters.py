@@ -1,0 +1,117 @@
+"""A filter: field, operator, value, and the SQL of it."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from crmkit.errors import InvalidError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from crmkit.model.context import Context
+    from crmkit.model.field import Field
+    from crmkit.plugin.plan import EntityPlan
+
+    Add = Callable[[Any], str]
+
+OPERATORS: dict[str, tuple[str, ...]] = {
+    "text": ("contains", "is", "not", "empty", "filled"),
+    "textarea": ("contains", "empty", "filled"),
+    "email": ("contains", "is", "empty", "filled"),
+    "phone": ("contains", "is", "empty", "filled"),
+    "url": ("contains", "empty", "filled"),
+    "number": ("is", "over", "under", "empty", "filled"),
+    "decimal": ("is", "over", "under", "empty", "filled"),
+    "money": ("over", "under", "is", "empty", "filled"),
+    "date": ("is", "over", "under", "empty", "filled"),
+    "datetime": ("over", "under", "empty", "filled"),
+    "checkbox": ("is",),
+    "choice": ("is", "not", "in", "empty", "filled"),
+    "reference": ("is", "not", "me", "empty", "filled"),
+    "currency": ("is",),
+}
+_MOST = 200
+
+
+class Filter(msgspec.Struct, frozen=True):
+    """`value` is text as in the URL; for `in`, keys separated by commas."""
+
+    field: str
+    op: str
+    value: str = ""
+
+
+def filter_sql(ctx: Context, plan: EntityPlan, each: Filter, add: Add) -> str:
+    """Answer the condition of one filter.
+
+    Raises:
+        InvalidError: No such field, operator or value; names it.
+    """
+    field = plan.field(each.field)
+    if field is None or not (field.filterable or field.name in plan.filters):
+        raise InvalidError(
+            f"`{each.field}` is no field to filter {plan.name} by.", {"filter": "remove it"}
+        )
+    if each.op not in OPERATORS.get(field.kind, ()):
+        raise InvalidError(
+            f"`{each.op}` is no way to filter `{each.field}` by.", {"filter": "choose another"}
+        )
+    return _condition(ctx, field, each, add)
+
+
+def _condition(ctx: Context, field: Field, each: Filter, add: Add) -> str:
+    expression = field.sql()
+    textual = field.kind not in {
+        "number", "decimal", "money", "date", "datetime", "checkbox", "reference",
+    }  # fmt: skip
+    if each.op in {"empty", "filled"}:
+        test = f"coalesce({expression}, '') = ''" if textual else f"{expression} IS NULL"
+        return f"({test})" if each.op == "empty" else f"NOT ({test})"
+    if each.op == "me":
+        return f"{expression} = {add(ctx.user_id)}"
+    if each.op == "contains":
+        column = f't."{field.name}_key"' if field.has_key else f"lower(crm_unaccent({expression}))"
+        escaped = (
+            each.value[:_MOST].replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+        )
+        return f"{column} LIKE lower(crm_unaccent({add(f'%{escaped}%')}))"
+    if each.op == "in":
+        return f"{expression} = ANY({add(each.value.split(',')[:_MOST])}::text[])"
+    value = add(_typed(field, each))
+    cast = "::numeric" if field.kind in {"number", "decimal", "money"} else ""
+    sign = {"is": "=", "over": ">", "under": "<"}.get(each.op)
+    if sign is None:
+        return f"{expression} IS DISTINCT FROM {value}{cast}"
+    return f"{expression} {sign} {value}{cast}"
+
+
+def _typed(field: Field, each: Filter) -> Any:  # noqa: ANN401, PLR0911 - one return a kind
+    value = each.value.strip()
+    try:
+        if field.kind in {"number", "decimal", "money"}:
+            number = Decimal(value.replace(",", "."))
+            if not number.is_finite():
+                raise ValueError(value)  # noqa: TRY301
+            return number
+        if field.kind in {"date", "datetime"}:
+            return date.fromisoformat(value)
+        if field.kind == "reference":
+            number_ = int(value)
+            if abs(number_) >= 2**63:
+                raise ValueError(value)  # noqa: TRY301
+            return number_
+        if field.kind == "checkbox":
+            return value in {"1", "true", "yes"}
+    except (ValueError, InvalidOperation) as error:
+        raise InvalidError(
+            f"The filter on `{field.name}` has a value that does not fit: {value[:80]!r}.",
+            {"filter": "enter another value"},
+        ) from error
+    if "\x00" in value:
+        raise InvalidError("A filter holds a NUL character. Remove it.", {"filter": "remove it"})
+    return value

@@ -1,0 +1,302 @@
+"""One statement for each list: columns, permission, filters, search, order, keyset page."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from datetime import date, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from crmkit.access.predicate import predicate
+from crmkit.errors import InvalidError
+from crmkit.records.filters import Filter, filter_sql
+
+if TYPE_CHECKING:
+    import asyncpg
+
+    from crmkit.model.context import Context
+    from crmkit.model.field import Field
+    from crmkit.plugin.plan import EntityPlan
+
+PAGE_SIZE = 50
+COUNT_CAP = 1000
+
+
+class ListQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """What a list shows.
+
+    Attributes:
+        columns: Field names; empty means the entity's list.
+        filters: All must hold.
+        sort: Field name; "" sorts by title.
+        token: Where the page begins, from `Listing.next_token` or `prev_token`.
+        backwards: The token is the beginning of the page after.
+        search: Substring of the title, folded.
+        trashed: Only what lies in the trash.
+    """
+
+    columns: tuple[str, ...] = ()
+    filters: tuple[Filter, ...] = ()
+    sort: str = ""
+    descending: bool = False
+    token: str = ""
+    backwards: bool = False
+    limit: int = PAGE_SIZE
+    search: str = ""
+    trashed: bool = False
+
+
+class Listing(msgspec.Struct, frozen=True):
+    """A page of rows; a reference `x` has its title in `x__title`."""
+
+    rows: list[asyncpg.Record]
+    next_token: str = ""
+    prev_token: str = ""
+
+
+class Count(msgspec.Struct, frozen=True):
+    """How many rows; `capped` says there are more."""
+
+    number: int
+    capped: bool
+
+
+class GroupRow(msgspec.Struct, frozen=True):
+    """Rows of one value: the stored value, its title, how many, and the sum of a money field."""
+
+    value: Any
+    title: str
+    count: int
+    total: Decimal | None
+
+
+class Statement:
+    """Collects SQL parts and their numbered arguments."""
+
+    def __init__(self) -> None:
+        self.args: list[Any] = []
+
+    def add(self, value: Any) -> str:  # noqa: ANN401 - any SQL value
+        """Add an argument and answer its placeholder."""
+        self.args.append(value)
+        return f"${len(self.args)}"
+
+
+def where_clause(ctx: Context, plan: EntityPlan, query: ListQuery, statement: Statement) -> str:
+    """Answer the condition of a list: permission first, then trash, filters and search.
+
+    Raises:
+        InvalidError: A filter names no field, or its value does not fit.
+    """
+    allowed = predicate(ctx, plan, "read", "t", len(statement.args) + 1)
+    statement.args.extend(allowed.args)
+    parts = [f"({allowed.text})", f"t.trashed_at IS {'NOT ' if query.trashed else ''}NULL"]
+    parts += [filter_sql(ctx, plan, each, statement.add) for each in query.filters]
+    if query.search.strip():
+        title = plan.title_field
+        column = f't."{title.name}_key"' if title.has_key else f"lower({title.sql()})"
+        term = statement.add(f"%{_like(query.search.strip()[:200])}%")
+        parts.append(f"{column} LIKE lower(crm_unaccent({term}))")
+    return " AND ".join(parts)
+
+
+def _like(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+
+
+def _sort_field(plan: EntityPlan, query: ListQuery) -> Field:
+    field = plan.field(query.sort or plan.title)
+    if field is None or not (field.sortable or field.name == plan.title):
+        raise InvalidError(
+            f"`{query.sort}` is no field to sort {plan.name} by.", {"sort": "choose another field"}
+        )
+    return field
+
+
+def _sort_sql(field: Field) -> str:
+    """A value that is never NULL, so that row values compare; empty comes last upwards."""
+    if field.has_key:
+        return f't."{field.name}_key"'
+    expression = field.sql()
+    empty = {
+        "number": "9223372036854775807::numeric",
+        "decimal": "'Infinity'::numeric",
+        "money": "'Infinity'::numeric",
+        "date": "'9999-12-31'::date",
+        "datetime": "'9999-12-31 00:00+00'::timestamptz",
+    }.get(field.kind)
+    if empty is None:
+        return f"coalesce({expression}, '')"
+    return f"coalesce({expression}{'::numeric' if field.kind == 'number' else ''}, {empty})"
+
+
+_CASTS = {
+    "number": "::text::numeric",
+    "decimal": "::text::numeric",
+    "money": "::text::numeric",
+    "date": "::text::date",
+    "datetime": "::text::timestamptz",
+}
+
+
+def _encode(value: Any, record: int) -> str:  # noqa: ANN401
+    raw = msgspec.json.encode([str(value), record])
+    return base64.urlsafe_b64encode(raw).decode().rstrip("=")
+
+
+def _decode(token: str) -> tuple[str, int]:
+    try:
+        raw = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
+        value, record = msgspec.json.decode(raw, type=tuple[str, int])
+    except (binascii.Error, ValueError, msgspec.MsgspecError) as error:
+        raise InvalidError(
+            "The page mark in the address is damaged. Open the list from its first page.",
+            {"page": "open the first page"},
+        ) from error
+    return value, record
+
+
+def select_list(plan: EntityPlan, names: tuple[str, ...]) -> tuple[str, str]:
+    """Answer (select list, joins) for fields; references bring their title along."""
+    columns = ["t.id", "t.version", "t.owner AS owner_id", "t.trashed_at"]
+    joins: list[str] = []
+    for name in names:
+        field = plan.fields[name]
+        columns.append(f'{field.sql()} AS "{name}"')
+        if field.kind == "money" and not field.is_custom:
+            columns.append('t.currency AS "currency"')
+        if field.kind == "reference" and field.reference:
+            alias = f"r{len(joins)}"
+            table = field.reference.replace(".", "_")
+            joins.append(f'LEFT JOIN "{table}" {alias} ON {alias}.id = {field.sql()}')
+            columns.append(f'{alias}.{_TITLE} AS "{name}__title"')
+    return ", ".join(dict.fromkeys(columns)), " ".join(joins)
+
+
+#: Every entity that can be referred to names its records by `name`.
+_TITLE = "name"
+
+
+def list_statement(
+    ctx: Context, plan: EntityPlan, query: ListQuery
+) -> tuple[str, list[Any]]:
+    """Answer the one statement of a list page and its arguments.
+
+    Raises:
+        InvalidError: A field, filter or page mark that does not fit.
+    """
+    statement = Statement()
+    names = query.columns or plan.list
+    unknown = [name for name in names if name not in plan.fields]
+    if unknown:
+        raise InvalidError(f"{plan.name} has no field `{unknown[0]}`.", {"columns": "choose others"})
+    field = _sort_field(plan, query)
+    key = _sort_sql(field)
+    where = where_clause(ctx, plan, query, statement)
+    descending = query.descending != query.backwards
+    if query.token:
+        value, record = _decode(query.token)
+        cast = _CASTS.get(field.kind, "::text")
+        sign = "<" if descending else ">"
+        where += (
+            f" AND ({key}, t.id) {sign} "
+            f"({statement.add(value)}{cast}, {statement.add(record)}::bigint)"
+        )
+    order = "DESC" if descending else "ASC"
+    columns, joins = select_list(plan, names)
+    # Rows first, titles after: the joins see one page only.
+    text = (
+        f"SELECT {columns}, t.sort_key FROM ("
+        f'SELECT t.*, {key} AS sort_key FROM "{plan.tablename}" t WHERE {where} '
+        f"ORDER BY {key} {order}, t.id {order} LIMIT {int(query.limit) + 1}"
+        f") t {joins} ORDER BY t.sort_key {order}, t.id {order}"
+    )
+    return text, statement.args
+
+
+async def list_records(ctx: Context, plan: EntityPlan, query: ListQuery) -> Listing:
+    """Read one page of a list."""
+    text, args = list_statement(ctx, plan, query)
+    try:
+        rows = await ctx.db.rows(text, *args)
+    except Exception as error:
+        if query.token and type(error).__module__.startswith("asyncpg"):
+            raise InvalidError(
+                "The page mark in the address does not fit this order. Open the first page.",
+                {"page": "open the first page"},
+            ) from error
+        raise
+    more = len(rows) > query.limit
+    rows = rows[: query.limit]
+    if query.backwards:
+        rows.reverse()
+    has_next = more if not query.backwards else bool(query.token)
+    has_prev = bool(query.token) if not query.backwards else more
+    return Listing(
+        rows=rows,
+        next_token=_encode(rows[-1]["sort_key"], rows[-1]["id"]) if rows and has_next else "",
+        prev_token=_encode(rows[0]["sort_key"], rows[0]["id"]) if rows and has_prev else "",
+    )
+
+
+async def count_records(
+    ctx: Context, plan: EntityPlan, query: ListQuery, cap: int | None = COUNT_CAP
+) -> Count:
+    """Count what a list would show, at most `cap`; None counts all."""
+    statement = Statement()
+    where = where_clause(ctx, plan, query, statement)
+    limit = f" LIMIT {cap + 1}" if cap is not None else ""
+    number = await ctx.db.value(
+        f'SELECT count(*) FROM (SELECT 1 FROM "{plan.tablename}" t WHERE {where}{limit}) x',  # noqa: S608
+        *statement.args,
+    )
+    if cap is not None and number > cap:
+        return Count(cap, capped=True)
+    return Count(number, capped=False)
+
+
+async def group_records(
+    ctx: Context, plan: EntityPlan, query: ListQuery, by: str, sum_field: str = ""
+) -> list[GroupRow]:
+    """Count and sum all rows of each value of a field, uncapped, largest sum first.
+
+    Raises:
+        InvalidError: The list cannot be grouped or summed by that field.
+    """
+    field = plan.field(by)
+    if field is None or field.kind not in {"reference", "choice", "text", "checkbox"}:
+        raise InvalidError(f"{plan.name} cannot be grouped by `{by}`.", {"group": "choose another"})
+    total = plan.field(sum_field) if sum_field else None
+    statement = Statement()
+    where = where_clause(ctx, plan, query, statement)
+    summed = f"sum({total.sql()})" if total is not None else "NULL::numeric"
+    inner = (
+        f"SELECT {field.sql()} AS value, count(*) AS count, {summed} AS total "  # noqa: S608
+        f'FROM "{plan.tablename}" t WHERE {where} GROUP BY 1'
+    )
+    title = "g.value::text"
+    join = ""
+    if field.kind == "reference" and field.reference:
+        table = field.reference.replace(".", "_")
+        join, title = f'LEFT JOIN "{table}" r ON r.id = g.value', f"r.{_TITLE}"
+    rows = await ctx.db.rows(
+        f"SELECT g.value, {title} AS title, g.count, g.total FROM ({inner}) g {join} "  # noqa: S608
+        "ORDER BY g.total DESC NULLS LAST, g.count DESC, 2 LIMIT 500",
+        *statement.args,
+    )
+    return [
+        GroupRow(row["value"], field.choice_label(row["title"] or ""), row["count"], row["total"])
+        for row in rows
+    ]
+
+
+def plain(value: Any) -> Any:  # noqa: ANN401
+    """Answer a value as JSON keeps it: dates as ISO text, decimals as text."""
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    if isinstance(value, Decimal):
+        return format(value, "f")
+    return value

@@ -1,0 +1,57 @@
+"""Reads one record, and offers records for a reference."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from crmkit.access.predicate import predicate
+from crmkit.errors import NotFoundError
+from crmkit.records.query import ListQuery, Statement, select_list, where_clause
+
+if TYPE_CHECKING:
+    from crmkit.model.context import Context
+    from crmkit.model.role import Verb
+    from crmkit.plugin.plan import EntityPlan
+
+
+async def get_record(
+    ctx: Context, plan: EntityPlan, record_id: int, verb: Verb = "read", *, lock: bool = False
+) -> dict[str, Any]:
+    """Read a record with all fields; a reference `x` has its title in `x__title`.
+
+    Args:
+        verb: The right it is read for; the record must be in the scope of it.
+        lock: Lock the row until the transaction ends.
+
+    Raises:
+        NotFoundError: There is none, or the reader may not use the verb on it.
+    """
+    if abs(record_id) >= 2**63:
+        raise NotFoundError(f"{plan.singular} {record_id} does not exist.")
+    allowed = predicate(ctx, plan, verb, "t", 2)
+    columns, joins = select_list(plan, tuple(plan.fields))
+    row = await ctx.db.row(
+        f"SELECT {columns}, t.custom, t.created_at, t.updated_at, t.team AS team_id "  # noqa: S608
+        f'FROM "{plan.tablename}" t {joins} WHERE t.id = $1 AND ({allowed.text})'
+        f"{' FOR UPDATE OF t' if lock else ''}",
+        record_id,
+        *allowed.args,
+    )
+    if row is None:
+        raise NotFoundError(f"{plan.singular} {record_id} does not exist, or is not yours to see.")
+    return dict(row)
+
+
+async def lookup(
+    ctx: Context, plan: EntityPlan, text: str, limit: int = 20
+) -> list[tuple[int, str]]:
+    """Offer (id, title) of readable records whose title contains a text, by title."""
+    statement = Statement()
+    where = where_clause(ctx, plan, ListQuery(search=text), statement)
+    key = f't."{plan.title}_key"' if plan.title_field.has_key else f't."{plan.title}"'
+    rows = await ctx.db.rows(
+        f'SELECT t.id, t."{plan.title}" AS title FROM "{plan.tablename}" t '  # noqa: S608
+        f"WHERE {where} ORDER BY {key}, t.id LIMIT {int(limit)}",
+        *statement.args,
+    )
+    return [(row["id"], row["title"]) for row in rows]

@@ -1,0 +1,309 @@
+"""The one way to write a record: permission, rules, hooks, version, journal, search row."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import asyncpg
+
+from crmkit.access.predicate import check, predicate
+from crmkit.errors import ConflictError, InvalidError, StaleVersionError
+from crmkit.plugin.hookspecs import SaveEvent
+from crmkit.records.journal import write_journal, write_search, write_stage
+from crmkit.records.query import plain
+from crmkit.records.read import get_record
+from crmkit.records.values import parse_values
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from crmkit.model.context import Context
+    from crmkit.plugin.plan import EntityPlan
+
+__all__ = [
+    "create_record",
+    "parse_values",
+    "restore_record",
+    "save_record",
+    "trash_record",
+]
+
+
+async def create_record(ctx: Context, plan: EntityPlan, values: Mapping[str, Any]) -> int:
+    """Create a record and answer its id.
+
+    Raises:
+        ForbiddenError: The role may not create here.
+        InvalidError: Rules are broken; all problems at once.
+        ConflictError: A value that must be unique is taken.
+    """
+    check(ctx, plan, "create")
+    async with ctx.db.transaction():
+        new = dict(values)
+        if plan.lifecycle is not None and not new.get(plan.lifecycle.column):
+            new[plan.lifecycle.column] = plan.lifecycle.states[0].name
+        new.setdefault("owner", ctx.user_id)
+        event = SaveEvent(ctx, plan, new)
+        await ctx.site.hooks.run("before_save", event)
+        await _fill_defaults(ctx, plan, new)
+        await _check_rules(ctx, plan, new, {})
+        columns, custom = _split(new)
+        columns |= {"created_by": ctx.user_id, "updated_by": ctx.user_id, "custom": custom}
+        names = ", ".join(f'"{name}"' for name in columns)
+        marks = ", ".join(f"${index}" for index in range(1, len(columns) + 1))
+        record_id = await _write(
+            ctx,
+            plan,
+            f'INSERT INTO "{plan.tablename}" ({names}) VALUES ({marks}) RETURNING id',  # noqa: S608
+            *columns.values(),
+        )
+        filled = {name: value for name, value in new.items() if value not in (None, "")}
+        await write_journal(ctx, plan, record_id, "create", {}, filled)
+        if plan.lifecycle is not None:
+            await write_stage(ctx, plan, record_id, "", new)
+        await write_search(ctx, plan, [record_id])
+        event.record_id = record_id
+        await ctx.site.hooks.run("after_save", event)
+    return record_id
+
+
+async def save_record(
+    ctx: Context,
+    plan: EntityPlan,
+    record_id: int,
+    values: Mapping[str, Any],
+    version: int | None = None,
+) -> int:
+    """Write the changed fields of a record and answer its new version.
+
+    Args:
+        version: As the form showed it; None relies on the row lock (bulk, automation).
+
+    Raises:
+        NotFoundError: There is none, or it is not the writer's to edit.
+        StaleVersionError: Somebody saved in between; carries the stored values.
+        InvalidError: Rules are broken; all problems at once.
+    """
+    async with ctx.db.transaction():
+        stored = await get_record(ctx, plan, record_id, "edit", lock=True)
+        if stored["trashed_at"] is not None:
+            raise ConflictError(f"{plan.singular} lies in the trash. Restore it before editing.")
+        if version is not None and version != stored["version"]:
+            raise await _stale(ctx, plan, record_id, stored)
+        new = {name: value for name, value in values.items() if value != stored.get(name)}
+        event = SaveEvent(ctx, plan, new, stored, record_id)
+        await ctx.site.hooks.run("before_save", event)
+        changed = {name: value for name, value in new.items() if value != stored.get(name)}
+        if not changed:
+            return int(stored["version"])
+        if "owner" in changed and "team" not in changed:
+            await _fill_defaults(ctx, plan, changed)
+        await _check_rules(ctx, plan, changed, stored)
+        await _update(ctx, plan, record_id, changed, stored)
+        before = {name: stored.get(name) for name in changed}
+        await write_journal(ctx, plan, record_id, "update", before, changed)
+        lifecycle = plan.lifecycle
+        if lifecycle is not None and lifecycle.column in changed:
+            await write_stage(
+                ctx, plan, record_id, stored[lifecycle.column], {**stored, **changed}
+            )
+        await write_search(ctx, plan, [record_id])
+        event.values = changed
+        await ctx.site.hooks.run("after_save", event)
+        return int(stored["version"]) + 1
+
+
+async def _update(
+    ctx: Context,
+    plan: EntityPlan,
+    record_id: int,
+    changed: Mapping[str, Any],
+    stored: Mapping[str, Any],
+) -> None:
+    columns, custom = _split(changed)
+    if custom:
+        columns["custom"] = _merge(stored["custom"], custom)
+    columns |= {"updated_by": ctx.user_id, "updated_at": ctx.now()}
+    sets = ", ".join(f'"{name}" = ${index}' for index, name in enumerate(columns, 2))
+    await _write(
+        ctx,
+        plan,
+        f'UPDATE "{plan.tablename}" SET {sets}, version = version + 1 WHERE id = $1 RETURNING id',  # noqa: S608
+        record_id,
+        *columns.values(),
+    )
+
+
+async def _write(ctx: Context, plan: EntityPlan, sql: str, *args: Any) -> int:  # noqa: ANN401
+    """Run a write; what the database refuses becomes a sentence."""
+    try:
+        async with ctx.db.transaction():
+            return int(await ctx.db.value(sql, *args))
+    except asyncpg.UniqueViolationError as error:
+        name = (error.constraint_name or "").removeprefix(f"{plan.tablename}_").split("_")[0]
+        raise InvalidError(
+            "Another record has this value already.", {name: "is taken; choose another"}
+        ) from error
+    except asyncpg.ForeignKeyViolationError as error:
+        raise InvalidError("A record that was chosen no longer exists. Choose again.") from error
+    except (asyncpg.DataError, asyncpg.CheckViolationError) as error:
+        raise InvalidError(f"A value cannot be stored: {error}.") from error
+
+
+async def trash_record(
+    ctx: Context, plan: EntityPlan, record_id: int, version: int | None = None
+) -> None:
+    """Move a record to the trash.
+
+    Raises:
+        NotFoundError: There is none, or it is not the writer's to delete.
+        StaleVersionError: Somebody saved in between.
+    """
+    await _set_trashed(ctx, plan, record_id, version, trashed=True)
+
+
+async def restore_record(ctx: Context, plan: EntityPlan, record_id: int) -> None:
+    """Take a record out of the trash."""
+    await _set_trashed(ctx, plan, record_id, None, trashed=False)
+
+
+async def _set_trashed(
+    ctx: Context, plan: EntityPlan, record_id: int, version: int | None, *, trashed: bool
+) -> None:
+    async with ctx.db.transaction():
+        stored = await get_record(ctx, plan, record_id, "delete", lock=True)
+        if version is not None and version != stored["version"]:
+            raise await _stale(ctx, plan, record_id, stored)
+        if (stored["trashed_at"] is not None) == trashed:
+            return
+        moment = ctx.now() if trashed else None
+        await ctx.db.execute(
+            f'UPDATE "{plan.tablename}" SET trashed_at = $2, updated_at = $3, updated_by = $4, '  # noqa: S608
+            "version = version + 1 WHERE id = $1",
+            record_id,
+            moment,
+            ctx.now(),
+            ctx.user_id,
+        )
+        await write_journal(ctx, plan, record_id, "trash" if trashed else "restore", {}, {})
+        await write_search(ctx, plan, [record_id])
+
+
+async def _stale(
+    ctx: Context, plan: EntityPlan, record_id: int, stored: Mapping[str, Any]
+) -> StaleVersionError:
+    last = await ctx.db.row(
+        "SELECT u.name, j.at FROM core_journal j LEFT JOIN core_user u ON u.id = j.user_id "
+        "WHERE j.entity = $1 AND j.record = $2 ORDER BY j.id DESC LIMIT 1",
+        plan.name,
+        record_id,
+    )
+    return StaleVersionError(
+        "Somebody saved this record after you opened it. Compare the values and save again.",
+        stored,
+        (last["name"] or "") if last else "",
+        last["at"] if last else None,
+    )
+
+
+def _split(values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
+    """Part column values from custom ones, the latter as `custom` keeps them."""
+    columns: dict[str, Any] = {}
+    custom: dict[str, dict[str, Any]] = {}
+    for name, value in values.items():
+        if name.startswith("custom."):
+            _, owner, key = name.split(".", 2)
+            custom.setdefault(owner, {})[key] = plain(value)
+        else:
+            columns[name] = value
+    return columns, custom
+
+
+def _merge(
+    stored: Mapping[str, Any], changed: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Any]:
+    """Change some keys and keep all others, also those of disabled plugins."""
+    merged = {owner: dict(keys) for owner, keys in stored.items()}
+    for owner, keys in changed.items():
+        merged.setdefault(owner, {}).update(keys)
+    return merged
+
+
+async def _fill_defaults(ctx: Context, plan: EntityPlan, values: dict[str, Any]) -> None:
+    """Give a record its owner's team and, with money, a currency."""
+    if values.get("owner") is not None and not values.get("team"):
+        values["team"] = await ctx.db.value(
+            "SELECT team FROM core_user WHERE id = $1", values["owner"]
+        )
+    if "currency" in plan.fields and "currency" in values and not values["currency"]:
+        values["currency"] = ctx.config.currency
+    elif "currency" in plan.fields and "currency" not in values and "name" in values:
+        values["currency"] = ctx.config.currency
+
+
+async def _check_rules(
+    ctx: Context, plan: EntityPlan, changed: Mapping[str, Any], stored: Mapping[str, Any]
+) -> None:
+    """Check names, required fields, references and the lifecycle.
+
+    Raises:
+        InvalidError: All problems at once.
+    """
+    whole = {**stored, **changed}
+    problems: dict[str, str] = {}
+    for name, field in plan.fields.items():
+        if field.required and whole.get(name) in (None, "") and (name in changed or not stored):
+            problems[name] = "is needed; fill it in"
+    for name in changed:
+        if name not in plan.fields:
+            problems[name] = "is no field of this record"
+    problems |= _check_lifecycle(plan, changed, stored, whole)
+    problems |= await _check_references(ctx, plan, changed)
+    if problems:
+        raise InvalidError("Some fields need a correction before this can be saved.", problems)
+
+
+def _check_lifecycle(
+    plan: EntityPlan,
+    changed: Mapping[str, Any],
+    stored: Mapping[str, Any],
+    whole: Mapping[str, Any],
+) -> dict[str, str]:
+    lifecycle = plan.lifecycle
+    if lifecycle is None:
+        return {}
+    state = whole.get(lifecycle.column) or ""
+    problems: dict[str, str] = {}
+    if lifecycle.column in changed:
+        old = str(stored.get(lifecycle.column) or "")
+        if not lifecycle.can_move(old, state):
+            problems[lifecycle.column] = "cannot be reached from where the record stands"
+    watched = {lifecycle.column, *lifecycle.requires.get(state, ())}
+    if watched & set(changed):
+        found = lifecycle.state(state)
+        label = found.label if found else state
+        for column in lifecycle.missing(state, whole):
+            problems[column] = f"is needed for {label}"
+    return problems
+
+
+async def _check_references(
+    ctx: Context, plan: EntityPlan, changed: Mapping[str, Any]
+) -> dict[str, str]:
+    """A reference must name a record the writer may read: else its title would leak."""
+    problems: dict[str, str] = {}
+    for name, value in changed.items():
+        field = plan.fields.get(name)
+        if field is None or field.kind != "reference" or value is None or not field.reference:
+            continue
+        target = ctx.site.entity(field.reference)
+        allowed = predicate(ctx, target, "read", "t", 2)
+        found = await ctx.db.value(
+            f'SELECT 1 FROM "{target.tablename}" t WHERE t.id = $1 AND ({allowed.text})',  # noqa: S608
+            value,
+            *allowed.args,
+        )
+        if found is None and not (name == "owner" and value == ctx.user_id):
+            problems[name] = "names a record that does not exist; choose one from the list"
+    return problems
+

@@ -1,0 +1,201 @@
+"""Turns what people type into values, and reports all problems at once."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime
+from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING, Any
+
+import phonenumbers
+from babel.numbers import get_currency_precision
+from email_validator import EmailNotValidError, validate_email
+
+from crmkit.errors import InvalidError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from crmkit.model.context import Context
+    from crmkit.model.field import Field
+    from crmkit.plugin.plan import EntityPlan
+
+_LARGEST = 2**63
+_LONGEST = 1_000_000
+_URL = re.compile(r"^https?://[^\s/$.?#][^\s]*$", re.IGNORECASE)
+_DAY = re.compile(r"^\d{4}-\d{2}-\d{2}$")
+
+
+class ValueProblem(ValueError):  # noqa: N818 - a problem of a value, told to a person
+    """A value does not fit; the text says what to do."""
+
+
+def parse_values(ctx: Context, plan: EntityPlan, raw: Mapping[str, str]) -> dict[str, Any]:
+    """Parse the fields a form sent.
+
+    Args:
+        raw: Field name to text. Names that are no editable field of the entity are refused.
+
+    Raises:
+        InvalidError: All problems, by field.
+    """
+    values: dict[str, Any] = {}
+    problems: dict[str, str] = {}
+    for name, text in raw.items():
+        field = plan.field(name)
+        if field is None or not field.editable:
+            problems[name] = "is no field that can be written"
+            continue
+        try:
+            values[name] = parse_value(ctx, field, text)
+        except ValueProblem as problem:
+            problems[name] = str(problem)
+    if problems:
+        raise InvalidError("Some fields need a correction before this can be saved.", problems)
+    return values
+
+
+def parse_value(ctx: Context, field: Field, text: str) -> Any:  # noqa: ANN401
+    """Parse one text; empty text is None, or "" for text columns.
+
+    Raises:
+        ValueProblem: It does not fit.
+    """
+    if "\x00" in text or any("\ud800" <= letter <= "\udfff" for letter in text):
+        raise ValueProblem("holds a character that cannot be stored; remove it")
+    text = text.strip() if field.kind != "textarea" else text.replace("\r\n", "\n").rstrip()
+    if field.kind == "checkbox":
+        return text.lower() in {"1", "on", "true", "yes"}
+    if not text:
+        return "" if field.kind in _TEXTUAL else None
+    if field.max_length is not None and len(text) > field.max_length:
+        raise ValueProblem(f"is longer than {field.max_length} characters; shorten it")
+    if len(text) > _LONGEST:
+        raise ValueProblem("is longer than a million characters; shorten it")
+    parse = _PARSERS.get(field.kind)
+    return parse(ctx, field, text) if parse else text
+
+
+_TEXTUAL = frozenset({"text", "textarea", "email", "phone", "url", "choice", "currency"})
+
+
+def _number(_ctx: Context, _field: Field, text: str) -> int:
+    digits = re.sub(r"[\s\u00a0\u202f']", "", text)
+    if not re.fullmatch(r"[+-]?\d{1,19}", digits) or abs(int(digits)) >= _LARGEST:
+        raise ValueProblem("is not a whole number; enter digits only")
+    return int(digits)
+
+
+def parse_decimal(text: str) -> Decimal:
+    """Parse 1,234.56, 1 234,56 and 1234.5.
+
+    Raises:
+        ValueProblem: It is no number.
+    """
+    plain = re.sub(r"[\s\u00a0\u202f'$€£₽]", "", text)
+    comma, dot = plain.rfind(","), plain.rfind(".")
+    if comma >= 0 and dot >= 0:
+        plain = plain.replace("," if dot > comma else ".", "").replace(",", ".")
+    elif comma >= 0:
+        tail = len(plain) - comma - 1
+        lone = plain.count(",") == 1 and tail != 3  # noqa: PLR2004 - a group has three digits
+        plain = plain.replace(",", "." if lone else "")
+    try:
+        number = Decimal(plain)
+    except InvalidOperation as error:
+        raise ValueProblem("is not a number, such as 1234.50") from error
+    if not number.is_finite() or abs(number) >= 10**14:
+        raise ValueProblem("is too large")
+    return number
+
+
+def _decimal(_ctx: Context, _field: Field, text: str) -> Decimal:
+    return parse_decimal(text)
+
+
+def _money(ctx: Context, _field: Field, text: str) -> Decimal:
+    number = parse_decimal(text)
+    digits = min(get_currency_precision(ctx.config.currency), 2)
+    if number != round(number, digits):
+        raise ValueProblem(f"has more than {digits} digits after the point; round it")
+    return number
+
+
+def _date(_ctx: Context, _field: Field, text: str) -> date:
+    try:
+        if not _DAY.match(text):
+            raise ValueError(text)  # noqa: TRY301
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise ValueProblem("is not a date, such as 2026-11-24") from error
+
+
+def _moment(ctx: Context, _field: Field, text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise ValueProblem("is not a date with a time, such as 2026-11-24T14:00") from error
+    return (moment if moment.tzinfo else moment.replace(tzinfo=ctx.time_zone)).astimezone(UTC)
+
+
+def _choice(_ctx: Context, field: Field, text: str) -> str:
+    if text not in {choice.value for choice in field.choices}:
+        raise ValueProblem("is not one of the choices")
+    return text
+
+
+def _reference(_ctx: Context, _field: Field, text: str) -> int:
+    if not re.fullmatch(r"\d{1,18}", text):
+        raise ValueProblem("is not a record; choose one from the list")
+    return int(text)
+
+
+def _email(_ctx: Context, _field: Field, text: str) -> str:
+    try:
+        validate_email(text, check_deliverability=False, allow_smtputf8=True)
+    except EmailNotValidError as error:
+        raise ValueProblem(f"is not a complete address: {str(error).rstrip('.')}") from error
+    return text
+
+
+def _phone(_ctx: Context, _field: Field, text: str) -> str:
+    if sum(letter.isdigit() for letter in text) < 3:  # noqa: PLR2004 - emergency numbers have 3
+        raise ValueProblem("is not a telephone number; enter it with its country, +1 312 555 0148")
+    return text
+
+
+def phone_e164(text: str) -> str:
+    """Answer a number as E.164, "" when its country is not known."""
+    try:
+        number = phonenumbers.parse(text, None)
+    except phonenumbers.NumberParseException:
+        return ""
+    return str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
+
+
+def _url(_ctx: Context, _field: Field, text: str) -> str:
+    address = text if "://" in text else f"https://{text}"
+    if not _URL.match(address):
+        raise ValueProblem("is not a web address, such as https://example.com")
+    return address
+
+
+def _currency(_ctx: Context, _field: Field, text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z]{3}", text):
+        raise ValueProblem("is not a currency code of three letters, such as USD")
+    return text.upper()
+
+
+_PARSERS: dict[str, Callable[[Context, Field, str], Any]] = {
+    "number": _number,
+    "decimal": _decimal,
+    "money": _money,
+    "date": _date,
+    "datetime": _moment,
+    "choice": _choice,
+    "reference": _reference,
+    "email": _email,
+    "phone": _phone,
+    "url": _url,
+    "currency": _currency,
+}
