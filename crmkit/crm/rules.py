@@ -1,0 +1,47 @@
+"""Rules of the built-in plugin that hold for every door."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from crmkit import Veto
+
+if TYPE_CHECKING:
+    from crmkit import SaveEvent
+
+#: Entity to the column in which a record points at another of its kind.
+_CHAINS = {"crm.company": "parent", "crm.person": "referred_by"}
+
+
+async def refuse_cycles(event: SaveEvent) -> None:
+    """Refuse a parent or referrer that leads back to the record itself.
+
+    Raises:
+        Veto: It does; the column is named.
+    """
+    column = _CHAINS.get(event.entity.name)
+    target = event.values.get(column) if column else None
+    if column is None or target is None or event.record_id is None:
+        return
+    # UNION drops repeats, so a ring that already stands in the data ends the search as well.
+    found = await event.ctx.db.value(
+        f"WITH RECURSIVE up (id) AS (SELECT $1::bigint UNION "  # noqa: S608 - names of our own
+        f'SELECT t."{column}" FROM "{event.entity.tablename}" t JOIN up ON t.id = up.id '
+        f'WHERE t."{column}" IS NOT NULL) SELECT 1 FROM up WHERE id = $2',
+        target,
+        event.record_id,
+    )
+    if found is not None:
+        message = "The chain would lead back to this record. Choose another one."
+        raise Veto(message, **{column: "leads back to this record; choose another one"})
+
+
+def follow_stage(event: SaveEvent) -> None:
+    """Set the probability of an opportunity from its stage unless it came along."""
+    lifecycle = event.entity.lifecycle
+    if event.entity.name != "crm.opportunity" or lifecycle is None:
+        return
+    stage = event.values.get(lifecycle.column)
+    state = lifecycle.state(stage) if isinstance(stage, str) else None
+    if state is not None and event.values.get("probability") is None:
+        event.values["probability"] = state.probability
