@@ -151,9 +151,7 @@ class Database:
         finally:
             await self._release(connection)
 
-    async def _release(
-        self, connection: asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
-    ) -> None:
+    async def _release(self, connection: asyncpg.pool.PoolConnectionProxy[asyncpg.Record]) -> None:
         if self._pool is not None:
             await self._pool.release(connection, timeout=_CLOSE_SECONDS)
 
@@ -204,7 +202,10 @@ class Database:
             await connection.copy_records_to_table(table, columns=columns, records=rows)
 
     async def cursor(
-        self, sql: str, *args: Any, size: int = 1000  # noqa: ANN401
+        self,
+        sql: str,
+        *args: Any,
+        size: int = 1000,  # noqa: ANN401
     ) -> AsyncIterator[list[asyncpg.Record]]:
         """Answer a read in pieces of `size` rows, in a transaction of its own connection."""
         connection = await self._acquire()

@@ -176,5 +176,3 @@ class Custom(piccolo.JSONB):
     """Custom and extension fields, keyed by `user` or the plugin's id."""
 
     kind: ClassVar[str] = "json"
-
-

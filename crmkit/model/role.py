@@ -40,6 +40,4 @@ class Role(msgspec.Struct, frozen=True):
 
 
 def _matches(pattern: str, entity: str) -> bool:
-    return pattern in ("*", entity) or (
-        pattern.endswith(".*") and entity.startswith(pattern[:-1])
-    )
+    return pattern in ("*", entity) or (pattern.endswith(".*") and entity.startswith(pattern[:-1]))

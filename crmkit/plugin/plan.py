@@ -91,7 +91,9 @@ def plan_entity(
     title = _name(entity.title)
     for column in (*entity.list, *entity.filters, *entity.search, *entity.sums, entity.title):
         if _name(column) not in fields:
-            raise PluginError(f"`{names[tablename]}`: `{_name(column)}` is no visible column of it.")
+            raise PluginError(
+                f"`{names[tablename]}`: `{_name(column)}` is no visible column of it."
+            )
     form = _form(entity, fields)
     order = [name for group in form for name in group.names]
     ordered = {name: fields[name] for name in (*order, *(n for n in fields if n not in order))}

@@ -76,9 +76,7 @@ def _condition(ctx: Context, field: Field, each: Filter, add: Add) -> str:
         return f"{expression} = {add(ctx.user_id)}"
     if each.op == "contains":
         column = f't."{field.name}_key"' if field.has_key else f"lower(crm_unaccent({expression}))"
-        escaped = (
-            each.value[:_MOST].replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-        )
+        escaped = each.value[:_MOST].replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
         return f"{column} LIKE lower(crm_unaccent({add(f'%{escaped}%')}))"
     if each.op == "in":
         return f"{expression} = ANY({add(each.value.split(',')[:_MOST])}::text[])"

@@ -180,9 +180,7 @@ def select_list(plan: EntityPlan, names: tuple[str, ...]) -> tuple[str, str]:
 _TITLE = "name"
 
 
-def list_statement(
-    ctx: Context, plan: EntityPlan, query: ListQuery
-) -> tuple[str, list[Any]]:
+def list_statement(ctx: Context, plan: EntityPlan, query: ListQuery) -> tuple[str, list[Any]]:
     """Answer the one statement of a list page and its arguments.
 
     Raises:
@@ -192,7 +190,9 @@ def list_statement(
     names = query.columns or plan.list
     unknown = [name for name in names if name not in plan.fields]
     if unknown:
-        raise InvalidError(f"{plan.name} has no field `{unknown[0]}`.", {"columns": "choose others"})
+        raise InvalidError(
+            f"{plan.name} has no field `{unknown[0]}`.", {"columns": "choose others"}
+        )
     field = _sort_field(plan, query)
     key = _sort_sql(field)
     where = where_clause(ctx, plan, query, statement)

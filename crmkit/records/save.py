@@ -104,9 +104,7 @@ async def save_record(
         await write_journal(ctx, plan, record_id, "update", before, changed)
         lifecycle = plan.lifecycle
         if lifecycle is not None and lifecycle.column in changed:
-            await write_stage(
-                ctx, plan, record_id, stored[lifecycle.column], {**stored, **changed}
-            )
+            await write_stage(ctx, plan, record_id, stored[lifecycle.column], {**stored, **changed})
         await write_search(ctx, plan, [record_id])
         event.values = changed
         await ctx.site.hooks.run("after_save", event)
@@ -219,9 +217,7 @@ def _split(values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, dict[st
     return columns, custom
 
 
-def _merge(
-    stored: Mapping[str, Any], changed: Mapping[str, Mapping[str, Any]]
-) -> dict[str, Any]:
+def _merge(stored: Mapping[str, Any], changed: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     """Change some keys and keep all others, also those of disabled plugins."""
     merged = {owner: dict(keys) for owner, keys in stored.items()}
     for owner, keys in changed.items():
@@ -306,4 +302,3 @@ async def _check_references(
         if found is None and not (name == "owner" and value == ctx.user_id):
             problems[name] = "names a record that does not exist; choose one from the list"
     return problems
-

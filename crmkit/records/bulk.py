@@ -1,0 +1,100 @@
+"""One edit of many records, undone as one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from crmkit.access.predicate import check
+from crmkit.errors import CrmkitError, InvalidError
+from crmkit.records.journal import open_operation
+from crmkit.records.query import ListQuery, Statement, where_clause
+from crmkit.records.save import restore_record, save_record, trash_record
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from crmkit.model.context import Context
+    from crmkit.plugin.plan import EntityPlan
+
+MOST = 50_000
+
+
+class Selection(msgspec.Struct, frozen=True):
+    """Chosen records: their ids, or all that a query shows."""
+
+    ids: tuple[int, ...] = ()
+    query: ListQuery | None = None
+
+
+class BulkResult(msgspec.Struct, frozen=True):
+    """How many were changed, and which were not, with the reason."""
+
+    operation: int
+    changed: int
+    skipped: tuple[tuple[int, str], ...]
+
+
+async def select_ids(ctx: Context, plan: EntityPlan, selection: Selection) -> list[int]:
+    """Answer the ids of a selection that the reader may see, by id."""
+    if selection.query is None:
+        return sorted(set(selection.ids))
+    statement = Statement()
+    where = where_clause(ctx, plan, selection.query, statement)
+    rows = await ctx.db.rows(
+        f'SELECT t.id FROM "{plan.tablename}" t WHERE {where} ORDER BY t.id LIMIT {MOST + 1}',  # noqa: S608
+        *statement.args,
+    )
+    if len(rows) > MOST:
+        raise InvalidError(f"More than {MOST:,} records at once. Narrow the filter.")
+    return [row["id"] for row in rows]
+
+
+async def bulk_edit(
+    ctx: Context, plan: EntityPlan, selection: Selection, values: Mapping[str, Any]
+) -> BulkResult:
+    """Give the same values to many records; those without the right are skipped and listed."""
+    check(ctx, plan, "edit")
+
+    async def edit(inner: Context, record_id: int) -> None:
+        await save_record(inner, plan, record_id, values)
+
+    return await _each(ctx, plan, selection, "bulk", edit)
+
+
+async def bulk_trash(
+    ctx: Context, plan: EntityPlan, selection: Selection, *, restore: bool = False
+) -> BulkResult:
+    """Move many records to the trash, or out of it."""
+    check(ctx, plan, "delete")
+
+    async def move(inner: Context, record_id: int) -> None:
+        if restore:
+            await restore_record(inner, plan, record_id)
+        else:
+            await trash_record(inner, plan, record_id)
+
+    return await _each(ctx, plan, selection, "restore" if restore else "trash", move)
+
+
+async def _each(
+    ctx: Context,
+    plan: EntityPlan,
+    selection: Selection,
+    kind: str,
+    work: Callable[[Context, int], Awaitable[None]],
+) -> BulkResult:
+    skipped: list[tuple[int, str]] = []
+    changed = 0
+    async with ctx.db.transaction():
+        operation = await open_operation(ctx, kind, plan.label)
+        inner = ctx.within(operation)
+        for record_id in await select_ids(ctx, plan, selection):
+            try:
+                async with ctx.db.transaction():
+                    await work(inner, record_id)
+                changed += 1
+            except CrmkitError as error:
+                skipped.append((record_id, error.message))
+    return BulkResult(operation, changed, tuple(skipped))

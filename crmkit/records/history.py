@@ -1,0 +1,158 @@
+"""What changed, by whom, and taking it back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from crmkit.access.predicate import allowed as may
+from crmkit.errors import ConflictError, NotFoundError
+from crmkit.records.journal import open_operation
+from crmkit.records.query import plain
+from crmkit.records.read import get_record
+from crmkit.records.save import restore_record, save_record, trash_record
+from crmkit.records.typed import from_journal
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from crmkit.model.context import Context
+    from crmkit.plugin.plan import EntityPlan
+
+
+class ChangeRow(msgspec.Struct, frozen=True):
+    """A row of the journal, `before` and `after` as JSON values by field."""
+
+    id: int
+    operation: int
+    entity: str
+    record: int
+    action: str
+    before: dict[str, Any]
+    after: dict[str, Any]
+    who: str
+    at: datetime
+    cause: str
+
+
+class OperationRow(msgspec.Struct, frozen=True):
+    """Something done in one go, and how many records it touched."""
+
+    id: int
+    kind: str
+    label: str
+    cause: str
+    who: str
+    at: datetime
+    records: int
+    undone: bool
+
+
+class UndoResult(msgspec.Struct, frozen=True):
+    """How an undo went: records put back, and those kept because they changed since."""
+
+    undone: int
+    kept: tuple[tuple[str, int], ...]
+
+
+async def list_changes(
+    ctx: Context, plan: EntityPlan, record_id: int, limit: int = 100
+) -> list[ChangeRow]:
+    """List a record's changes, newest first.
+
+    Raises:
+        NotFoundError: The reader may not see the record.
+    """
+    await get_record(ctx, plan, record_id)
+    rows = await ctx.db.rows(
+        "SELECT j.*, coalesce(u.name, '') AS who FROM core_journal j "
+        "LEFT JOIN core_user u ON u.id = j.user_id "
+        "WHERE j.entity = $1 AND j.record = $2 ORDER BY j.id DESC LIMIT $3",
+        plan.name,
+        record_id,
+        limit,
+    )
+    names = ChangeRow.__struct_fields__
+    return [ChangeRow(**{name: row[name] for name in names}) for row in rows]
+
+
+async def list_operations(ctx: Context, limit: int = 50) -> list[OperationRow]:
+    """List operations, newest first: one's own, all for who administers users."""
+    everybody = may(ctx, ctx.site.entity("core.user"), "admin")
+    rows = await ctx.db.rows(
+        "SELECT o.*, coalesce(u.name, '') AS who, o.undone_at IS NOT NULL AS undone, "
+        "(SELECT count(*) FROM core_journal j WHERE j.operation = o.id) AS records "
+        "FROM core_operation o LEFT JOIN core_user u ON u.id = o.user_id "
+        "WHERE $1 OR o.user_id = $2 ORDER BY o.at DESC, o.id DESC LIMIT $3",
+        everybody,
+        ctx.user_id,
+        limit,
+    )
+    names = OperationRow.__struct_fields__
+    return [OperationRow(**{name: row[name] for name in names}) for row in rows]
+
+
+async def undo_operation(ctx: Context, operation_id: int) -> UndoResult:
+    """Replay an operation backwards, itself as an operation that can be undone.
+
+    A field that changed since keeps its newer value, and the record is listed in `kept`. The
+    same rights are asked as for the changes themselves.
+
+    Raises:
+        NotFoundError: There is no such operation of this person.
+        ConflictError: It was undone already.
+    """
+    async with ctx.db.transaction():
+        operation = await ctx.db.row(
+            "SELECT * FROM core_operation WHERE id = $1 FOR UPDATE", operation_id
+        )
+        everybody = may(ctx, ctx.site.entity("core.user"), "admin")
+        if operation is None or not (everybody or operation["user_id"] == ctx.user_id):
+            raise NotFoundError("There is no such change of yours to undo.")
+        if operation["undone_at"] is not None:
+            raise ConflictError("This was undone already.")
+        rows = await ctx.db.rows(
+            "SELECT * FROM core_journal WHERE operation = $1 ORDER BY id DESC", operation_id
+        )
+        inner = ctx.within(await open_operation(ctx, "undo", operation["label"]), "undo")
+        kept: list[tuple[str, int]] = []
+        undone = 0
+        for row in rows:
+            if await _undo_row(inner, row):
+                undone += 1
+            else:
+                kept.append((row["entity"], row["record"]))
+        await ctx.db.execute(
+            "UPDATE core_operation SET undone_at = $2, undone_by = $3 WHERE id = $1",
+            operation_id,
+            ctx.now(),
+            ctx.user_id,
+        )
+    return UndoResult(undone, tuple(kept))
+
+
+async def _undo_row(ctx: Context, row: Any) -> bool:  # noqa: ANN401 - a driver's row
+    plan = ctx.site.entity(row["entity"])
+    try:
+        if row["action"] == "create":
+            await trash_record(ctx, plan, row["record"])
+            return True
+        if row["action"] == "trash":
+            await restore_record(ctx, plan, row["record"])
+            return True
+        if row["action"] == "restore":
+            await trash_record(ctx, plan, row["record"])
+            return True
+        stored = await get_record(ctx, plan, row["record"], "edit", lock=True)
+        untouched = {
+            name: value
+            for name, value in row["before"].items()
+            if plain(stored.get(name)) == row["after"].get(name)
+        }
+        values = {name: from_journal(plan, name, value) for name, value in untouched.items()}
+        if values:
+            await save_record(ctx, plan, row["record"], values)
+        return len(untouched) == len(row["before"])
+    except NotFoundError:
+        return False

@@ -1,0 +1,147 @@
+"""The cast and the stage: one PostgreSQL for the run, one database for each worker.
+
+Each test runs in a transaction that is rolled back. What would happen after a commit does not
+happen there.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import asyncpg
+import pytest
+
+from crmkit.access.roles import load_roles
+from crmkit.config import Config
+from crmkit.db.engine import Database
+from crmkit.db.migrations import migrate
+from crmkit.db.server import EmbeddedServer
+from crmkit.model.context import Context, Principal
+from crmkit.plugin.site import Site, build_site
+from crmkit.records.save import create_record
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+
+    from crmkit.model.role import Role
+
+    Make = Callable[..., Awaitable[int]]
+    Login = Callable[..., Awaitable[Context]]
+
+_DSN = "CRMKIT_TEST_DSN"
+_stage: list[tuple[EmbeddedServer, Path]] = []
+
+
+def pytest_configure() -> None:
+    """Start one server in the process that the workers come from."""
+    if _DSN in os.environ:
+        return
+    folder = Path(tempfile.mkdtemp(prefix="crmkit-tests-"))
+    server = EmbeddedServer(
+        folder / "postgres", settings={"fsync": "off", "max_connections": "200"}
+    )
+    _stage.append((server, folder))
+    os.environ[_DSN] = server.start().dsn("crmkit_owner")
+
+
+def pytest_unconfigure() -> None:
+    """Stop it in the same process."""
+    while _stage:
+        server, folder = _stage.pop()
+        server.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+        os.environ.pop(_DSN, None)
+
+
+@pytest.fixture(scope="session")
+def site() -> Site:
+    return build_site()
+
+
+@pytest.fixture(scope="session")
+def config() -> Config:
+    return Config(name="Northgate Hardware")
+
+
+@pytest.fixture(scope="session")
+def roles() -> Mapping[str, Role]:
+    return load_roles(Path("none"))
+
+
+@pytest.fixture(scope="session")
+async def dsn() -> str:
+    """An empty, migrated database of this worker."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
+    name = f"crmkit_test_{worker}"
+    owner = os.environ[_DSN]
+    target = _named(owner, name)
+    connection = await asyncpg.connect(owner)
+    try:
+        await connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+        await connection.execute(f'CREATE DATABASE "{name}"')
+    finally:
+        await connection.close()
+    await migrate(target, build_site().sources)
+    return target
+
+
+def _named(dsn: str, name: str) -> str:
+    head, _, tail = dsn.rpartition("/crmkit")
+    return f"{head}/{name}{tail}"
+
+
+@pytest.fixture(scope="session")
+async def pool(dsn: str) -> AsyncIterator[Database]:
+    database = Database(dsn, pool_min=1, pool_max=8)
+    await database.open()
+    yield database
+    await database.close()
+
+
+@pytest.fixture
+async def db(pool: Database) -> AsyncIterator[Database]:
+    """The worker's database inside a transaction that is rolled back."""
+
+    class RollBackError(Exception):
+        pass
+
+    try:
+        async with pool.transaction():
+            yield pool
+            raise RollBackError
+    except RollBackError:
+        pass
+
+
+@pytest.fixture
+def admin(db: Database, site: Site, config: Config, roles: Mapping[str, Role]) -> Context:
+    """The context of the command line: everything is allowed."""
+    return Context(db, site, config, Principal(None, "", roles["administrator"]), cause="command")
+
+
+@pytest.fixture
+def make(admin: Context) -> Make:
+    """Make a record: `await make("crm.company", name="Kan-code")` answers its id."""
+
+    async def make_record(entity: str, **values: object) -> int:
+        return await create_record(admin, admin.site.entity(entity), values)
+
+    return make_record
+
+
+@pytest.fixture
+def act_as(admin: Context, make: Make, roles: Mapping[str, Role]) -> Login:
+    """Answer the context of a new person with a role: `await act_as("seller", team=3)`."""
+
+    async def become(role: str, name: str = "Anna Snelling", team: int | None = None) -> Context:
+        user = await make("core.user", name=name, role=role, team=team, active=True)
+        teams = (team,) if team is not None else ()
+        person = Principal(user, name, roles[role], teams)
+        return replace(admin, principal=person, cause="page")
+
+    return become
