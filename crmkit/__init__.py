@@ -5,17 +5,17 @@ from crmkit.model.context import Context
 from crmkit.model.entity import Entity, FieldOptions, Group
 from crmkit.model.lifecycle import Lifecycle, State
 from crmkit.model.record import Record
-from crmkit.model.values import Choice, N_
+from crmkit.model.values import N_, Choice
 from crmkit.plugin.hookspecs import PageEvent, Plugin, SaveEvent
 
 __all__ = [
+    "N_",
     "Choice",
     "Context",
     "Entity",
     "FieldOptions",
     "Group",
     "Lifecycle",
-    "N_",
     "PageEvent",
     "Plugin",
     "Record",

@@ -100,7 +100,9 @@ def load_config(site: Path) -> Config:
     except msgspec.ValidationError as error:
         raise ConfigError(f"{path}: {_place(str(error))}.") from error
     if config.time_zone not in available_timezones():
-        raise ConfigError(f"{path}: `time_zone` is not one of the tz database, such as Europe/Berlin.")
+        raise ConfigError(
+            f"{path}: `time_zone` is not one of the tz database, such as Europe/Berlin."
+        )
     if not re.fullmatch(r"[A-Z]{3}", config.currency):
         raise ConfigError(f"{path}: `currency` is an ISO 4217 code of three letters, such as USD.")
     return msgspec.structs.replace(config, folder=site.resolve())

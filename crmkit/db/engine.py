@@ -107,7 +107,7 @@ class Database:
             )
         except (OSError, asyncpg.PostgresError, TimeoutError) as error:
             raise DatabaseStartError(
-                f"The database does not answer ({error or type(error).__name__}). "
+                f"The database does not answer ({str(error) or type(error).__name__}). "
                 "Check `[database] url` in crmkit.toml and that the server runs."
             ) from error
 
@@ -204,8 +204,8 @@ class Database:
     async def cursor(
         self,
         sql: str,
-        *args: Any,
-        size: int = 1000,  # noqa: ANN401
+        *args: Any,  # noqa: ANN401
+        size: int = 1000,
     ) -> AsyncIterator[list[asyncpg.Record]]:
         """Answer a read in pieces of `size` rows, in a transaction of its own connection."""
         connection = await self._acquire()

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import asyncpg
@@ -18,6 +17,7 @@ from crmkit.errors import DatabaseStartError, MigrationError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from pathlib import Path
 
     Connection = asyncpg.Connection[asyncpg.Record]
 
@@ -59,7 +59,9 @@ class Migration:
         """
         parts = _BACKWARDS.split(self.path.read_text(encoding="utf-8"))
         if len(parts) != 2:  # noqa: PLR2004 - there and back
-            raise MigrationError(f"{self.path}: one line `-- backwards` must separate there and back.")
+            raise MigrationError(
+                f"{self.path}: one line `-- backwards` must separate there and back."
+            )
         return parts[1 if backwards else 0]
 
 
@@ -170,9 +172,7 @@ async def undo(dsn: str, source: MigrationSource) -> list[Migration]:
             undone = [each for each in reversed(list_migrations(source)) if each.name in done]
             for each in undone:
                 await connection.execute(each.script(backwards=True))
-            await connection.execute(
-                "DELETE FROM core_migration WHERE plugin = $1", source.plugin
-            )
+            await connection.execute("DELETE FROM core_migration WHERE plugin = $1", source.plugin)
         return undone
     finally:
         await connection.close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from crmkit.model.columns import Email, Flag, Line, Name, Pick, Reference
 from crmkit.model.entity import Entity, FieldOptions, Group
 from crmkit.model.record import Record
-from crmkit.model.values import Choice, N_
+from crmkit.model.values import N_, Choice
 
 THEMES = (
     Choice("system", N_("As the system")),

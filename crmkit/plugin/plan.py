@@ -11,6 +11,7 @@ from crmkit.errors import PluginError
 from crmkit.model.columns import Name, Pick, Reference
 from crmkit.model.entity import FieldOptions, Group
 from crmkit.model.field import Field
+from crmkit.model.lifecycle import Lifecycle
 from crmkit.model.record import SYSTEM_COLUMNS
 from crmkit.model.values import Choice
 
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from piccolo.columns import Column
 
     from crmkit.model.entity import Entity
-    from crmkit.model.lifecycle import Lifecycle
 
 _SORTABLE = frozenset({"text", "number", "decimal", "money", "date", "datetime", "choice"})
 
@@ -154,7 +154,7 @@ def _fields(entity: Entity, names: Mapping[str, str]) -> list[Field]:
     return found
 
 
-def _field(  # noqa: PLR0913, PLR0917 - one call, all of it decides the field
+def _field(
     column: Column,
     options: FieldOptions,
     entity: Entity,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -21,7 +22,7 @@ from crmkit.plugin.hookspecs import Plugin
 from crmkit.plugin.plan import EntityPlan, plan_entity
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     from crmkit.db.engine import Database
     from crmkit.model.entity import Entity

@@ -18,7 +18,7 @@ KINDS = ("text", "number", "date", "choice")
 _NAME = re.compile(r"^[a-z][a-z0-9_]{0,40}$")
 
 
-async def define_field(  # noqa: PLR0913, PLR0917 - what a field is
+async def define_field(
     ctx: Context,
     plan: EntityPlan,
     name: str,

@@ -88,7 +88,7 @@ def _condition(ctx: Context, field: Field, each: Filter, add: Add) -> str:
     return f"{expression} {sign} {value}{cast}"
 
 
-def _typed(field: Field, each: Filter) -> Any:  # noqa: ANN401, PLR0911 - one return a kind
+def _typed(field: Field, each: Filter) -> Any:  # noqa: ANN401 - one return a kind
     value = each.value.strip()
     try:
         if field.kind in {"number", "decimal", "money"}:

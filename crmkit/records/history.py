@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -15,7 +16,6 @@ from crmkit.records.save import restore_record, save_record, trash_record
 from crmkit.records.typed import from_journal
 
 if TYPE_CHECKING:
-    from datetime import datetime
 
     from crmkit.model.context import Context
     from crmkit.plugin.plan import EntityPlan

@@ -27,7 +27,7 @@ async def open_operation(ctx: Context, kind: str, label: str = "") -> int:
     return number
 
 
-async def write_journal(  # noqa: PLR0913, PLR0917 - the columns of one row
+async def write_journal(
     ctx: Context,
     plan: EntityPlan,
     record_id: int,

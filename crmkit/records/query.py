@@ -8,6 +8,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+import asyncpg
 import msgspec
 
 from crmkit.access.predicate import predicate
@@ -15,7 +16,6 @@ from crmkit.errors import InvalidError
 from crmkit.records.filters import Filter, filter_sql
 
 if TYPE_CHECKING:
-    import asyncpg
 
     from crmkit.model.context import Context
     from crmkit.model.field import Field
@@ -209,7 +209,7 @@ def list_statement(ctx: Context, plan: EntityPlan, query: ListQuery) -> tuple[st
     columns, joins = select_list(plan, names)
     # Rows first, titles after: the joins see one page only.
     text = (
-        f"SELECT {columns}, t.sort_key FROM ("
+        f"SELECT {columns}, t.sort_key FROM ("  # noqa: S608 - checked names
         f'SELECT t.*, {key} AS sort_key FROM "{plan.tablename}" t WHERE {where} '
         f"ORDER BY {key} {order}, t.id {order} LIMIT {int(query.limit) + 1}"
         f") t {joins} ORDER BY t.sort_key {order}, t.id {order}"

@@ -231,9 +231,8 @@ async def _fill_defaults(ctx: Context, plan: EntityPlan, values: dict[str, Any])
         values["team"] = await ctx.db.value(
             "SELECT team FROM core_user WHERE id = $1", values["owner"]
         )
-    if "currency" in plan.fields and "currency" in values and not values["currency"]:
-        values["currency"] = ctx.config.currency
-    elif "currency" in plan.fields and "currency" not in values and "name" in values:
+    is_new = plan.title in values
+    if "currency" in plan.fields and not values.get("currency", "" if is_new else "kept"):
         values["currency"] = ctx.config.currency
 
 
