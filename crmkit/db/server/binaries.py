@@ -9,7 +9,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from crmkit.db.server.account import SYSTEM_FOLDER, make_folder
+from crmkit.db.server import account as accounts
+from crmkit.db.server.account import make_folder
 from crmkit.errors import DatabaseStartError
 
 if TYPE_CHECKING:
@@ -109,12 +110,12 @@ def _copy_programs(folder: Path) -> Path:
     try:
         facts = Path(program(folder, "postgres")).stat()
         package = folder.parent.parent
-        shared = SYSTEM_FOLDER / "postgres"
+        shared = accounts.SYSTEM_FOLDER / "postgres"
         copy = shared / f"{facts.st_size:x}-{facts.st_mtime_ns:x}"
         programs = copy / package.name / "pginstall" / "bin"
         if programs.is_dir():
             return programs
-        for made in (SYSTEM_FOLDER, shared):
+        for made in (accounts.SYSTEM_FOLDER, shared):
             make_folder(made, 0o755)
         fresh = shared / f"{copy.name}.{os.getpid()}"
         # The programs look for their libraries beside the package, so the layout stays.
@@ -131,8 +132,8 @@ def _copy_programs(folder: Path) -> Path:
             shutil.rmtree(fresh)  # another start was faster
     except OSError as error:
         message = (
-            f"The PostgreSQL programs could not be copied from {folder} to {SYSTEM_FOLDER} "
-            f"({error}). Make room there, or install crmkit where other accounts can read it."
+            f"The PostgreSQL programs could not be copied from {folder} to "
+            f"{accounts.SYSTEM_FOLDER} ({error}). Make room there, or install crmkit where other accounts can read it."
         )
         raise DatabaseStartError(message) from error
     return programs

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from crmkit.db.server.address import ServerAddress
     from crmkit.db.server.place import Place
 
-#: Raised when _SETUP changes: existing servers then run it again at their next start.
+#: Raised when the statements below change: existing servers then run them at their next
+#: start, so each may run any number of times.
 _LEVEL = "1"
 
 #: Plain C would leave Cyrillic unfolded, and the builtin provider alone does not heal the
@@ -44,22 +45,14 @@ ALTER DEFAULT PRIVILEGES FOR ROLE crmkit_owner IN SCHEMA public
     GRANT USAGE ON SEQUENCES TO crmkit_app;
 """
 
-#: May run any number of times; template1 gets the same, so that test databases have it.
-_SETUP = "\n".join(
-    (
-        "SELECT 'CREATE ROLE crmkit_owner LOGIN CREATEDB'",
-        "WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'crmkit_owner') \\gexec",
-        "SELECT 'CREATE ROLE crmkit_app LOGIN'",
-        "WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'crmkit_app') \\gexec",
-        "\\connect template1",
-        _EACH_DATABASE,
-        "\\connect postgres",
-        "SELECT 'CREATE DATABASE crmkit OWNER crmkit_owner'",
-        "WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = 'crmkit') \\gexec",
-        "\\connect crmkit",
-        _EACH_DATABASE,
-    )
-)
+_ROLES_AND_DATABASE = """
+SELECT 'CREATE ROLE crmkit_owner LOGIN CREATEDB'
+    WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'crmkit_owner') \\gexec
+SELECT 'CREATE ROLE crmkit_app LOGIN'
+    WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'crmkit_app') \\gexec
+SELECT 'CREATE DATABASE crmkit OWNER crmkit_owner'
+    WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = 'crmkit') \\gexec
+"""
 _ROLES = ("postgres", "crmkit_owner", "crmkit_app")
 
 
@@ -117,6 +110,7 @@ def create(
         text=True,
         errors="replace",
         check=False,
+        stdin=subprocess.DEVNULL,
         cwd=fresh,
         env=clean_environment(),
         pass_fds=tuple(held) if os.name != "nt" else (),
@@ -172,7 +166,10 @@ def provision(place: Place, programs: Path, address: ServerAddress) -> None:
     Raises:
         DatabaseStartError: The server refused a statement.
     """
-    script = _SETUP
+    script = _ROLES_AND_DATABASE
+    # template1 gets the same, so that databases made later (tests, restores) have it.
+    for database in ("template1", "crmkit"):
+        script += f"\\connect {database}\n{_EACH_DATABASE}"
     if address.password is not None:
         for role in _ROLES[1:]:
             script += f"ALTER ROLE {role} PASSWORD '{address.password}';\n"

@@ -105,7 +105,7 @@ class Launch:
         return cluster.ask(self._programs, address, "SELECT 1").returncode == 0
 
     def _address(self, found: processes.PidFile) -> ServerAddress:
-        if not self._sockets:
+        if not found.socket_folder:
             return ServerAddress("127.0.0.1", found.port, self._password)
         # Where it was started counts: this process may see another temporary folder.
         folder = found.socket_folder
@@ -195,5 +195,5 @@ class Launch:
             self._place.write("password", self._password)
 
     def _read_password(self) -> None:
-        if not self._sockets:
-            self._password = (self._place.home / "password").read_text(encoding="ascii")
+        if (secret := self._place.home / "password").exists():
+            self._password = secret.read_text(encoding="ascii")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import atexit
 import logging
 import os
-import signal
 import subprocess
 import sys
 import threading
@@ -18,6 +17,7 @@ from crmkit.db.server import binaries, cluster, processes
 from crmkit.db.server.launch import Launch
 from crmkit.db.server.locks import FileLock
 from crmkit.db.server.place import find_place
+from crmkit.db.server.shutdown import end_server
 from crmkit.errors import DatabaseStartError
 
 if TYPE_CHECKING:
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger(__name__)
 #: Seconds between two looks at something another process does.
 _PAUSE = 0.02
-#: Seconds that a fast shutdown may take before that is an error.
-_STOP_SECONDS = 60.0
 #: Seconds between two looks of ``keep_alive``, and its longest pause after failed starts.
 _WATCH_SECONDS, _WATCH_SECONDS_MAX = 0.5, 30.0
 
@@ -61,6 +59,7 @@ class EmbeddedServer:
         self._data = Path(os.path.abspath(data))  # noqa: PTH100 (links stay as they are)
         self._settings = settings
         self._sockets = sockets
+        self._pid = os.getpid()
         self._mutex = threading.Lock()
         self._thread: threading.Thread | None = None
         self._cancelled = threading.Event()
@@ -104,6 +103,7 @@ class EmbeddedServer:
             self._address = self._failure = None
             atexit.unregister(self.stop)
             atexit.register(self.stop)
+            self._pid = os.getpid()
             self._thread = threading.Thread(target=self._run, name="crmkit-postgres", daemon=True)
             self._thread.start()
 
@@ -162,6 +162,8 @@ class EmbeddedServer:
             DatabaseStartError: The server does not end.
         """
         atexit.unregister(self.stop)
+        if self._pid != os.getpid():
+            return  # a forked copy of this process: the server is its parent's
         self._cancelled.set()
         if self._thread is not None:
             self._thread.join()
@@ -194,17 +196,14 @@ class EmbeddedServer:
                 place, self._programs, major, settings=self._settings, sockets=self._sockets
             )
             try:
-                self._address = launch.bring_up(lock, self._cancelled)
+                address = launch.bring_up(lock, self._cancelled)
+                if address is not None:
+                    self._join_users(place)
+                    self._address = address
             finally:
                 self._child = launch.child or self._child
-            if self._address is not None:
-                users = FileLock(place.home / "users")
-                users.take(shared=True)
-                if self._users is not None:
-                    self._users.drop()
-                self._users = users
-            elif launch.child is not None:
-                self._end(place)
+                if self._address is None and launch.child is not None:
+                    self._end(place)  # given up, or not fit for use
         except DatabaseStartError as error:
             self._failure = error
         except (OSError, subprocess.SubprocessError) as error:
@@ -217,6 +216,13 @@ class EmbeddedServer:
         finally:
             if lock is not None:
                 lock.drop()
+
+    def _join_users(self, place: Place) -> None:
+        users = FileLock(place.home / "users")
+        users.take(shared=True)
+        if self._users is not None:
+            self._users.drop()
+        self._users = users
 
     def _watch(self) -> None:
         pause = _WATCH_SECONDS
@@ -235,32 +241,8 @@ class EmbeddedServer:
                 _LOG.exception("PostgreSQL could not be started again; next try in %g s.", pause)
 
     def _end(self, place: Place) -> None:
-        """Shut down fast: sessions are ended, data is written, the process is awaited."""
-        end_at = time.monotonic() + _STOP_SECONDS
-        told = False
-        while (found := processes.find_postmaster(place.cluster)) is not None:
-            if self._child is not None and self._child.poll() is not None:
-                self._child = None
-            if not told:
-                self._tell_to_end(place, found.pid)
-                told = True
-            if time.monotonic() > end_at:
-                message = (
-                    f"PostgreSQL (process {found.pid}) in {place.cluster} does not end. "
-                    f"{self._log_hint()}"
-                )
-                raise DatabaseStartError(message)
-            time.sleep(0.005)
-        if self._child is not None:
-            self._child.wait()
-            self._child = None
-
-    def _tell_to_end(self, place: Place, pid: int) -> None:
-        if sys.platform != "win32":
-            os.kill(pid, signal.SIGINT)
-            return
-        command = [binaries.program(self.binaries, "pg_ctl"), "stop", "-W", "-m", "fast"]
-        binaries.run_quietly([*command, "-D", str(place.cluster)])
+        end_server(place, self.binaries, self._child)
+        self._child = None
 
     def _log_hint(self) -> str:
         return f"Its log is {self._place.log}." if self._place is not None else ""
