@@ -21,9 +21,7 @@ class Sql(msgspec.Struct, frozen=True):
     args: tuple[Any, ...] = ()
 
 
-def predicate(
-    ctx: Context, plan: EntityPlan, verb: Verb, alias: str = "t", first: int = 1
-) -> Sql:
+def predicate(ctx: Context, plan: EntityPlan, verb: Verb, alias: str = "t", first: int = 1) -> Sql:
     """Answer the condition under which the reader may use a verb on a row.
 
     Args:

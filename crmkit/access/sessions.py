@@ -1,0 +1,137 @@
+"""Sessions in the database: a random secret in the cookie, its digest in the row."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from datetime import datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from crmkit.access.roles import load_roles
+from crmkit.model.context import Principal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from crmkit.db.engine import Database
+    from crmkit.model.role import Role
+
+_IDLE = timedelta(hours=3)
+_LIFE = timedelta(hours=12)
+_TOUCH_SECONDS = 60
+
+
+class Session(msgspec.Struct, frozen=True):
+    """A session just opened; `token` goes into the cookie and is kept nowhere."""
+
+    token: str
+    user_id: int
+
+
+class SessionRow(msgspec.Struct, frozen=True):
+    """An open session as its owner sees it."""
+
+    id: str
+    created_at: datetime
+    seen_at: datetime
+    address: str
+    device: str
+
+
+def digest(token: str) -> str:
+    """Answer what is stored of a secret."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+@cache
+def default_roles() -> Mapping[str, Role]:
+    """Answer the roles that come with crmkit."""
+    return load_roles(Path("/nonexistent"))
+
+
+async def open_session(db: Database, user_id: int, address: str, device: str) -> Session:
+    """Open a session with a fresh id; called at sign-in and nowhere else."""
+    token = secrets.token_urlsafe(32)
+    await db.execute(
+        "INSERT INTO core_session (id, user_id, expires_at, address, device) "
+        "VALUES ($1, $2, now() + $3::interval, $4, $5)",
+        digest(token),
+        user_id,
+        _LIFE,
+        address[:100],
+        device[:200],
+    )
+    return Session(token, user_id)
+
+
+_FIND = """
+WITH RECURSIVE me AS (
+    SELECT u.id, u.name, u.role, u.team, u.language, u.time_zone, u.theme, s.id AS session,
+        s.seen_at
+    FROM core_session s JOIN core_user u ON u.id = s.user_id
+    WHERE s.id = $1 AND s.expires_at > now() AND s.seen_at > now() - $2::interval
+        AND u.active AND u.trashed_at IS NULL
+), mine (id) AS (
+    SELECT team FROM me WHERE team IS NOT NULL
+    UNION SELECT t.id FROM core_team t JOIN me ON t.manager = me.id
+), led (id) AS (
+    SELECT t.id FROM core_team t JOIN me ON t.manager = me.id
+    UNION SELECT t.id FROM core_team t JOIN led ON t.parent = led.id
+)
+SELECT me.*, ARRAY(SELECT id FROM mine UNION SELECT id FROM led) AS teams,
+    me.seen_at < now() - make_interval(secs => $3) AS stale
+FROM me
+"""
+
+
+async def find_session(
+    db: Database, token: str, roles: Mapping[str, Role] | None = None
+) -> Principal | None:
+    """Answer who a cookie belongs to; None when unknown, idle for 3 hours, or 12 hours old.
+
+    A session ends at once when its user is disabled or trashed.
+    """
+    row = await db.row(_FIND, digest(token), _IDLE, _TOUCH_SECONDS)
+    if row is None:
+        return None
+    role = (roles or default_roles()).get(row["role"])
+    if role is None:
+        return None
+    if row["stale"]:
+        await db.execute("UPDATE core_session SET seen_at = now() WHERE id = $1", row["session"])
+    return Principal(
+        user_id=row["id"],
+        name=row["name"],
+        role=role,
+        teams=tuple(row["teams"]),
+        language=row["language"],
+        time_zone=row["time_zone"],
+        theme=row["theme"],
+        session_id=row["session"],
+    )
+
+
+async def end_session(db: Database, token: str) -> None:
+    """End a session on the server."""
+    await db.execute("DELETE FROM core_session WHERE id = $1", digest(token))
+
+
+async def end_sessions_of(db: Database, user_id: int, but: str | None = None) -> None:
+    """End all sessions of a person, but for one: after a password or role change."""
+    await db.execute(
+        "DELETE FROM core_session WHERE user_id = $1 AND id IS DISTINCT FROM $2", user_id, but
+    )
+
+
+async def list_sessions(db: Database, user_id: int) -> list[SessionRow]:
+    """List a person's open sessions, the latest first."""
+    rows = await db.rows(
+        "SELECT id, created_at, seen_at, address, device FROM core_session "
+        "WHERE user_id = $1 AND expires_at > now() ORDER BY seen_at DESC",
+        user_id,
+    )
+    return [SessionRow(**dict(row)) for row in rows]

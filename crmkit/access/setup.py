@@ -1,0 +1,124 @@
+"""One-time links: the first administrator, invitations, new passwords. No default password."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import timedelta
+from typing import TYPE_CHECKING, Literal
+
+import msgspec
+
+from crmkit.access.passwords import check_password_rules, hash_password
+from crmkit.access.sessions import Session, digest, end_sessions_of, open_session
+from crmkit.errors import InvalidError, NotFoundError
+
+if TYPE_CHECKING:
+    from crmkit.db.engine import Database
+
+Kind = Literal["setup", "invite", "reset"]
+
+_LIFE = {
+    "setup": timedelta(days=1),
+    "invite": timedelta(days=7),
+    "reset": timedelta(minutes=60),
+}
+
+
+class Link(msgspec.Struct, frozen=True):
+    """What is behind a link: its kind, and who it is for."""
+
+    kind: str
+    user_id: int | None
+    name: str
+    email: str
+
+
+async def needs_setup(db: Database) -> bool:
+    """Say whether nobody can administer yet."""
+    found = await db.value(
+        "SELECT 1 FROM core_user WHERE role = 'administrator' AND password_hash <> '' LIMIT 1"
+    )
+    return found is None
+
+
+async def make_link(db: Database, kind: Kind, user_id: int | None = None) -> str:
+    """Make a link and answer its secret; earlier links of the same kind and person die."""
+    token = secrets.token_urlsafe(32)
+    await db.execute(
+        "DELETE FROM core_link WHERE kind = $1 AND user_id IS NOT DISTINCT FROM $2", kind, user_id
+    )
+    await db.execute(
+        "INSERT INTO core_link (id, kind, user_id, expires_at) VALUES ($1, $2, $3, now() + $4)",
+        digest(token),
+        kind,
+        user_id,
+        _LIFE[kind],
+    )
+    return token
+
+
+async def read_link(db: Database, token: str) -> Link:
+    """Answer what is behind a link.
+
+    Raises:
+        NotFoundError: It is unknown, used, expired, or set-up is over.
+    """
+    row = await db.row(
+        "SELECT l.kind, l.user_id, coalesce(u.name, '') AS name, coalesce(u.email, '') AS email "
+        "FROM core_link l LEFT JOIN core_user u ON u.id = l.user_id "
+        "WHERE l.id = $1 AND l.used_at IS NULL AND l.expires_at > now() "
+        "AND (u.id IS NULL OR u.active)",
+        digest(token),
+    )
+    if row is None or (row["kind"] == "setup" and not await needs_setup(db)):
+        raise NotFoundError("This link was used or has expired. Ask for a new one.")
+    return Link(**dict(row))
+
+
+async def accept_link(
+    db: Database,
+    token: str,
+    name: str,
+    password: str,
+    address: str,
+    device: str,
+    *,
+    email: str = "",
+) -> Session:
+    """Use a link up: set the password, end older sessions, open a new one.
+
+    Raises:
+        NotFoundError: The link is unknown, used or expired.
+        InvalidError: Name or password cannot be used; the link stays good.
+    """
+    link = await read_link(db, token)
+    if not name.strip():
+        raise InvalidError("The name is missing.", {"name": "is needed; fill it in"})
+    check_password_rules(password, (name, email, link.email))
+    secret = await hash_password(password)
+    async with db.transaction():
+        used = await db.value(
+            "UPDATE core_link SET used_at = now() WHERE id = $1 AND used_at IS NULL RETURNING 1",
+            digest(token),
+        )
+        if used is None:
+            raise NotFoundError("This link was used or has expired. Ask for a new one.")
+        user_id = link.user_id
+        if user_id is None:
+            user_id = await db.value(
+                "INSERT INTO core_user (name, login, email, role, password_hash) "
+                "VALUES ($1, 'admin', $2, 'administrator', $3) RETURNING id",
+                name.strip(),
+                email.strip(),
+                secret,
+            )
+        else:
+            await db.execute(
+                "UPDATE core_user SET name = $2, password_hash = $3, version = version + 1 "
+                "WHERE id = $1",
+                user_id,
+                name.strip(),
+                secret,
+            )
+            await end_sessions_of(db, user_id)
+        return await open_session(db, int(user_id or 0), address, device)
