@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -107,15 +108,18 @@ async def pool(dsn: str) -> AsyncIterator[Database]:
 async def db(pool: Database) -> AsyncIterator[Database]:
     """The worker's database inside a transaction that is rolled back."""
 
-    class RollBackError(Exception):
-        pass
-
-    try:
+    with suppress(_RollBackError):
         async with pool.transaction():
             yield pool
-            raise RollBackError
-    except RollBackError:
-        pass
+            _roll_back()
+
+
+class _RollBackError(Exception):
+    pass
+
+
+def _roll_back() -> None:
+    raise _RollBackError
 
 
 @pytest.fixture
