@@ -1,0 +1,1 @@
+"""The pages: routes, rendering, security. SQL stays in `crmkit.records`."""

@@ -1,0 +1,65 @@
+"""The application: handlers, checks before them, errors after them, the guard around all."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from litestar import Litestar
+from litestar.datastructures import State
+
+from crmkit.web.assets import serve_static
+from crmkit.web.errors import handle_error
+from crmkit.web.pages import HANDLERS
+from crmkit.web.policy import check_policy, list_routes
+from crmkit.web.render import make_environment
+from crmkit.web.security.csrf import check_form
+from crmkit.web.security.guard import Guard
+from crmkit.web.services import Services
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from litestar.types import ControllerRouterHandler
+
+    from crmkit.config import Config
+    from crmkit.db.engine import Database
+    from crmkit.plugin.site import Site
+    from crmkit.web.services import AnyRequest
+
+#: Bytes of a form; the upload of an import has its own limit.
+_LARGEST_FORM = 2 * 1024 * 1024
+
+
+async def _before(request: AnyRequest) -> None:
+    check_policy(request)
+    await check_form(request)
+
+
+def create_app(
+    site: Site,
+    db: Database,
+    config: Config,
+    *,
+    more: Sequence[ControllerRouterHandler] = (),
+) -> Litestar:
+    """Build the application.
+
+    Args:
+        more: Handlers besides the built-in ones.
+
+    Raises:
+        PolicyMissingError: A handler does not say who may call it.
+    """
+    services = Services(site, db, config, make_environment())
+    app = Litestar(
+        [*HANDLERS, *more],
+        before_request=_before,
+        exception_handlers={Exception: handle_error},
+        openapi_config=None,
+        request_max_body_size=_LARGEST_FORM,
+        state=State({"services": services}),
+        logging_config=None,
+    )
+    list_routes(app)
+    app.asgi_handler = Guard(serve_static(app.asgi_handler), services)
+    return app

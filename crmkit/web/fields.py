@@ -1,0 +1,195 @@
+"""Fields of records as cells, as texts and as inputs."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+from markupsafe import Markup, escape
+
+from crmkit.records.query import plain
+from crmkit.web.format import format_date, format_moment, format_money, format_number
+from crmkit.web.shell import avatar_of
+from crmkit.web.translate import _
+from crmkit.web.views import Cell, Column, EntityLink, FieldInput, Option
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from crmkit.model.context import Context
+    from crmkit.model.field import Field
+    from crmkit.plugin.plan import EntityPlan
+
+_NUMERIC = frozenset({"number", "decimal", "money"})
+_INPUTS = {"decimal": "number", "currency": "text", "choice": "select"}
+
+
+def show_text(ctx: Context, field: Field, record: Mapping[str, Any]) -> str:  # noqa: PLR0911 - one return a kind
+    """Answer the value of a field as the reader writes it; "" when empty."""
+    value = record[field.name]
+    if value is None or value == "":
+        return ""
+    if field.kind == "reference":
+        return str(record[f"{field.name}__title"] or "") if field.reference else str(value)
+    if field.kind == "choice":
+        return _(field.choice_label(str(value)))
+    if field.kind == "checkbox":
+        return _("Yes") if value in {True, "true"} else _("No")
+    if field.kind == "money":
+        currency = dict(record).get("currency") or ctx.config.currency
+        return format_money(ctx, Decimal(value), str(currency))
+    if field.kind in _NUMERIC:
+        return format_number(ctx, value if isinstance(value, int) else Decimal(value))
+    if isinstance(value, datetime):
+        return format_moment(ctx, value)
+    if isinstance(value, date):
+        return format_date(ctx, value)
+    return str(value)
+
+
+def link_of(field: Field, record: Mapping[str, Any]) -> str | None:
+    """Answer where a value leads: a record, a call, a letter, a page."""
+    value = record[field.name]
+    if value in (None, ""):
+        return None
+    if field.kind == "reference":
+        return f"/{field.reference}/{value}" if field.reference else None
+    if field.kind == "phone":
+        return "tel:" + "".join(letter for letter in str(value) if letter in "+0123456789")
+    if field.kind == "email":
+        return f"mailto:{value}"
+    if field.kind == "url" and str(value).startswith(("http://", "https://")):
+        return str(value)
+    return None
+
+
+def show_html(ctx: Context, field: Field, record: Mapping[str, Any]) -> str:
+    """Answer the value as text, a choice as its coloured label."""
+    text = show_text(ctx, field, record)
+    if field.kind == "choice" and text:
+        return badge(field, str(record[field.name]))
+    return text
+
+
+def badge(field: Field, value: str) -> Markup:
+    """Answer the coloured label of a choice."""
+    hue = next((choice.hue for choice in field.choices if choice.value == value), 8)
+    label = escape(_(field.choice_label(value)))
+    return Markup('<span class="crm-badge hue-{}">{}</span>').format(hue, label)  # noqa: S704
+
+
+def cell_of(ctx: Context, field: Field, record: Mapping[str, Any], *, main: bool) -> Cell:
+    """Answer a cell of a list; the main one leads to the record."""
+    text = show_text(ctx, field, record)
+    if main:
+        return Cell(html=text or _("Without a name"), avatar=avatar_of(text))
+    css = "num" if field.kind in _NUMERIC else ""
+    if field.kind == "reference" and text:
+        person = field.reference == "core.user"
+        return Cell(
+            html=text, css=css, url=link_of(field, record),
+            avatar=avatar_of(text, square=not person),
+        )  # fmt: skip
+    if field.kind == "choice" and text:
+        return Cell(html=badge(field, str(record[field.name])), css=css)
+    return Cell(html=text, css=css, url=link_of(field, record))
+
+
+def column_of(
+    field: Field, place: str, sort_url: str | None, order: Literal["asc", "desc"] | None
+) -> Column:
+    """Answer the head of a column."""
+    return Column(
+        name=field.name,
+        label=_(field.label),
+        align="end" if field.kind in _NUMERIC else "start",
+        kind=field.kind,
+        place=place,
+        sort_url=sort_url,
+        sorted=order,
+        source=field.source or None,
+    )
+
+
+def raw_text(ctx: Context, field: Field, value: Any) -> str:  # noqa: ANN401 - any stored value
+    """Answer a stored value as an input holds it."""
+    if value is None:
+        return ""
+    if isinstance(value, datetime):
+        return value.astimezone(ctx.time_zone).strftime("%Y-%m-%dT%H:%M")
+    if field.kind == "checkbox":
+        return "1" if value in {True, "true"} else ""
+    return str(plain(value))
+
+
+def input_of(  # noqa: PLR0913 - what a form knows about one input
+    ctx: Context,
+    field: Field,
+    value: str,
+    *,
+    display: str = "",
+    error: str | None = None,
+    conflict: str | None = None,
+    currency: str = "",
+    autofocus: bool = False,
+) -> FieldInput:
+    """Answer an input with the text to show again.
+
+    Args:
+        display: Title of the record a reference holds.
+        conflict: What somebody else stored in between.
+    """
+    options: tuple[Option, ...] = ()
+    if field.kind == "choice":
+        options = tuple(
+            Option(value=c.value, label=_(c.label), selected=c.value == value, hue=c.hue)
+            for c in field.choices
+        )
+        if not field.required or not value:
+            options = (Option(value="", label="", selected=not value), *options)
+    elif field.kind == "reference":
+        options = (Option(value="", label="", selected=not value),)
+        if value:
+            options += (Option(value=value, label=display or value, selected=True),)
+    kind = cast("Any", _INPUTS.get(field.kind, field.kind))
+    return FieldInput(
+        name=field.name,
+        label=_(field.label),
+        kind=kind,
+        value=value,
+        display=display,
+        options=options,
+        required=field.required,
+        help=_(field.help) or None,
+        error=f"{_(field.label)} {_(error)}." if error else None,
+        conflict=conflict,
+        remote_url=f"/{field.reference}/lookup" if field.reference else None,
+        currency=(currency or ctx.config.currency) if field.kind == "money" else None,
+        checked=bool(value) if field.kind == "checkbox" else False,
+        wide=field.kind == "textarea",
+        autofocus=autofocus,
+        max_length=field.max_length,
+        source=field.source or None,
+    )
+
+
+def entity_link(ctx: Context, plan: EntityPlan) -> EntityLink:
+    """Answer the entity with the places the reader may go to."""
+    url = f"/{plan.name}"
+
+    def may(verb: Any) -> bool:  # noqa: ANN401
+        return ctx.principal.role.scope(plan.name, verb) != "none"
+
+    return EntityLink(
+        name=plan.name,
+        label=_(plan.label),
+        singular=_(plan.singular),
+        icon=plan.icon,
+        url=url,
+        new_url=f"{url}/new" if may("create") else None,
+        board_url=f"{url}/board" if plan.board else None,
+        import_url=f"{url}/import" if may("import") else None,
+        export_url=f"{url}/export" if may("export") else None,
+        trash_url=f"{url}/trash" if may("delete") else None,
+    )

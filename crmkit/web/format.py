@@ -1,0 +1,90 @@
+"""Values as the reader writes them: language, zone and currency decide."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from babel import Locale
+from babel import dates as babel_dates
+from babel import numbers as babel_numbers
+
+from crmkit.web.translate import _
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
+    from crmkit.model.context import Context
+
+_WEEK = 7
+
+
+@lru_cache(maxsize=16)
+def _locale(language: str) -> Locale:
+    return Locale.parse(language or "en")
+
+
+@lru_cache(maxsize=20_000)
+def _money(value: Decimal, currency: str, language: str) -> str:
+    whole = value == value.to_integral_value()
+    return babel_numbers.format_currency(
+        value,
+        currency,
+        locale=_locale(language),
+        format="¤#,##0" if whole and language == "en" else None,
+        currency_digits=not whole,
+        decimal_quantization=not whole,
+    )
+
+
+def format_money(ctx: Context, value: Decimal, currency: str) -> str:
+    """Format an amount; whole amounts without cents."""
+    return _money(value, currency or ctx.config.currency, ctx.language)
+
+
+@lru_cache(maxsize=20_000)
+def _number(value: Decimal | int, language: str) -> str:
+    return babel_numbers.format_decimal(value, locale=_locale(language))
+
+
+def format_number(ctx: Context, value: Decimal | int) -> str:
+    """Format a number with the separators of the language."""
+    return _number(value, ctx.language)
+
+
+@lru_cache(maxsize=20_000)
+def _day(value: date, pattern: str, language: str) -> str:
+    return babel_dates.format_date(value, pattern, locale=_locale(language))
+
+
+def format_date(ctx: Context, value: date) -> str:
+    """Format a day: near ones in words, this year's without the year."""
+    today = ctx.now().astimezone(ctx.time_zone).date()
+    distance = (value - today).days
+    if abs(distance) <= 1:
+        return (_("Yesterday"), _("Today"), _("Tomorrow"))[distance + 1]
+    if 1 < distance < _WEEK:
+        return _day(value, "EEEE", ctx.language)
+    return _day(value, "medium" if value.year != today.year else "d MMM", ctx.language)
+
+
+def format_long_date(ctx: Context, value: date) -> str:
+    """Format a day with its weekday, such as Tuesday 24 November."""
+    return _day(value, "EEEE d MMMM", ctx.language)
+
+
+@lru_cache(maxsize=5_000)
+def _time(value: datetime, zone: ZoneInfo, language: str) -> str:
+    return babel_dates.format_time(value, "short", tzinfo=zone, locale=_locale(language))
+
+
+def format_moment(ctx: Context, value: datetime) -> str:
+    """Format a moment (aware) in the reader's zone; those of the last hour as minutes ago."""
+    ago = ctx.now() - value
+    if timedelta(0) <= ago < timedelta(hours=1):
+        minutes = int(ago.total_seconds() // 60)
+        return _("%(n)s min ago") % {"n": minutes} if minutes else _("Just now")
+    local = value.astimezone(ctx.time_zone)
+    return f"{format_date(ctx, local.date())} {_time(value, ctx.time_zone, ctx.language)}"

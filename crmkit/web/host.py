@@ -1,0 +1,134 @@
+"""Serves the pages: schema first, then the pool, then uvicorn until a signal."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+from typing import TYPE_CHECKING
+
+import structlog
+import uvicorn
+
+from crmkit.access.setup import make_link, needs_setup
+from crmkit.db.engine import Database
+from crmkit.db.migrations import migrate
+from crmkit.errors import ConfigError
+from crmkit.plugin.site import build_site, load_custom_fields
+from crmkit.web.app import create_app
+
+if TYPE_CHECKING:
+    from crmkit.config import Config
+
+_BACKLOG = 512
+_GRACE_SECONDS = 5
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Take the port before anything slow happens.
+
+    Raises:
+        ConfigError: Another program has it, or it is not ours to take.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    taken = socket.socket(family, socket.SOCK_STREAM)
+    taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        taken.bind((host, port))
+    except OSError as error:
+        taken.close()
+        raise ConfigError(
+            f"{host}:{port} cannot be used ({error.strerror}). Another program may have it: "
+            f"stop that, or choose a port with `--port {port + 1}`."
+        ) from error
+    taken.listen(_BACKLOG)
+    taken.set_inheritable(True)
+    return taken
+
+
+def configure_logging() -> None:
+    """Log JSON lines; events carry chosen fields only, never headers or bodies (TRAPS S3)."""
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(ensure_ascii=False),
+        ],
+        cache_logger_on_first_use=True,
+    )
+
+
+def serve(config: Config, owner_dsn: str, app_dsn: str, host: str, port: int) -> None:
+    """Serve until SIGTERM or SIGINT; returns when all requests have their answers.
+
+    Args:
+        owner_dsn: Address as the owner of the tables, for migrations.
+        app_dsn: Address for reading and writing records.
+
+    Raises:
+        ConfigError: The port is taken.
+        DatabaseStartError: The database does not answer.
+        MigrationError: The schema cannot be brought up to date.
+    """
+    configure_logging()
+    taken = listen(host, port)
+    try:
+        asyncio.run(_serve(config, owner_dsn, app_dsn, taken))
+    finally:
+        taken.close()
+
+
+async def _serve(config: Config, owner_dsn: str, app_dsn: str, taken: socket.socket) -> None:
+    await migrate(owner_dsn, build_site(config.plugins.enabled).sources)
+    database = config.database
+    db = Database(
+        app_dsn,
+        pool_min=database.pool_min,
+        pool_max=database.pool_max,
+        timeout=database.timeout,
+    )
+    await db.open()
+    try:
+        site = build_site(config.plugins.enabled, await load_custom_fields(db))
+        server = _Server(
+            uvicorn.Config(
+                create_app(site, db, config),
+                access_log=False,
+                log_level="warning",
+                server_header=False,
+                proxy_headers=bool(config.server.trusted_proxies),
+                forwarded_allow_ips=list(config.server.trusted_proxies),
+                timeout_graceful_shutdown=_GRACE_SECONDS,
+                lifespan="off",
+            )
+        )
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, server.stop)
+        host, port = taken.getsockname()[:2]
+        address = config.server.base_url or f"http://{host}:{port}"
+        print(f"{config.name}: {address}", flush=True)  # noqa: T201 - for who started it
+        if await needs_setup(db):
+            link = await make_link(db, "setup")
+            print(f"First sign-in: {address}/setup/{link}", flush=True)  # noqa: T201
+        await server.serve(sockets=[taken])
+    finally:
+        await db.close()
+
+
+class _Server(uvicorn.Server):
+    """uvicorn ends with the signal it got; this one returns, so that the exit code is 0."""
+
+    def install_signal_handlers(self) -> None:
+        """Leave signals to the loop."""
+
+    def capture_signals(self):  # type: ignore[no-untyped-def] # noqa: ANN201
+        """Leave signals to the loop."""
+        from contextlib import nullcontext  # noqa: PLC0415
+
+        return nullcontext()
+
+    def stop(self) -> None:
+        """End after the running requests."""
+        self.should_exit = True

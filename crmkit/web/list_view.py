@@ -1,0 +1,270 @@
+"""A list's rows and state to the struct its template prints."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+from crmkit.records.filters import OPERATORS
+from crmkit.web.fields import cell_of, column_of, entity_link, input_of
+from crmkit.web.format import format_money, format_number
+from crmkit.web.translate import _, ngettext
+from crmkit.web.views import (
+    BulkAction,
+    ColumnChoice,
+    Empty,
+    FilterChip,
+    FilterField,
+    Link,
+    ListPage,
+    Option,
+    Row,
+    RowGroup,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from crmkit.model.context import Context
+    from crmkit.model.field import Field
+    from crmkit.plugin.plan import EntityPlan
+    from crmkit.records.filters import Filter
+    from crmkit.records.query import Count, GroupRow, Listing
+    from crmkit.web.list_url import ListState
+    from crmkit.web.views import Column
+
+_PLACES = ("main", "sub", "end", "next")
+_GROUPABLE = frozenset({"reference", "choice"})
+
+
+def operator_labels() -> dict[str, str]:
+    """Answer how people read the operators."""
+    return {
+        "is": _("is"), "not": _("is not"), "in": _("is one of"), "contains": _("contains"),
+        "over": _("over"), "under": _("under"), "empty": _("is empty"), "filled": _("is filled"),
+        "me": _("is me"),
+    }  # fmt: skip
+
+
+def list_page(  # noqa: PLR0913 - a list is made of these
+    ctx: Context,
+    plan: EntityPlan,
+    state: ListState,
+    listing: Listing,
+    count: Count,
+    titles: Mapping[str, str],
+    groups: list[GroupRow] | None = None,
+    *,
+    trashed: bool = False,
+) -> ListPage:
+    """Build the page of a list.
+
+    Args:
+        titles: "<field>:<id>" to title, for chips of references.
+        groups: Figures by value when grouped.
+    """
+    entity = entity_link(ctx, plan)
+    names = state.shown(plan)
+    number = format_number(ctx, count.number) + ("+" if count.capped else "")
+    found = ngettext("%(n)s record", "%(n)s records", count.number) % {"n": number}
+    filtered = bool(state.filters or state.search)
+    return ListPage(
+        entity=entity,
+        columns=tuple(_column(plan.fields[n], i, state) for i, n in enumerate(names)),
+        count=found,
+        rows=() if groups else tuple(_row(ctx, plan, names, row) for row in listing.rows),
+        groups=_groups(ctx, plan, state, groups or []),
+        chips=tuple(_chip(plan, state, each, titles) for each in state.filters),
+        clear_url=state.url(filters=(), search="") if filtered else None,
+        filters=tuple(_filter(plan.fields[name]) for name in plan.filters),
+        filter_action=state.path,
+        state=state.pairs(),
+        columns_menu=_columns_menu(plan, names),
+        columns_action=state.path,
+        group_choices=_group_choices(plan, state),
+        prev_url=state.url(page=listing.prev_token, back=True) if listing.prev_token else None,
+        next_url=state.url(page=listing.next_token) if listing.next_token else None,
+        count_url=state.url(count_all=True) if count.capped else None,
+        bulk=() if groups else _bulk(ctx, plan, trashed=trashed),
+        bulk_url=f"/{plan.name}/bulk",
+        total=number,
+        search=state.search,
+        search_url=state.path,
+        empty=_empty(plan, entity.new_url, entity.import_url, filtered=filtered, trashed=trashed),
+        is_trash=trashed,
+        more=()
+        if trashed
+        else _more(entity.import_url, entity.export_url, entity.trash_url, state),
+        announce=found,
+    )
+
+
+def _column(field: Field, index: int, state: ListState) -> Column:
+    ascending = state.sort == field.name
+    order: Literal["asc", "desc"] | None = None
+    if state.sort.lstrip("-") == field.name:
+        order = "asc" if ascending else "desc"
+    place = _PLACES[index] if index < len(_PLACES) else "hide"
+    url = state.url(sort=f"-{field.name}" if ascending else field.name)
+    return column_of(field, place, url if field.sortable else None, order)
+
+
+def _row(ctx: Context, plan: EntityPlan, names: tuple[str, ...], row: Any) -> Row:  # noqa: ANN401 - a record of the driver
+    cells = tuple(
+        cell_of(ctx, plan.fields[name], row, main=index == 0) for index, name in enumerate(names)
+    )
+    return Row(
+        id=str(row["id"]),
+        url=f"/{plan.name}/{row['id']}",
+        cells=cells,
+        label=str(row[plan.title] or ""),
+        version=str(row["version"]),
+    )
+
+
+def _groups(
+    ctx: Context, plan: EntityPlan, state: ListState, groups: list[GroupRow]
+) -> tuple[RowGroup, ...]:
+    from crmkit.records.filters import Filter  # noqa: PLC0415 - a value, only when grouped
+
+    made = []
+    for group in groups:
+        empty = group.value in (None, "")
+        each = Filter(state.group, "empty" if empty else "is", "" if empty else str(group.value))
+        total = format_money(ctx, group.total, ctx.config.currency) if group.total else None
+        made.append(
+            RowGroup(
+                label=_("Without") if empty else _(group.title),
+                count=format_number(ctx, group.count),
+                sum=total,
+                url=state.url(group="", filters=(*state.filters, each)),
+                open=False,
+            )
+        )
+    return tuple(made)
+
+
+def _chip(
+    plan: EntityPlan, state: ListState, each: Filter, titles: Mapping[str, str]
+) -> FilterChip:
+    field = plan.field(each.field)
+    label = _(field.label) if field else each.field
+    value = each.value
+    if field is not None and field.kind == "choice":
+        value = ", ".join(_(field.choice_label(part)) for part in value.split(","))
+    value = titles.get(f"{each.field}:{each.value}", value)
+    text = operator_labels().get(each.op, each.op)
+    rest = tuple(other for other in state.filters if other != each)
+    return FilterChip(
+        label=label if each.op == "is" else f"{label} {text}",
+        value=value if each.op not in {"empty", "filled", "me"} else "",
+        remove_url=state.url(filters=rest),
+    )
+
+
+def _filter(field: Field) -> FilterField:
+    labels = operator_labels()
+    options = tuple(Option(value=c.value, label=_(c.label)) for c in field.choices)
+    if field.kind == "checkbox":
+        options = (Option(value="1", label=_("Yes")), Option(value="", label=_("No")))
+    return FilterField(
+        name=field.name,
+        label=_(field.label),
+        kind=field.kind,
+        operators=tuple(Option(value=op, label=labels[op]) for op in OPERATORS.get(field.kind, ())),
+        options=options,
+        remote_url=f"/{field.reference}/lookup" if field.reference else None,
+        source=field.source or None,
+    )
+
+
+def _columns_menu(plan: EntityPlan, names: tuple[str, ...]) -> tuple[ColumnChoice, ...]:
+    order = (*names, *(name for name in plan.fields if name not in names))
+    return tuple(
+        ColumnChoice(
+            name=name,
+            label=_(plan.fields[name].label),
+            checked=name in names,
+            locked=name == plan.title,
+            source=plan.fields[name].source or None,
+        )
+        for name in order
+    )
+
+
+def _group_choices(plan: EntityPlan, state: ListState) -> tuple[Link, ...]:
+    fields = [plan.fields[name] for name in plan.filters if plan.fields[name].kind in _GROUPABLE]
+    none = Link(label=_("Not grouped"), url=state.url(group=""), current=not state.group)
+    return (
+        none,
+        *(
+            Link(label=_(f.label), url=state.url(group=f.name), current=state.group == f.name)
+            for f in fields
+        ),
+    )
+
+
+def _bulk(ctx: Context, plan: EntityPlan, *, trashed: bool) -> tuple[BulkAction, ...]:
+    role = ctx.principal.role
+    may_delete = role.scope(plan.name, "delete") != "none"
+    if trashed:
+        label = _("Restore")
+        return (BulkAction(name="restore", label=label, icon="restore"),) if may_delete else ()
+    actions: list[BulkAction] = []
+    if role.scope(plan.name, "edit") != "none":
+        for name in plan.filters:
+            field = plan.fields[name]
+            if field.editable and field.kind in {"choice", "reference"} and name != plan.board:
+                actions.append(
+                    BulkAction(
+                        name=f"set-{name}",
+                        label=_("Set %(field)s") % {"field": _(field.label).lower()},
+                        fields=(input_of(ctx, field, ""),),
+                    )
+                )
+    actions = actions[:3]
+    if may_delete:
+        actions.append(
+            BulkAction(
+                name="trash", label=_("Move to trash"), icon="trash", kind="danger",
+                confirm=_("The records can be restored from the trash."),
+            )
+        )  # fmt: skip
+    return tuple(actions)
+
+
+def _empty(
+    plan: EntityPlan, new_url: str | None, import_url: str | None, *, filtered: bool, trashed: bool
+) -> Empty:
+    if trashed:
+        return Empty(title=_("The trash is empty"), icon="trash")
+    if filtered:
+        return Empty(
+            title=_("Nothing found"), text=_("Remove a filter to see more."), icon="search"
+        )
+    actions = []
+    if new_url:
+        label = _("New %(what)s") % {"what": _(plan.singular).lower()}
+        actions.append(Link(label=label, url=new_url, icon="plus"))
+    if import_url:
+        actions.append(Link(label=_("Import a file"), url=import_url, icon="upload"))
+    return Empty(
+        title=_("No %(what)s yet") % {"what": _(plan.label).lower()},
+        text=_("Enter the first one, or bring them from a CSV file."),
+        icon=plan.icon,
+        actions=tuple(actions),
+    )
+
+
+def _more(
+    import_url: str | None, export_url: str | None, trash_url: str | None, state: ListState
+) -> tuple[Link, ...]:
+    links = []
+    if import_url:
+        links.append(Link(label=_("Import"), url=import_url, icon="upload"))
+    if export_url:
+        query = state.url().partition("?")[2]
+        url = f"{export_url}?{query}" if query else export_url
+        links.append(Link(label=_("Export as CSV"), url=url, icon="download"))
+    if trash_url:
+        links.append(Link(label=_("Trash"), url=trash_url, icon="trash"))
+    return tuple(links)

@@ -1,0 +1,87 @@
+"""Today: what plugins know about the reader's day, put together."""
+
+from typing import Any
+
+import msgspec
+from litestar import Response, get
+
+from crmkit.plugin.hookspecs import PageEvent
+from crmkit.web.fields import entity_link
+from crmkit.web.format import format_long_date
+from crmkit.web.policy import SIGNED_IN
+from crmkit.web.render import answer
+from crmkit.web.services import AnyRequest, context_of
+from crmkit.web.shell import readable
+from crmkit.web.translate import _
+from crmkit.web.views import Empty, HomePage, Link
+
+_SCOPES = ("mine", "team", "all")
+#: A plugin answers a dict with some of these fields of HomePage.
+_OPEN = frozenset(
+    {
+        "suggestion",
+        "sections",
+        "loose_ends",
+        "loose_count",
+        "loose_url",
+        "pipeline_title",
+        "pipeline_url",
+        "figures",
+        "chart",
+        "funnel",
+        "leaders",
+        "leaders_title",
+        "summary",
+    }
+)
+
+
+def _merge(answers: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Put the answers of plugins together; lists follow one another, else the first wins."""
+    merged: dict[str, Any] = {}
+    for _plugin, given in answers:
+        for name, value in dict(given).items():
+            if name not in _OPEN:
+                continue
+            if isinstance(value, list | tuple) and name in merged:
+                merged[name] = (*merged[name], *value)
+            else:
+                merged.setdefault(name, tuple(value) if isinstance(value, list) else value)
+    return merged
+
+
+@get("/", policy=SIGNED_IN)
+async def home_show(request: AnyRequest) -> Response[str]:
+    """Show the day: agenda, loose ends, funnel."""
+    ctx = context_of(request)
+    scope = request.query_params.get("scope", "mine")
+    scope = scope if scope in _SCOPES else "mine"
+    event = PageEvent(ctx, scope)
+    hooks = ctx.site.hooks
+    given = _merge([*await hooks.collect("agenda", event), *await hooks.collect("widgets", event)])
+    labels = {"mine": _("Mine"), "team": _("Team"), "all": _("All")}
+    plans = [entity_link(ctx, plan) for plan in readable(ctx.site, ctx.principal)]  # type: ignore[arg-type]
+    page = HomePage(
+        date=format_long_date(ctx, ctx.now().astimezone(ctx.time_zone).date()),
+        greeting=_("Hello, %(name)s") % {"name": ctx.principal.name.split(" ")[0]},
+        summary=given.pop("summary", ""),
+        segment=tuple(
+            Link(label=labels[name], url=f"/?scope={name}", current=name == scope)
+            for name in _SCOPES
+        ),
+        empty=None
+        if given.get("sections")
+        else Empty(
+            title=_("Nothing is due"),
+            text=_("Tasks and next steps appear here as soon as they have a date."),
+            icon="calendar",
+            actions=tuple(
+                Link(label=plan.label, url=plan.url, icon=plan.icon) for plan in plans[:3]
+            ),
+        ),
+    )
+    page = msgspec.structs.replace(page, **{k: v for k, v in given.items() if hasattr(page, k)})
+    return answer(request, "home.html", title=_("Today"), block="home", page=page)
+
+
+HANDLERS = (home_show,)

@@ -1,0 +1,116 @@
+"""Lists: read by URL, changed in bulk, exported; the trash is a list, too."""
+
+from typing import Any
+
+from litestar import Response, get, post
+from litestar.params import FromPath
+
+from crmkit.errors import InvalidError, NotFoundError
+from crmkit.model.context import Context
+from crmkit.plugin.plan import EntityPlan
+from crmkit.records.bulk import Selection, bulk_edit, bulk_trash
+from crmkit.records.query import (
+    COUNT_CAP,
+    Listing,
+    count_records,
+    group_records,
+    list_records,
+)
+from crmkit.records.read import get_record
+from crmkit.records.values import parse_values
+from crmkit.web.format import format_number
+from crmkit.web.list_url import ListState, parse_state
+from crmkit.web.list_view import list_page
+from crmkit.web.render import answer, go
+from crmkit.web.services import AnyRequest, context_of
+from crmkit.web.translate import _, ngettext
+from crmkit.web.views import Flash
+
+
+async def chip_titles(ctx: Context, plan: EntityPlan, state: ListState) -> dict[str, str]:
+    """Answer titles of the records that filters name, "<field>:<id>" to title."""
+    titles: dict[str, str] = {}
+    for each in state.filters:
+        field = plan.field(each.field)
+        if field is None or not field.reference or not each.value.isdecimal():
+            continue
+        target = ctx.site.entity(field.reference)
+        try:
+            found = await get_record(ctx, target, int(each.value[:18]))
+        except NotFoundError:
+            continue  # the chip shows the number; the list is empty
+        titles[f"{each.field}:{each.value}"] = str(found[target.title])
+    return titles
+
+
+async def _show(
+    request: AnyRequest, entity: str, path: str, *, trashed: bool = False
+) -> Response[str]:
+    ctx = context_of(request)
+    plan: EntityPlan = ctx.site.entity(entity)
+    state = parse_state(path, request.query_params.multi_items())
+    query = state.query(plan, trashed=trashed)
+    groups = None
+    listing = Listing([])
+    if state.group:
+        groups = await group_records(ctx, plan, query, state.group, next(iter(plan.sums), ""))
+    else:
+        listing = await list_records(ctx, plan, query)
+    count = await count_records(ctx, plan, query, None if state.count_all else COUNT_CAP)
+    titles = await chip_titles(ctx, plan, state)
+    page = list_page(ctx, plan, state, listing, count, titles, groups, trashed=trashed)
+    title = _("Trash: %(what)s") % {"what": page.entity.label} if trashed else page.entity.label
+    return answer(request, "list.html", title=title, block="list", page=page)
+
+
+@get("/{entity:str}", policy="entity.read")
+async def list_show(request: AnyRequest, entity: FromPath[str]) -> Response[str]:
+    """Show a list."""
+    return await _show(request, entity, f"/{entity}")
+
+
+@get("/{entity:str}/trash", policy="entity.delete")
+async def trash_show(request: AnyRequest, entity: FromPath[str]) -> Response[str]:
+    """Show what lies in the trash."""
+    return await _show(request, entity, f"/{entity}/trash", trashed=True)
+
+
+@post("/{entity:str}/bulk", policy="entity.read")
+async def bulk_create(request: AnyRequest, entity: FromPath[str]) -> Response[Any]:
+    """Do one thing to the chosen rows; they can be undone as one."""
+    ctx = context_of(request)
+    plan: EntityPlan = ctx.site.entity(entity)
+    form = await request.form()
+    pairs = [(name, str(value)) for name, value in form.multi_items()]
+    action = str(form.get("action", ""))
+    trashed = action == "restore"
+    path = f"/{entity}/trash" if trashed else f"/{entity}"
+    state = parse_state(path, pairs)
+    ids = [int(value) for name, value in pairs if name == "ids" and value.isdecimal()]
+    everything = form.get("all") == "1"
+    if not ids and not everything:
+        raise InvalidError(_("No rows are chosen. Tick some and try again."))
+    selection = (
+        Selection(query=state.query(plan, trashed=trashed))
+        if everything
+        else Selection(ids=tuple(ids))
+    )
+    if action == "trash":
+        result = await bulk_trash(ctx, plan, selection)
+    elif trashed:
+        result = await bulk_trash(ctx, plan, selection, restore=True)
+    elif action.startswith("set-"):
+        name = action.removeprefix("set-")
+        raw = str(form.get(f"{action}.{name}", ""))
+        result = await bulk_edit(ctx, plan, selection, parse_values(ctx, plan, {name: raw}))
+    else:
+        raise InvalidError(_("There is no such action. Reload the page and choose again."))
+    number = {"n": format_number(ctx, result.changed)}
+    text = ngettext("%(n)s record changed", "%(n)s records changed", result.changed) % number
+    if result.skipped:
+        text += ", " + _("%(n)s left as they were") % {"n": len(result.skipped)}
+    undo = f"/history/{result.operation}/undo" if result.operation and result.changed else None
+    return go(request, state.url(), Flash(text=text, undo_url=undo))
+
+
+HANDLERS = (list_show, trash_show, bulk_create)

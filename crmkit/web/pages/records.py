@@ -1,0 +1,394 @@
+"""One record: its page, its form, one field at a time, its state, its trash."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from litestar import Response, get, post
+from litestar.params import FromPath
+
+from crmkit.errors import InvalidError, NotFoundError, StaleVersionError
+from crmkit.model.context import Context
+from crmkit.plugin.hookspecs import PageEvent
+from crmkit.plugin.plan import EntityPlan
+from crmkit.records.filters import Filter
+from crmkit.records.history import list_changes
+from crmkit.records.query import ListQuery, list_records
+from crmkit.records.read import get_record
+from crmkit.records.save import (
+    create_record,
+    restore_record,
+    save_record,
+    trash_record,
+)
+from crmkit.records.values import parse_values
+from crmkit.web.fields import raw_text, show_text
+from crmkit.web.format import format_number
+from crmkit.web.record_view import field_editor, field_view, form_page, record_page
+from crmkit.web.render import answer, go
+from crmkit.web.services import AnyRequest, context_of
+from crmkit.web.shell import avatar_of
+from crmkit.web.timeline import NOTES, by_day, change_entries
+from crmkit.web.translate import _
+from crmkit.web.views import Flash, Link, Panel, PanelLine, RecordPage, TimelineDay
+
+_RELATED = 5
+
+
+def _plan(ctx: Context, entity: str) -> EntityPlan:
+    plan: EntityPlan = ctx.site.entity(entity)
+    return plan
+
+
+def _version(form: Mapping[str, Any]) -> int | None:
+    text = str(form.get("version", ""))
+    return int(text[:9]) if text.isdecimal() else None
+
+
+def _crumbs(plan: EntityPlan, title: str) -> tuple[Link, ...]:
+    return (
+        Link(label=_(plan.label), url=f"/{plan.name}"),
+        Link(label=title, url="", current=True),
+    )
+
+
+def _raw(plan: EntityPlan, form: Mapping[str, Any]) -> dict[str, str]:
+    """Answer what a whole form sent; a checkbox that is off sends nothing."""
+    raw = {
+        name: str(value)
+        for name, value in form.items()
+        if name not in {"csrf_token", "version", "again"}
+    }
+    for group in plan.form:
+        for name in group.names:
+            if plan.fields[name].kind == "checkbox" and plan.fields[name].editable:
+                raw.setdefault(name, "")
+    return raw
+
+
+async def _days(ctx: Context, plan: EntityPlan, record_id: int) -> tuple[TimelineDay, ...]:
+    entries = change_entries(ctx, plan, await list_changes(ctx, plan, record_id))
+    event = PageEvent(ctx, entity=plan, record_id=record_id)
+    for _plugin, more in await ctx.site.hooks.collect("timeline", event):
+        entries.extend(more)
+    return by_day(ctx, entries)
+
+
+async def _related(ctx: Context, plan: EntityPlan, record_id: int) -> tuple[Panel, ...]:
+    """Answer the first records of each entity that point to this one."""
+    panels = []
+    for other in ctx.site.entities.values():
+        if other.name == NOTES or ctx.principal.role.scope(other.name, "read") == "none":
+            continue
+        field = next(
+            (f for f in other.fields.values() if f.reference == plan.name and f.filterable), None
+        )
+        if field is None or field.name in {"owner", "team"}:
+            continue
+        query = ListQuery(filters=(Filter(field.name, "is", str(record_id)),), limit=_RELATED)
+        rows = (await list_records(ctx, other, query)).rows
+        if not rows:
+            continue
+        href = f"/{other.name}?f={field.name}:is:{record_id}"
+        panels.append(
+            Panel(
+                id=f"related-{other.name}".replace(".", "-"),
+                title=_(other.label),
+                href=href,
+                count=format_number(ctx, len(rows)),
+                lines=tuple(
+                    PanelLine(
+                        html=str(row[other.title] or _("Without a name")),
+                        url=f"/{other.name}/{row['id']}",
+                        avatar=avatar_of(str(row[other.title] or "?")),
+                    )
+                    for row in rows
+                ),
+            )
+        )
+    return tuple(panels)
+
+
+async def _page(ctx: Context, plan: EntityPlan, record_id: int) -> RecordPage:
+    record = await get_record(ctx, plan, record_id)
+    event = PageEvent(ctx, entity=plan, record_id=record_id)
+    panels: list[Panel] = []
+    for _plugin, more in await ctx.site.hooks.collect("page_panels", event):
+        panels.extend(more)
+    days = await _days(ctx, plan, record_id)
+    related = await _related(ctx, plan, record_id)
+    return record_page(ctx, plan, record, days, related, tuple(panels))
+
+
+@get("/{entity:str}/{record_id:int}", policy="entity.read")
+async def record_show(
+    request: AnyRequest, entity: FromPath[str], record_id: FromPath[int]
+) -> Response[str]:
+    """Show a record."""
+    ctx = context_of(request)
+    plan = _plan(ctx, entity)
+    page = await _page(ctx, plan, record_id)
+    return answer(
+        request, "record.html", title=page.title, crumbs=_crumbs(plan, page.title), page=page
+    )
+
+
+def _form(  # noqa: PLR0913 - what the form shows again
+    request: AnyRequest,
+    plan: EntityPlan,
+    raw: Mapping[str, str],
+    *,
+    record: dict[str, Any] | None = None,
+    displays: Mapping[str, str] | None = None,
+    invalid: InvalidError | None = None,
+    stale: StaleVersionError | None = None,
+) -> Response[str]:
+    ctx = context_of(request)
+    page = form_page(ctx, plan, raw, record=record, displays=displays, invalid=invalid, stale=stale)
+    status = 409 if stale else 422 if invalid else 200
+    crumbs = _crumbs(plan, page.title)
+    return answer(request, "form.html", title=page.title, status=status, crumbs=crumbs, page=page)
+
+
+async def _displays(ctx: Context, plan: EntityPlan, raw: Mapping[str, str]) -> dict[str, str]:
+    """Answer titles of the records a form refers to."""
+    found: dict[str, str] = {}
+    for name, text in raw.items():
+        field = plan.field(name)
+        if field is None or not field.reference or not text.isdecimal():
+            continue
+        target = _plan(ctx, field.reference)
+        try:
+            record = await get_record(ctx, target, int(text[:18]))
+        except NotFoundError:
+            continue  # the form shows the number, saving says what is wrong
+        found[name] = str(record[target.title])
+    return found
+
+
+@get("/{entity:str}/new", policy="entity.create")
+async def record_new(request: AnyRequest, entity: FromPath[str]) -> Response[str]:
+    """Show an empty form; pairs of the URL fill fields."""
+    ctx = context_of(request)
+    plan = _plan(ctx, entity)
+    raw = {n: v for n, v in request.query_params.items() if n in plan.fields}
+    if "owner" in plan.fields and ctx.user_id is not None:
+        raw.setdefault("owner", str(ctx.user_id))
+    if plan.lifecycle is not None:
+        raw.setdefault(plan.lifecycle.column, plan.lifecycle.states[0].name)
+    if "currency" in plan.fields:
+        raw.setdefault("currency", ctx.config.currency)
+    return _form(request, plan, raw, displays=await _displays(ctx, plan, raw))
+
+
+@post("/{entity:str}/new", policy="entity.create")
+async def record_create(request: AnyRequest, entity: FromPath[str]) -> Response[Any]:
+    """Create a record; wrong input shows the form again."""
+    ctx = context_of(request)
+    plan = _plan(ctx, entity)
+    form = await request.form()
+    raw = _raw(plan, form)
+    try:
+        record_id = await create_record(ctx, plan, parse_values(ctx, plan, raw))
+    except InvalidError as error:
+        return _form(request, plan, raw, displays=await _displays(ctx, plan, raw), invalid=error)
+    url = f"/{entity}/new" if form.get("again") else f"/{entity}/{record_id}"
+    return go(request, url, Flash(text=_("%(what)s saved") % {"what": _(plan.singular)}))
+
+
+@get("/{entity:str}/{record_id:int}/edit", policy="entity.edit")
+async def record_edit(
+    request: AnyRequest, entity: FromPath[str], record_id: FromPath[int]
+) -> Response[str]:
+    """Show the form of a stored record."""
+    ctx = context_of(request)
+    plan = _plan(ctx, entity)
+    record = await get_record(ctx, plan, record_id, "edit")
+    raw = {name: raw_text(ctx, field, record[name]) for name, field in plan.fields.items()}
+    displays = {
+        name: show_text(ctx, field, record)
+        for name, field in plan.fields.items()
+        if field.reference
+    }
+    return _form(request, plan, raw, record=record, displays=displays)
+
+
+@post("/{entity:str}/{record_id:int}/edit", policy="entity.edit")
+async def record_update(
+    request: AnyRequest, entity: FromPath[str], record_id: FromPath[int]
+) -> Response[Any]:
+    """Save a form; 422 with wrong input, 409 when somebody saved in between."""
+    ctx = context_of(request)
+    plan = _plan(ctx, entity)
+    form = await request.form()
+    raw = _raw(plan, form)
+    invalid: InvalidError | None = None
+    stale: StaleVersionError | None = None
+    try:
+        await save_record(ctx, plan, record_id, parse_values(ctx, plan, raw), _version(form))
+    except InvalidError as error:
+        invalid = error
+    except StaleVersionError as error:
+        stale = error
+    if invalid is None and stale is None:
+        return go(request, f"/{entity}/{record_id}", Flash(text=_("Saved")))
+    record = await get_record(ctx, plan, record_id, "edit")
+    if invalid is not None:  # the next save still compares with what this form has seen
+        record = {**record, "version": _version(form) or record["version"]}
+    displays = await _displays(ctx, plan, raw)
+    return _form(request, plan, raw, record=record, displays=displays, invalid=invalid, stale=stale)
+
+
+@get("/{entity:str}/{record_id:int}/field/{name:str}", policy="entity.read")
+async def field_show(
+    request: AnyRequest, entity: FromPath[str], record_id: FromPath[int], name: FromPath[str]
+) -> Response[str]:
+    """Show one field, after its editor was left."""
+    ctx = context_of(request)
+    plan = _plan(ctx, entity)
+    field = plan.field(name)
+    if field is None:
+        raise NotFoundError(_("There is no such field."))
+    record = await get_record(ctx, plan, record_id)
+    view = field_view(ctx, plan, field, record)
+    return answer(request, "field.html", title=view.label, block="field", field=view)
+
+
+@get("/{entity:str}/{record_id:int}/field/{name:str}/edit", policy="entity.edit")
+async def field_edit(
+    request: AnyRequest, entity: FromPath[str], record_id: FromPath[int], name: FromPath[str]
+) -> Response[str]:
+    """Show the editor of one field."""
+    ctx = context_of(request)
+    plan = _plan(ctx, entity)
+    field = plan.field(name)
+    if field is None or not field.editable:
+        raise NotFoundError(_("There is no such field to edit."))
+    record = await get_record(ctx, plan, record_id, "edit")
+    editor = field_editor(ctx, plan, field, record)
+    return answer(request, "field.html", title=editor.field.label, block="editor", editor=editor)
+
+
+@post("/{entity:str}/{record_id:int}/field/{name:str}", policy="entity.edit")
+async def field_update(
+    request: AnyRequest, entity: FromPath[str], record_id: FromPath[int], name: FromPath[str]
+) -> Response[Any]:
+    """Save one field; the editor stays with what was typed when it cannot be saved."""
+    ctx = context_of(request)
+    plan = _plan(ctx, entity)
+    field = plan.field(name)
+    if field is None or not field.editable:
+        raise NotFoundError(_("There is no such field to edit."))
+    form = await request.form()
+    typed = str(form.get(name, ""))
+    problem: str | None = None
+    stale: StaleVersionError | None = None
+    try:
+        values = parse_values(ctx, plan, {name: typed})
+        await save_record(ctx, plan, record_id, values, _version(form))
+    except InvalidError as error:
+        problem = error.problems.get(name) or error.message.rstrip(".")
+    except StaleVersionError as error:
+        stale = error
+    record = await get_record(ctx, plan, record_id)
+    if problem is None and stale is None:
+        view = field_view(ctx, plan, field, record, saved=True)
+        if request.headers.get("hx-request") == "true":
+            return answer(request, "field.html", title=view.label, block="field", field=view)
+        return go(request, f"/{entity}/{record_id}", Flash(text=_("Saved")))
+    editor = field_editor(ctx, plan, field, record, value=typed, error=problem, stale=stale)
+    if problem is not None:
+        version = str(_version(form) or record["version"])
+        editor = msgspec.structs.replace(editor, version=version)
+    return answer(
+        request,
+        "field.html",
+        title=editor.field.label,
+        block="editor",
+        status=409 if stale else 422,
+        editor=editor,
+    )
+
+
+@post("/{entity:str}/{record_id:int}/move", policy="entity.edit")
+async def state_update(
+    request: AnyRequest, entity: FromPath[str], record_id: FromPath[int]
+) -> Response[Any]:
+    """Move a record to another state of its lifecycle."""
+    ctx = context_of(request)
+    plan = _plan(ctx, entity)
+    form = await request.form()
+    raw = {
+        name: str(value)
+        for name, value in form.items()
+        if name not in {"csrf_token", "version", "to", "before"}
+    }
+    if plan.lifecycle is None:
+        raise NotFoundError(_("This record has no states."))
+    values = parse_values(ctx, plan, raw) | {plan.lifecycle.column: str(form.get("to", ""))}
+    await save_record(ctx, plan, record_id, values, _version(form))
+    return go(request, f"/{entity}/{record_id}", Flash(text=_("Moved")))
+
+
+@post("/{entity:str}/{record_id:int}/trash", policy="entity.delete")
+async def record_trash(
+    request: AnyRequest, entity: FromPath[str], record_id: FromPath[int]
+) -> Response[Any]:
+    """Move a record to the trash; the message offers to take it back."""
+    ctx = context_of(request)
+    plan = _plan(ctx, entity)
+    await trash_record(ctx, plan, record_id, _version(await request.form()))
+    flash = Flash(text=_("Moved to the trash"), undo_url=f"/{entity}/{record_id}/restore")
+    return go(request, f"/{entity}", flash)
+
+
+@post("/{entity:str}/{record_id:int}/restore", policy="entity.delete")
+async def record_restore(
+    request: AnyRequest, entity: FromPath[str], record_id: FromPath[int]
+) -> Response[Any]:
+    """Take a record out of the trash."""
+    ctx = context_of(request)
+    await restore_record(ctx, _plan(ctx, entity), record_id)
+    return go(request, f"/{entity}/{record_id}", Flash(text=_("Restored")))
+
+
+@post("/{entity:str}/{record_id:int}/timeline/{kind:str}", policy="entity.read")
+async def note_create(
+    request: AnyRequest, entity: FromPath[str], record_id: FromPath[int], kind: FromPath[str]
+) -> Response[Any]:
+    """Write a note, a call or a task on a record."""
+    ctx = context_of(request)
+    plan = _plan(ctx, entity)
+    await get_record(ctx, plan, record_id)
+    target = _plan(ctx, NOTES)
+    link = next((f.name for f in target.fields.values() if f.reference == plan.name), "")
+    form = await request.form()
+    text = str(form.get("text", "")).strip()
+    first, _line, rest = text.partition("\n")
+    raw = {target.title: first[:300], "kind": kind, "body": rest.strip() or first[300:]}
+    raw |= {link: str(record_id), "owner": str(ctx.user_id or "")}
+    raw |= {name: str(form[name]) for name in ("due_at",) if name in form}
+    values = parse_values(ctx, target, raw)
+    if kind != "task":
+        values["done_at"] = ctx.now()
+    await create_record(ctx, target, values)
+    if request.headers.get("hx-request") == "true":
+        page = await _page(ctx, plan, record_id)
+        return answer(request, "record.html", title=page.title, block="timeline", page=page)
+    return go(request, f"/{entity}/{record_id}")
+
+
+HANDLERS = (
+    record_show,
+    record_new,
+    record_create,
+    record_edit,
+    record_update,
+    field_show,
+    field_edit,
+    field_update,
+    state_update,
+    record_trash,
+    record_restore,
+    note_create,
+)

@@ -1,0 +1,291 @@
+"""A record to the structs its pages print."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+from crmkit.web.fields import entity_link, input_of, link_of, raw_text, show_html, show_text
+from crmkit.web.format import format_moment
+from crmkit.web.shell import avatar_of
+from crmkit.web.timeline import composer
+from crmkit.web.translate import _
+from crmkit.web.views import (
+    Action,
+    Conflict,
+    Fact,
+    FieldEditor,
+    FieldGroup,
+    FieldView,
+    FormGroup,
+    FormPage,
+    Lifecycle,
+    Link,
+    RecordPage,
+    Step,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from crmkit.errors import InvalidError, StaleVersionError
+    from crmkit.model.context import Context
+    from crmkit.model.field import Field
+    from crmkit.plugin.plan import EntityPlan
+    from crmkit.web.views import Panel, TimelineDay
+
+Record = dict[str, Any]
+_FACTS = 6
+
+
+def may(ctx: Context, plan: EntityPlan, verb: Any) -> bool:  # noqa: ANN401
+    """Say whether the reader may use a verb on some records of the entity."""
+    return ctx.principal.role.scope(plan.name, verb) != "none"
+
+
+def dom_id(plan: EntityPlan, record: Mapping[str, Any], name: str) -> str:
+    """Answer the id of a field's element."""
+    return f"{plan.name}-{record['id']}-{name}".replace(".", "-").replace("_", "-")
+
+
+def field_view(
+    ctx: Context, plan: EntityPlan, field: Field, record: Record, *, saved: bool = False
+) -> FieldView:
+    """Answer a field of a record; after a save with the new version."""
+    editable = (
+        field.editable
+        and may(ctx, plan, "edit")
+        and record["trashed_at"] is None
+        and field.name != plan.board
+    )
+    return FieldView(
+        name=field.name,
+        label=_(field.label),
+        html=show_html(ctx, field, record),
+        id=dom_id(plan, record, field.name),
+        editable=editable,
+        edit_url=f"/{plan.name}/{record['id']}/field/{field.name}/edit" if editable else None,
+        help=_(field.help) or None,
+        url=link_of(field, record),
+        version=str(record["version"]) if saved else None,
+    )
+
+
+def field_editor(
+    ctx: Context,
+    plan: EntityPlan,
+    field: Field,
+    record: Record,
+    *,
+    value: str | None = None,
+    error: str | None = None,
+    stale: StaleVersionError | None = None,
+) -> FieldEditor:
+    """Answer the place of a field while it is edited.
+
+    Args:
+        value: What was typed; None takes the stored value.
+    """
+    url = f"/{plan.name}/{record['id']}/field/{field.name}"
+    return FieldEditor(
+        field=input_of(
+            ctx,
+            field,
+            raw_text(ctx, field, record[field.name]) if value is None else value,
+            display=show_text(ctx, field, record) if field.reference else "",
+            error=error,
+            conflict=show_text(ctx, field, record) if stale else None,
+            currency=str(record.get("currency") or ""),
+            autofocus=True,
+        ),
+        id=dom_id(plan, record, field.name),
+        action_url=url,
+        cancel_url=url,
+        version=str(record["version"]),
+        error=stale.message if stale else None,
+    )
+
+
+def _steps(ctx: Context, plan: EntityPlan, record: Record) -> Lifecycle | None:
+    lifecycle = plan.lifecycle
+    if lifecycle is None:
+        return None
+    current = str(record[lifecycle.column] or "")
+    names = [state.name for state in lifecycle.states]
+    place = names.index(current) if current in names else -1
+    steps = []
+    for index, state in enumerate(lifecycle.states):
+        done: Literal["done", "current", "next"] = (
+            "current" if index == place else "done" if index < place else "next"
+        )
+        missing = lifecycle.missing(state.name, record)
+        steps.append(
+            Step(
+                name=state.name,
+                label=_(state.label),
+                kind=state.kind,
+                state=done,
+                allowed=lifecycle.can_move(current, state.name) and may(ctx, plan, "edit"),
+                url=f"/{plan.name}/{record['id']}/move",
+                fields=tuple(
+                    input_of(ctx, plan.fields[name], raw_text(ctx, plan.fields[name], None))
+                    for name in missing
+                    if name in plan.fields
+                ),
+            )
+        )
+    return Lifecycle(label=_(plan.fields[lifecycle.column].label), steps=tuple(steps))
+
+
+def _actions(ctx: Context, plan: EntityPlan, record: Record) -> tuple[Action, ...]:
+    if not may(ctx, plan, "delete") or record["trashed_at"] is not None:
+        return ()
+    return (
+        Action(
+            name="trash",
+            label=_("Move to trash"),
+            url=f"/{plan.name}/{record['id']}/trash",
+            icon="trash",
+            kind="danger",
+            values=(("version", str(record["version"])),),
+        ),
+    )
+
+
+def _contacts(plan: EntityPlan, record: Record) -> tuple[Link, ...]:
+    links = []
+    for kind, label, sign in (("phone", _("Call"), "phone"), ("email", _("E-mail"), "mail")):
+        for field in plan.fields.values():
+            if field.kind == kind and (url := link_of(field, record)):
+                links.append(Link(label=label, url=url, icon=sign))
+                break
+    return tuple(links)
+
+
+def _facts(ctx: Context, plan: EntityPlan, record: Record) -> tuple[Fact, ...]:
+    facts = []
+    for name in plan.list:
+        field = plan.fields[name]
+        if name in (plan.title, plan.board) or not show_text(ctx, field, record):
+            continue
+        facts.append(
+            Fact(label=_(field.label), html=show_html(ctx, field, record),
+                 url=link_of(field, record))
+        )  # fmt: skip
+    return tuple(facts[:_FACTS])
+
+
+def record_page(  # noqa: PLR0913, PLR0917 - a record's page is made of these
+    ctx: Context,
+    plan: EntityPlan,
+    record: Record,
+    days: tuple[TimelineDay, ...],
+    related: tuple[Panel, ...] = (),
+    panels: tuple[Panel, ...] = (),
+) -> RecordPage:
+    """Answer the page of a record.
+
+    Args:
+        days: The timeline.
+        related: Lists of records that point here.
+        panels: What plugins add.
+    """
+    url = f"/{plan.name}/{record['id']}"
+    title = str(record[plan.title] or _("Without a name"))
+    trashed = record["trashed_at"]
+    return RecordPage(
+        entity=entity_link(ctx, plan),
+        id=str(record["id"]),
+        url=url,
+        version=str(record["version"]),
+        title=title,
+        avatar=avatar_of(title, square=True),
+        key_facts=_facts(ctx, plan, record),
+        groups=tuple(
+            FieldGroup(
+                label=_(group.label) or _("Fields"),
+                fields=tuple(
+                    field_view(ctx, plan, plan.fields[name], record) for name in group.names
+                ),
+            )
+            for group in plan.form
+        ),
+        related=related,
+        panels=panels,
+        composer=composer(ctx, plan, record) if trashed is None else (),
+        timeline=days,
+        timeline_url=f"{url}/timeline",
+        lifecycle=_steps(ctx, plan, record) if trashed is None else None,
+        contacts=_contacts(plan, record),
+        actions=_actions(ctx, plan, record),
+        edit_url=f"{url}/edit" if may(ctx, plan, "edit") and trashed is None else None,
+        trashed=_("This record is in the trash since %(when)s.")
+        % {"when": format_moment(ctx, trashed)}
+        if trashed
+        else None,
+        restore_url=f"{url}/restore" if trashed and may(ctx, plan, "delete") else None,
+    )
+
+
+def form_page(  # noqa: PLR0913 - what a form shows again
+    ctx: Context,
+    plan: EntityPlan,
+    raw: Mapping[str, str],
+    *,
+    record: Record | None = None,
+    displays: Mapping[str, str] | None = None,
+    invalid: InvalidError | None = None,
+    stale: StaleVersionError | None = None,
+) -> FormPage:
+    """Answer the form of a new or stored record with what was typed.
+
+    Args:
+        raw: Field name to text.
+        displays: Field name to title of the chosen record.
+    """
+    problems = invalid.problems if invalid else {}
+    current = record or {}
+    groups = []
+    for group in plan.form:
+        inputs = []
+        for name in group.names:
+            field = plan.fields[name]
+            if not field.editable:
+                continue
+            stored = raw_text(ctx, field, current.get(name))
+            differs = stale is not None and stored != raw.get(name, "")
+            inputs.append(
+                input_of(
+                    ctx,
+                    field,
+                    raw.get(name, ""),
+                    display=(displays or {}).get(name, ""),
+                    error=problems.get(name),
+                    conflict=show_text(ctx, field, current) if differs else None,
+                    currency=str(current.get("currency") or ""),
+                )
+            )
+        if inputs:
+            groups.append(FormGroup(fields=tuple(inputs), label=_(group.label) or None))
+    base = f"/{plan.name}/{record['id']}" if record else f"/{plan.name}"
+    shown = {field.name for group in groups for field in group.fields}
+    loose = tuple(f"{name}: {text}" for name, text in problems.items() if name not in shown)
+    what = _(plan.singular).lower()
+    return FormPage(
+        title=str(record[plan.title]) if record else _("New %(what)s") % {"what": what},
+        groups=tuple(groups),
+        action_url=f"{base}/edit" if record else f"{base}/new",
+        cancel_url=base,
+        submit=_("Save"),
+        again=None if record else _("Save and enter another"),
+        entity=entity_link(ctx, plan),
+        version=str(record["version"]) if record else None,
+        errors=((invalid.message,) if invalid and not problems else ()) + loose,
+        conflict=Conflict(
+            who=stale.changed_by or _("Somebody"),
+            when=format_moment(ctx, stale.changed_at) if stale.changed_at else "",
+            version=str(current["version"]),
+        )
+        if stale
+        else None,
+        draft_key=f"{plan.name}-{record['id'] if record else 'new'}",
+    )

@@ -1,0 +1,98 @@
+"""What a running application holds, and how handlers reach it."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from litestar import Request
+
+from crmkit.model.context import Context
+from crmkit.web.translate import catalogue
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+    from crmkit.config import Config
+    from crmkit.db.engine import Database
+    from crmkit.model.context import Principal
+    from crmkit.plugin.site import Site
+
+AnyRequest: TypeAlias = Request[Any, Any, Any]
+
+
+@dataclass(slots=True)
+class Services:
+    """The parts of one application. `site` is exchanged when a field or plugin is added."""
+
+    site: Site
+    db: Database
+    config: Config
+    environment: Environment
+
+    @property
+    def is_https(self) -> bool:
+        """Whether people reach the site over TLS."""
+        return self.config.server.base_url.startswith("https://")
+
+    @property
+    def cookie(self) -> str:
+        """Name of the session cookie; browsers keep `__Host-` ones only from https."""
+        return "__Host-crmkit" if self.is_https else "crmkit"
+
+
+@dataclass(slots=True)
+class Visit:
+    """One request as the guard found it.
+
+    Attributes:
+        session: Secret of the session cookie, "" without a session.
+        nonce: Of the content security policy, fresh for each answer.
+        flash: Message left by the last answer, still signed.
+    """
+
+    request_id: str
+    nonce: str
+    address: str
+    session: str = ""
+    principal: Principal | None = None
+    flash: str = ""
+
+    @property
+    def csrf(self) -> str:
+        """The token forms send back; it dies with the session it is made of."""
+        return sign(self.session, "csrf") if self.session else ""
+
+
+def sign(secret: str, text: str) -> str:
+    """Answer a MAC of a text, 43 letters."""
+    return hmac.new(secret.encode(), text.encode(), hashlib.sha256).hexdigest()
+
+
+def services_of(request: AnyRequest) -> Services:
+    """Answer the parts of the application that got the request."""
+    found: Services = request.app.state["services"]
+    return found
+
+
+def visit_of(request: AnyRequest) -> Visit:
+    """Answer what the guard found out about the request."""
+    found: Visit = request.scope["visit"]  # type: ignore[typeddict-item]
+    return found
+
+
+def context_of(request: AnyRequest) -> Context:
+    """Answer the context of the signed-in person; handlers with a policy always have one."""
+    services, visit = services_of(request), visit_of(request)
+    if visit.principal is None:
+        raise RuntimeError("A handler without a signed-in person asks for a context.")
+    translate = catalogue(visit.principal.language or services.config.language).gettext
+    return Context(
+        services.db,
+        services.site,
+        services.config,
+        visit.principal,
+        translate=lambda text: translate(text) if text else "",
+    )

@@ -1,0 +1,120 @@
+"""The frame around each page: navigation, what is new, who is signed in."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from crmkit.model.values import initials
+from crmkit.web.flash import unpack_flash
+from crmkit.web.services import services_of, visit_of
+from crmkit.web.translate import _
+from crmkit.web.views import Avatar, Link, NavGroup, NavItem, Shell, UserBadge
+
+if TYPE_CHECKING:
+    from typing import Literal
+
+    from crmkit.model.context import Principal
+    from crmkit.plugin.plan import EntityPlan
+    from crmkit.plugin.site import Site
+    from crmkit.web.services import AnyRequest
+    from crmkit.web.views import Flash
+
+_HUES = 8
+
+
+def hue_of(text: str) -> int:
+    """Answer a steady hue, 1 to 8, for a name."""
+    return sum(ord(letter) for letter in text) % _HUES + 1
+
+
+def avatar_of(name: str, *, square: bool = False) -> Avatar:
+    """Answer the initials of a person or, square, of a thing."""
+    return Avatar(initials=initials(name), hue=hue_of(name), square=square)
+
+
+def readable(site: Site, principal: Principal, verb: str = "read") -> list[EntityPlan]:
+    """Answer the entities, people's own first, on which the role may use a verb."""
+    plans = [
+        plan
+        for plan in site.entities.values()
+        if principal.role.scope(plan.name, verb) != "none"  # type: ignore[arg-type]
+    ]
+    return [plan for plan in plans if plan.plugin != "core"]
+
+
+def is_admin(principal: Principal) -> bool:
+    """Say whether the role manages users and settings."""
+    return principal.role.scope("core.user", "admin") != "none"
+
+
+def make_shell(
+    request: AnyRequest,
+    title: str,
+    *,
+    crumbs: tuple[Link, ...] = (),
+    flashes: tuple[Flash, ...] = (),
+) -> Shell:
+    """Build the frame for the reader; without one, only name and language."""
+    services, visit = services_of(request), visit_of(request)
+    principal = visit.principal
+    if principal is None:
+        return Shell(
+            site_name=services.config.name, title=title, language=services.config.language,
+            settings_url=None,
+        )  # fmt: skip
+    path = request.url.path
+    entity = path.split("/")[1] if path.count("/") else ""
+    new_items = tuple(
+        Link(label=_(plan.singular), url=f"/{plan.name}/new", icon=plan.icon, key=_key(number))
+        for number, plan in enumerate(readable(services.site, principal, "create"))
+    )
+    return Shell(
+        site_name=services.config.name,
+        title=title,
+        user=UserBadge(
+            name=principal.name, avatar=avatar_of(principal.name), url="/settings/account"
+        ),
+        navigation=_navigation(services.site, principal, path, entity),
+        csrf=visit.csrf,
+        language=principal.language or services.config.language,
+        theme=cast("Literal['light', 'dark', 'system']", principal.theme or "system"),
+        crumbs=crumbs,
+        new_items=new_items,
+        flashes=(*flashes, *unpack_flash(visit.session, visit.flash)),
+        active_entity=entity or None,
+        new_url=f"/{entity}/new" if any(f"/{entity}/new" == n.url for n in new_items) else None,
+    )
+
+
+def _key(number: int) -> str | None:
+    return str(number + 1) if number < 9 else None  # noqa: PLR2004 - keys 1 to 9
+
+
+def _navigation(site: Site, principal: Principal, path: str, entity: str) -> tuple[NavGroup, ...]:
+    home = NavItem(label=_("Today"), url="/", icon="home", current=path == "/", key="h")
+    taken = {"h", "s"}
+    items = []
+    for plan in readable(site, principal):
+        letter = next((c for c in plan.singular.lower() if c.isalpha() and c not in taken), "")
+        taken.add(letter)
+        items.append(
+            NavItem(
+                label=_(plan.label),
+                url=f"/{plan.name}" + ("/board" if plan.board else ""),
+                icon=plan.icon,
+                current=plan.name == entity,
+                key=letter or None,
+            )
+        )
+    groups = [NavGroup(items=(home,)), NavGroup(items=tuple(items), label=_("Records"))]
+    if is_admin(principal):
+        people = tuple(
+            NavItem(label=_(plan.label), url=f"/{plan.name}", icon=plan.icon,
+                    current=plan.name == entity)
+            for plan in site.entities.values() if plan.plugin == "core"
+        )  # fmt: skip
+        history = NavItem(
+            label=_("History"), url="/history", icon="history", current=path == "/history"
+        )
+        groups.append(NavGroup(items=(*people, history), label=_("Company")))
+    return tuple(groups)
