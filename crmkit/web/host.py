@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import structlog
@@ -18,6 +19,8 @@ from crmkit.plugin.site import build_site, load_custom_fields
 from crmkit.web.app import create_app
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from crmkit.config import Config
 
 _BACKLOG = 512
@@ -123,11 +126,10 @@ class _Server(uvicorn.Server):
     def install_signal_handlers(self) -> None:
         """Leave signals to the loop."""
 
-    def capture_signals(self):  # type: ignore[no-untyped-def] # noqa: ANN201
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
         """Leave signals to the loop."""
-        from contextlib import nullcontext  # noqa: PLC0415
-
-        return nullcontext()
+        yield
 
     def stop(self) -> None:
         """End after the running requests."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from crmkit.records.filters import OPERATORS
+from crmkit.records.filters import OPERATORS, Filter
 from crmkit.web.fields import cell_of, column_of, entity_link, input_of
 from crmkit.web.format import format_money, format_number
 from crmkit.web.translate import _, ngettext
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from crmkit.model.context import Context
     from crmkit.model.field import Field
     from crmkit.plugin.plan import EntityPlan
-    from crmkit.records.filters import Filter
     from crmkit.records.query import Count, GroupRow, Listing
     from crmkit.web.list_url import ListState
     from crmkit.web.views import Column
@@ -72,7 +71,7 @@ def list_page(  # noqa: PLR0913 - a list is made of these
         columns=tuple(_column(plan.fields[n], i, state) for i, n in enumerate(names)),
         count=found,
         rows=() if groups else tuple(_row(ctx, plan, names, row) for row in listing.rows),
-        groups=_groups(ctx, plan, state, groups or []),
+        groups=_groups(ctx, state, groups or []),
         chips=tuple(_chip(plan, state, each, titles) for each in state.filters),
         clear_url=state.url(filters=(), search="") if filtered else None,
         filters=tuple(_filter(plan.fields[name]) for name in plan.filters),
@@ -121,11 +120,7 @@ def _row(ctx: Context, plan: EntityPlan, names: tuple[str, ...], row: Any) -> Ro
     )
 
 
-def _groups(
-    ctx: Context, plan: EntityPlan, state: ListState, groups: list[GroupRow]
-) -> tuple[RowGroup, ...]:
-    from crmkit.records.filters import Filter  # noqa: PLC0415 - a value, only when grouped
-
+def _groups(ctx: Context, state: ListState, groups: list[GroupRow]) -> tuple[RowGroup, ...]:
     made = []
     for group in groups:
         empty = group.value in (None, "")

@@ -174,7 +174,7 @@ def _facts(ctx: Context, plan: EntityPlan, record: Record) -> tuple[Fact, ...]:
     return tuple(facts[:_FACTS])
 
 
-def record_page(  # noqa: PLR0913, PLR0917 - a record's page is made of these
+def record_page(
     ctx: Context,
     plan: EntityPlan,
     record: Record,
@@ -226,7 +226,7 @@ def record_page(  # noqa: PLR0913, PLR0917 - a record's page is made of these
     )
 
 
-def form_page(  # noqa: PLR0913 - what a form shows again
+def form_page(
     ctx: Context,
     plan: EntityPlan,
     raw: Mapping[str, str],

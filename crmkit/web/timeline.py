@@ -101,7 +101,7 @@ def composer(ctx: Context, plan: EntityPlan, record: dict[str, Any]) -> tuple[Co
     }
     known = {choice.value for choice in kind.choices}
     due = target.field("due_on") or target.field("due_at") or target.field("due")
-    made = []
+    made: list[ComposerKind] = []
     for name, (label, icon, key) in texts.items():
         if name not in known:
             continue

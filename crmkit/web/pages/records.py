@@ -133,7 +133,7 @@ async def record_show(
     )
 
 
-def _form(  # noqa: PLR0913 - what the form shows again
+def _form(
     request: AnyRequest,
     plan: EntityPlan,
     raw: Mapping[str, str],

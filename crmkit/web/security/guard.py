@@ -5,10 +5,11 @@ from __future__ import annotations
 import secrets
 import time
 from http.cookies import CookieError, SimpleCookie
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
 import structlog
+from litestar.enums import ScopeType
 
 from crmkit.access.sessions import find_session
 from crmkit.errors import UnavailableError
@@ -18,7 +19,7 @@ from crmkit.web.services import Visit
 from crmkit.web.translate import language
 
 if TYPE_CHECKING:
-    from litestar.types import ASGIApp, Message, Receive, Scope, Send
+    from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
     from crmkit.web.services import Services
 
@@ -45,9 +46,10 @@ class Guard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        if scope["type"] != "http":
+        if scope["type"] != ScopeType.HTTP:
             await self._app(scope, receive, send)
             return
+        http = cast("HTTPScope", scope)
         started = time.perf_counter()
         path: str = scope["path"]
         visit = Visit(
@@ -72,19 +74,19 @@ class Guard:
             await send(message)
 
         try:
-            await self._answer(scope, receive, send_secured, visit)
+            await self._answer(http, receive, send_secured, visit)
         finally:
             _log.info(
                 "request",
                 id=visit.request_id,
-                method=scope["method"],
+                method=http["method"],
                 path=path,
                 status=status,
                 ms=round((time.perf_counter() - started) * 1000, 1),
                 user=visit.principal.user_id if visit.principal else None,
             )
 
-    async def _answer(self, scope: Scope, receive: Receive, send: Send, visit: Visit) -> None:
+    async def _answer(self, scope: HTTPScope, receive: Receive, send: Send, visit: Visit) -> None:
         headers: dict[bytes, bytes] = dict(scope["headers"])
         if not self._knows_host(headers.get(b"host", b"").decode("latin-1")):
             await _plain(send, 421, "This site does not answer to that name.")

@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from litestar import get
+
+from crmkit.web.app import create_app
+from crmkit.web.policy import POLICIES, PUBLIC, PolicyMissingError, list_routes
+
+if TYPE_CHECKING:
+    from crmkit.config import Config
+    from crmkit.db.engine import Database
+    from crmkit.plugin.site import Site
+    from tests.web.conftest import Browse
+
+
+def test_every_route_has_a_policy(site: Site, db: Database, config: Config) -> None:
+    lines = list_routes(create_app(site, db, config))
+    assert {line.policy for line in lines} <= POLICIES
+    public = {line.path for line in lines if line.policy == PUBLIC}
+    assert {"/healthz", "/readyz", "/login", "/setup/{token:str}"} == public
+
+
+@pytest.mark.parametrize("options", [{}, {"policy": "anybody"}])
+def test_a_route_without_a_policy_stops_the_build(
+    site: Site, db: Database, config: Config, options: dict[str, str]
+) -> None:
+    @get("/open", sync_to_thread=False, **options)
+    def open_show() -> str:
+        return ""
+
+    with pytest.raises(PolicyMissingError, match="/open"):
+        create_app(site, db, config, more=[open_show])
+
+
+async def test_nobody_is_sent_to_sign_in(browse: Browse) -> None:
+    answer = await (await browse("")).get("/crm.person?q=a")
+    assert 303 == answer.status_code
+    assert "/login?next=/crm.person%3Fq%3Da" == answer.headers["location"]
+
+
+async def test_a_form_without_the_token_is_refused(browse: Browse) -> None:
+    client = await browse("administrator")
+    allowed = await client.post("/crm.company/new", data={"name": "Labdrill"})
+    del client.headers["X-CSRF-Token"]
+    refused = await client.post("/crm.company/new", data={"name": "Labdrill"})
+    assert 303 == allowed.status_code
+    assert 403 == refused.status_code
+
+
+async def test_a_form_of_another_site_is_refused(browse: Browse) -> None:
+    client = await browse("administrator")
+    for headers in ({"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}):
+        answer = await client.post("/crm.company/new", data={"name": "X"}, headers=headers)
+        assert 403 == answer.status_code
