@@ -16,7 +16,6 @@ from crmkit.records.save import restore_record, save_record, trash_record
 from crmkit.records.typed import from_journal
 
 if TYPE_CHECKING:
-
     from crmkit.model.context import Context
     from crmkit.plugin.plan import EntityPlan
 

@@ -16,7 +16,6 @@ from crmkit.errors import InvalidError
 from crmkit.records.filters import Filter, filter_sql
 
 if TYPE_CHECKING:
-
     from crmkit.model.context import Context
     from crmkit.model.field import Field
     from crmkit.plugin.plan import EntityPlan

@@ -47,7 +47,7 @@ async def create_record(ctx: Context, plan: EntityPlan, values: Mapping[str, Any
         await ctx.site.hooks.run("before_save", event)
         await _fill_defaults(ctx, plan, new)
         await _check_rules(ctx, plan, new, {})
-        columns, custom = _split(new)
+        columns, custom = split_values(new)
         columns |= {"created_by": ctx.user_id, "updated_by": ctx.user_id, "custom": custom}
         names = ", ".join(f'"{name}"' for name in columns)
         marks = ", ".join(f"${index}" for index in range(1, len(columns) + 1))
@@ -118,7 +118,7 @@ async def _update(
     changed: Mapping[str, Any],
     stored: Mapping[str, Any],
 ) -> None:
-    columns, custom = _split(changed)
+    columns, custom = split_values(changed)
     if custom:
         columns["custom"] = _merge(stored["custom"], custom)
     columns |= {"updated_by": ctx.user_id, "updated_at": ctx.now()}
@@ -204,7 +204,7 @@ async def _stale(
     )
 
 
-def _split(values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
+def split_values(values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
     """Part column values from custom ones, the latter as `custom` keeps them."""
     columns: dict[str, Any] = {}
     custom: dict[str, dict[str, Any]] = {}
@@ -252,13 +252,13 @@ async def _check_rules(
     for name in changed:
         if name not in plan.fields:
             problems[name] = "is no field of this record"
-    problems |= _check_lifecycle(plan, changed, stored, whole)
+    problems |= check_lifecycle(plan, changed, stored, whole)
     problems |= await _check_references(ctx, plan, changed)
     if problems:
         raise InvalidError("Some fields need a correction before this can be saved.", problems)
 
 
-def _check_lifecycle(
+def check_lifecycle(
     plan: EntityPlan,
     changed: Mapping[str, Any],
     stored: Mapping[str, Any],

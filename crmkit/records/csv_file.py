@@ -1,0 +1,146 @@
+"""Reads a CSV file whatever its encoding and delimiter, and names what is wrong with it."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import Counter
+
+import msgspec
+from charset_normalizer import from_bytes
+
+from crmkit.errors import InvalidError
+
+_MOST_BYTES = 50 * 1024 * 1024
+_LONGEST_LINE = 1024 * 1024
+_LONGEST_CELL = 100_000
+_DELIMITERS = ",;\t|"
+_SAMPLE = 64 * 1024
+
+
+class CsvRow(msgspec.Struct, frozen=True):
+    """A row with the line of the file it begins on, the heading being line 1."""
+
+    line: int
+    cells: tuple[str, ...]
+
+
+class CsvFile(msgspec.Struct, frozen=True):
+    """A file that was read.
+
+    Attributes:
+        ragged: Rows whose number of cells differs from the heading's, as (line, cells).
+    """
+
+    columns: tuple[str, ...]
+    rows: tuple[CsvRow, ...]
+    encoding: str
+    delimiter: str
+    ragged: tuple[tuple[int, int], ...] = ()
+
+    def column(self, name: str) -> int:
+        """Answer the place of a column.
+
+        Raises:
+            InvalidError: The file has no such column; names those it has.
+        """
+        try:
+            return self.columns.index(name)
+        except ValueError:
+            raise InvalidError(
+                f"The file has no column `{name}`. It has: {', '.join(self.columns)}."
+            ) from None
+
+    def values(self, name: str) -> list[str]:
+        """Answer a column's cells, row by row."""
+        place = self.column(name)
+        return [row.cells[place] for row in self.rows]
+
+
+def read_csv(data: bytes, *, encoding: str = "") -> CsvFile:
+    """Read a file.
+
+    Args:
+        encoding: As the reader chose it; empty finds it: BOM, UTF-8, else the likeliest.
+
+    Raises:
+        InvalidError: The file is too large, no text, or its heading cannot be used.
+    """
+    if len(data) > _MOST_BYTES:
+        raise InvalidError("The file is larger than 50 MB. Split it and import the parts.")
+    longest = max((len(line) for line in data.split(b"\n")), default=0)
+    if longest > _LONGEST_LINE:
+        raise InvalidError(
+            f"The file has a line of {longest:,} bytes; no table has. Check that it is CSV."
+        )
+    text, used = _decode(data, encoding)
+    if "\x00" in text:
+        raise InvalidError(
+            "The file holds NUL characters; it is no CSV text. Save it as CSV UTF-8."
+        )
+    delimiter = _delimiter(text[:_SAMPLE])
+    csv.field_size_limit(_LONGEST_CELL)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    try:
+        heading = [cell.strip() for cell in next(reader, [])]
+        _check_heading(heading)
+        return _read_rows(reader, tuple(heading), used, delimiter)
+    except csv.Error as error:
+        raise InvalidError(f"Line {reader.line_num} cannot be read: {error}.") from error
+
+
+def _read_rows(
+    reader: csv._reader, heading: tuple[str, ...], encoding: str, delimiter: str
+) -> CsvFile:
+    rows: list[CsvRow] = []
+    ragged: list[tuple[int, int]] = []
+    line = reader.line_num + 1
+    for cells in reader:
+        if cells and any(cell.strip() for cell in cells):
+            if len(cells) != len(heading):
+                ragged.append((line, len(cells)))
+            else:
+                rows.append(CsvRow(line, tuple(cells)))
+        line = reader.line_num + 1
+    return CsvFile(heading, tuple(rows), encoding, delimiter, tuple(ragged))
+
+
+def _decode(data: bytes, encoding: str) -> tuple[str, str]:
+    if encoding:
+        try:
+            return data.decode(encoding), encoding
+        except (LookupError, UnicodeDecodeError) as error:
+            raise InvalidError(f"The file is not {encoding}. Choose another encoding.") from error
+    for bom, name in (
+        (b"\xef\xbb\xbf", "utf-8-sig"),
+        (b"\xff\xfe", "utf-16"),
+        (b"\xfe\xff", "utf-16"),
+    ):
+        if data.startswith(bom):
+            return data.decode(name, errors="replace"), name
+    try:
+        return data.decode("utf-8"), "utf-8"
+    except UnicodeDecodeError as error:
+        best = from_bytes(data[:_SAMPLE]).best()
+        if best is None:
+            line = data[: error.start].count(b"\n") + 1
+            raise InvalidError(
+                f"Line {line} is not UTF-8 and no other encoding fits. Save the file as CSV UTF-8."
+            ) from error
+        return data.decode(best.encoding, errors="replace"), best.encoding
+
+
+def _delimiter(sample: str) -> str:
+    first = sample.split("\n", 1)[0]
+    counts = Counter(letter for letter in first if letter in _DELIMITERS)
+    return counts.most_common(1)[0][0] if counts else ","
+
+
+def _check_heading(heading: list[str]) -> None:
+    if not any(heading):
+        raise InvalidError("The file is empty: its first line must name the columns.")
+    for place, name in enumerate(heading, 1):
+        if not name:
+            raise InvalidError(f"Column {place} has no heading. Name it in the first line.")
+        if heading.count(name) > 1:
+            raise InvalidError(f"The heading `{name}` stands twice. Rename one of the columns.")
