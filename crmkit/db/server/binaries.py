@@ -133,7 +133,8 @@ def _copy_programs(folder: Path) -> Path:
     except OSError as error:
         message = (
             f"The PostgreSQL programs could not be copied from {folder} to "
-            f"{accounts.SYSTEM_FOLDER} ({error}). Make room there, or install crmkit where other accounts can read it."
+            f"{accounts.SYSTEM_FOLDER} ({error}). Make room there, or install crmkit where other "
+            "accounts can read it."
         )
         raise DatabaseStartError(message) from error
     return programs

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import logging
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -181,6 +182,24 @@ class EmbeddedServer:
             users.drop()
             lock.drop()
 
+    def erase(self) -> None:
+        """Stop the server and delete its database for good, wherever it lies.
+
+        For tests and trials: deleting the site's folder alone would leave what root's server
+        has below ``/var/lib/crmkit``.
+
+        Raises:
+            DatabaseStartError: Others still use the server.
+        """
+        self.stop()
+        if (place := self._place) is None:
+            return
+        if processes.find_postmaster(place.cluster) is not None:
+            message = f"The database in {place.cluster} is in use by others; end them first."
+            raise DatabaseStartError(message)
+        for folder in {place.socket_folder, place.home, self._data}:
+            shutil.rmtree(folder, ignore_errors=True)
+
     def _run(self) -> None:
         """Do the start, in its thread; ``start`` raises what goes wrong."""
         lock: FileLock | None = None
@@ -201,7 +220,10 @@ class EmbeddedServer:
                     self._join_users(place)
                     self._address = address
             finally:
-                self._child = launch.child or self._child
+                if launch.child is not None:
+                    if self._child is not None:
+                        self._child.poll()  # dead, but perhaps not known to be
+                    self._child = launch.child
                 if self._address is None and launch.child is not None:
                     self._end(place)  # given up, or not fit for use
         except DatabaseStartError as error:
