@@ -27,9 +27,8 @@ def browse(site: Site, db: Database, config: Config) -> Browse:
     app = create_app(site, db, config)
 
     async def start(role: str = "") -> httpx.AsyncClient:
-        client = httpx.AsyncClient(
-            transport=httpx.ASGITransport(app=app), base_url="http://localhost"
-        )
+        transport = httpx.ASGITransport(app=app)  # type: ignore[arg-type]
+        client = httpx.AsyncClient(transport=transport, base_url="http://localhost")
         if role:
             user = await db.value(
                 "INSERT INTO core_user (name, role) VALUES ('Anna Snelling', $1) RETURNING id",

@@ -2,9 +2,11 @@
 
 from crmkit.web.pages import (
     boards,
+    exports,
     health,
     history,
     home,
+    imports,
     lists,
     lookup,
     records,
@@ -22,6 +24,8 @@ HANDLERS = (
     *history.HANDLERS,
     *lists.HANDLERS,
     *boards.HANDLERS,
+    *exports.HANDLERS,
+    *imports.HANDLERS,
     *lookup.HANDLERS,
     *records.HANDLERS,
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 from http.cookies import CookieError, SimpleCookie
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import structlog
@@ -49,7 +49,7 @@ class Guard:
         if scope["type"] != ScopeType.HTTP:
             await self._app(scope, receive, send)
             return
-        http = cast("HTTPScope", scope)
+        http = scope
         started = time.perf_counter()
         path: str = scope["path"]
         visit = Visit(
