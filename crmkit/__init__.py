@@ -1,5 +1,6 @@
 """Everything a plugin author imports, and nothing else."""
 
+from crmkit.access.predicate import predicate
 from crmkit.errors import Veto
 from crmkit.model.context import Context
 from crmkit.model.entity import Entity, FieldOptions, Group
@@ -7,19 +8,33 @@ from crmkit.model.lifecycle import Lifecycle, State
 from crmkit.model.record import Record
 from crmkit.model.values import N_, Choice
 from crmkit.plugin.hookspecs import PageEvent, Plugin, SaveEvent
+from crmkit.web.format import format_date, format_moment, format_money, format_number
+from crmkit.web.translate import _
+from crmkit.web.views import AgendaItem, AgendaSection, FunnelStep, LooseEnd, TimelineItem
 
 __all__ = [
     "N_",
+    "AgendaItem",
+    "AgendaSection",
     "Choice",
     "Context",
     "Entity",
     "FieldOptions",
+    "FunnelStep",
     "Group",
     "Lifecycle",
+    "LooseEnd",
     "PageEvent",
     "Plugin",
     "Record",
     "SaveEvent",
     "State",
+    "TimelineItem",
     "Veto",
+    "_",
+    "format_date",
+    "format_moment",
+    "format_money",
+    "format_number",
+    "predicate",
 ]

@@ -34,7 +34,7 @@ _MOST_SHOWN = 20
 @click.option("--key", default="", help="Field that tells whether a row is known.")
 @click.option("--dry-run", "dry", is_flag=True, help="Only say what would happen.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def import_(  # noqa: PLR0913, PLR0917 - one argument for each option
+def import_(  # noqa: PLR0913 - one argument for each option
     site: Path,
     what: str,
     file: Path | None,

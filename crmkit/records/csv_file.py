@@ -5,11 +5,27 @@ from __future__ import annotations
 import csv
 import io
 from collections import Counter
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 from charset_normalizer import from_bytes
 
 from crmkit.errors import InvalidError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class Lines(Protocol):
+    """The csv module's reader, which has no public type."""
+
+    @property
+    def line_num(self) -> int:
+        """Lines read so far."""
+
+    def __iter__(self) -> Iterator[list[str]]:
+        """Go through the rows."""
+
 
 _MOST_BYTES = 50 * 1024 * 1024
 _LONGEST_LINE = 1024 * 1024
@@ -89,9 +105,7 @@ def read_csv(data: bytes, *, encoding: str = "") -> CsvFile:
         raise InvalidError(f"Line {reader.line_num} cannot be read: {error}.") from error
 
 
-def _read_rows(
-    reader: csv._reader, heading: tuple[str, ...], encoding: str, delimiter: str
-) -> CsvFile:
+def _read_rows(reader: Lines, heading: tuple[str, ...], encoding: str, delimiter: str) -> CsvFile:
     rows: list[CsvRow] = []
     ragged: list[tuple[int, int]] = []
     line = reader.line_num + 1

@@ -90,7 +90,7 @@ def check_plan(plan: EntityPlan, wanted: ImportPlan, columns: Sequence[str]) -> 
         if field is None or not field.editable:
             problems[name] = f"is no field of {plan.name} that can be written"
     twice = {name for name in names if names.count(name) > 1}
-    problems |= {name: "is filled from two places; choose one" for name in twice}
+    problems |= dict.fromkeys(twice, "is filled from two places; choose one")
     if not names:
         problems[""] = "no column is matched to a field; match at least one"
     if problems:

@@ -158,7 +158,7 @@ class _Import:
         fields = ", ".join(
             f'{plan.fields[name].sql()} AS "{name}"' for name in dict.fromkeys(names)
         )
-        start = f'SELECT t.id, t.version, {fields}, %s AS import_key FROM "{plan.tablename}" t'
+        start = f'SELECT t.id, t.version, {fields}, %s AS import_key FROM "{plan.tablename}" t'  # noqa: S608 - checked names
         if self._wanted.external:
             rows = await ctx.db.rows(
                 start % "x.key" + " JOIN core_external x ON x.record = t.id "

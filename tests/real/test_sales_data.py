@@ -13,9 +13,10 @@ import pytest
 from crmkit.access.sessions import default_roles
 from crmkit.plugin.site import build_site, load_custom_fields
 from crmkit.records.bulk import Selection, bulk_edit
+from crmkit.records.filters import Filter
 from crmkit.records.history import undo_operation
 from crmkit.records.imports import run_import
-from crmkit.records.query import Filter, ListQuery, count_records, group_records
+from crmkit.records.query import ListQuery, count_records, group_records
 from crmkit.records.recipe import define_fields, open_file, read_recipe
 
 if TYPE_CHECKING:

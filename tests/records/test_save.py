@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from crmkit.errors import InvalidError, NotFoundError, StaleVersionError
+from crmkit.records.filters import Filter
 from crmkit.records.history import list_changes, list_operations, undo_operation
-from crmkit.records.query import Filter, ListQuery, count_records, group_records, list_records
+from crmkit.records.query import ListQuery, count_records, group_records, list_records
 from crmkit.records.read import get_record
 from crmkit.records.save import create_record, save_record, trash_record
 from crmkit.records.search import search_records
