@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from crmkit import Plugin
+from crmkit.crm.agenda import agenda_sections
 from crmkit.crm.entities import ACTIVITIES, COMPANIES, LEADS, OPPORTUNITIES, PEOPLE
+from crmkit.crm.home import home_figures
 from crmkit.crm.rules import follow_stage, refuse_cycles
 from crmkit.crm.tables import Activity, Company, Lead, Opportunity, Person
+from crmkit.crm.timeline import activity_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from datetime import datetime
 
-    from crmkit import Entity, SaveEvent
+    from crmkit import Entity, PageEvent, SaveEvent, TimelineItem
 
 __all__ = ["Activity", "Company", "Crm", "Lead", "Opportunity", "Person"]
 
@@ -28,3 +32,15 @@ class Crm(Plugin):
         """Keep chains without rings and the probability with its stage."""
         await refuse_cycles(event)
         follow_stage(event)
+
+    async def agenda(self, event: PageEvent) -> dict[str, Any]:
+        """Answer the open activities of the chosen scope."""
+        return await agenda_sections(event)
+
+    async def widgets(self, event: PageEvent) -> dict[str, Any]:
+        """Answer loose ends, funnel, pipeline and leaders."""
+        return await home_figures(event)
+
+    async def timeline(self, event: PageEvent) -> list[tuple[datetime, TimelineItem]]:
+        """Answer the activities of a record."""
+        return await activity_lines(event)

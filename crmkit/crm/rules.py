@@ -37,7 +37,11 @@ async def refuse_cycles(event: SaveEvent) -> None:
 
 
 def follow_stage(event: SaveEvent) -> None:
-    """Set the probability of an opportunity from its stage unless it came along."""
+    """Set the probability of an opportunity from its stage unless it came along.
+
+    A lost one that an import brings without a reason gets the reason "unknown": old systems
+    rarely kept it, and the gap stays visible in the lost reasons.
+    """
     lifecycle = event.entity.lifecycle
     if event.entity.name != "crm.opportunity" or lifecycle is None:
         return
@@ -45,3 +49,5 @@ def follow_stage(event: SaveEvent) -> None:
     state = lifecycle.state(stage) if isinstance(stage, str) else None
     if state is not None and event.values.get("probability") is None:
         event.values["probability"] = state.probability
+    if state is not None and state.kind == "lost" and event.ctx.cause == "import":
+        event.values.setdefault("lost_reason", "unknown")

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from crmkit.errors import InvalidError, Veto
+from crmkit.records.read import get_record
+from crmkit.records.save import save_record
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from crmkit.model.context import Context
+
+    Make = Callable[..., Awaitable[int]]
+
+
+async def _opportunity(admin: Context, record: int) -> dict[str, Any]:
+    return await get_record(admin, admin.site.entity("crm.opportunity"), record)
+
+
+async def test_company_cannot_become_its_own_grandparent(admin: Context, make: Make) -> None:
+    plan = admin.site.entity("crm.company")
+    top = await make("crm.company", name="Northgate")
+    below = await make("crm.company", name="Northgate East", parent=top)
+    lowest = await make("crm.company", name="Northgate East 2", parent=below)
+    with pytest.raises(Veto) as refused:
+        await save_record(admin, plan, top, {"parent": lowest})
+    assert {"parent"} == set(refused.value.problems)
+    with pytest.raises(Veto):
+        await save_record(admin, plan, top, {"parent": top})
+
+
+async def test_company_may_move_below_another(admin: Context, make: Make) -> None:
+    plan = admin.site.entity("crm.company")
+    top = await make("crm.company", name="Northgate")
+    other = await make("crm.company", name="Kan-code")
+    assert 2 == await save_record(admin, plan, other, {"parent": top})
+
+
+async def test_probability_follows_the_stage(admin: Context, make: Make) -> None:
+    plan = admin.site.entity("crm.opportunity")
+    deal = await make("crm.opportunity", name="MG Special")
+    assert 20 == (await _opportunity(admin, deal))["probability"]
+    await save_record(admin, plan, deal, {"stage": "negotiation"})
+    assert 80 == (await _opportunity(admin, deal))["probability"]
+    await save_record(admin, plan, deal, {"stage": "proposal", "probability": 75})
+    assert 75 == (await _opportunity(admin, deal))["probability"]
+
+
+async def test_lost_needs_a_reason_and_won_an_amount_and_a_day(admin: Context, make: Make) -> None:
+    plan = admin.site.entity("crm.opportunity")
+    deal = await make("crm.opportunity", name="MG Special")
+    with pytest.raises(InvalidError) as lost:
+        await save_record(admin, plan, deal, {"stage": "lost"})
+    assert {"lost_reason"} == set(lost.value.problems)
+    with pytest.raises(InvalidError) as won:
+        await save_record(admin, plan, deal, {"stage": "won"})
+    assert {"amount", "close_date"} == set(won.value.problems)
+    values = {"stage": "won", "amount": Decimal(10), "close_date": admin.now().date()}
+    assert 2 == await save_record(admin, plan, deal, values)
+
+
+async def test_new_lead_cannot_be_converted_at_once(admin: Context, make: Make) -> None:
+    plan = admin.site.entity("crm.lead")
+    lead = await make("crm.lead", name="Ada")
+    with pytest.raises(InvalidError) as refused:
+        await save_record(admin, plan, lead, {"state": "converted"})
+    assert {"state"} == set(refused.value.problems)
