@@ -20,7 +20,8 @@ class ServerAddress:
         """Return a ``postgresql://`` URL that asyncpg and the PostgreSQL tools accept."""
         name, base = quote(role, safe=""), quote(database, safe="")
         if self.password is None:
-            place = urlencode({"host": self.host, "port": self.port})
+            # Blanks as %20: PostgreSQL's tools take a plus sign for itself.
+            place = urlencode({"host": self.host, "port": self.port}, quote_via=quote)
             return f"postgresql://{name}@/{base}?{place}"
         secret = quote(self.password, safe="")
         return f"postgresql://{name}:{secret}@{self.host}:{self.port}/{base}"

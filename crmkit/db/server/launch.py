@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import shutil
 import socket
 import subprocess
 import time
@@ -34,6 +35,8 @@ _DEFAULTS = {
 _DEFAULTS_18 = {"io_method": "sync"}
 _FIRST_MAJOR_WITH_IO_METHOD = 18
 _LOG_BYTES = 10_000_000
+#: One segment of the write-ahead log: with less, a start cannot go on.
+_SCARCE_BYTES = 16 * 1024 * 1024
 #: Seconds between two looks at the starting server, and before a start is tried again.
 _PAUSE, _RETRY = 0.01, 0.2
 
@@ -58,6 +61,8 @@ class Launch:
         self._sockets = sockets
         self._password: str | None = None
         self._log_start = 0
+        #: Why a server that says it is ready does not answer; empty when nothing is known.
+        self.problem = ""
         #: The postmaster when this process started it.
         self.child: subprocess.Popen[bytes] | None = None
 
@@ -102,7 +107,9 @@ class Launch:
         return None
 
     def _answers(self, address: ServerAddress) -> bool:
-        return cluster.ask(self._programs, address, "SELECT 1").returncode == 0
+        done = cluster.ask(self._programs, address, "SELECT 1")
+        self.problem = done.stderr.strip()
+        return done.returncode == 0
 
     def _address(self, found: processes.PidFile) -> ServerAddress:
         if not found.socket_folder:
@@ -177,9 +184,11 @@ class Launch:
             time.sleep(_RETRY)
             return
         reasons = [line for line in text.splitlines() if "FATAL" in line or "PANIC" in line]
-        reason = reasons[-1].partition("  ")[2] if reasons else text.strip()[-300:]
+        # After the time, the process and the severity.
+        reason = reasons[-1].partition(":  ")[2] if reasons else text.strip()[-300:]
         remedy = "Look at the settings below [database] in crmkit.toml and at the log"
-        if "No space left" in text:
+        # On a full disk the log may end before it says so.
+        if "No space left" in text or shutil.disk_usage(self._place.cluster).free < _SCARCE_BYTES:
             remedy = "Make room on that disk and start again; the log is"
         elif "ermission denied" in text:
             remedy = f"Give {self._place.account.name} back its rights there; the log is"
@@ -193,6 +202,8 @@ class Launch:
         if not self._sockets:
             self._password = secrets.token_urlsafe(32)
             self._place.write("password", self._password)
+            if self._place.account.is_other:  # initdb reads it
+                os.chown(self._place.home / "password", self._place.account.uid, -1)
 
     def _read_password(self) -> None:
         if (secret := self._place.home / "password").exists():

@@ -190,10 +190,14 @@ def _move(data: Path) -> Path:
 
 
 def _socket_folder(home: Path, account: Account) -> Path:
-    """Return a folder whose socket path fits into the bytes that the system allows."""
+    """Return a folder whose socket path fits into the bytes that the system allows.
+
+    PostgreSQL's tools take a comma in a host for the end of its name, so it counts as too long.
+    """
     name = f"/.s.PGSQL.{SOCKET_PORT}"
-    if len(os.fsencode(home / "run")) + len(name) <= _SOCKET_BYTES:
-        return home / "run"
+    near = home / "run"
+    if len(os.fsencode(near)) + len(name) <= _SOCKET_BYTES and "," not in str(near):
+        return near
     short = f"crmkit-{_short_hash(home)}"
     if account.is_other:
         shared = accounts.SYSTEM_FOLDER / "run"

@@ -69,6 +69,7 @@ class EmbeddedServer:
         self._users: FileLock | None = None
         self._programs: Path | None = None
         self._address: ServerAddress | None = None
+        self._launch: Launch | None = None
         self._failure: Exception | None = None
 
     @property
@@ -128,7 +129,7 @@ class EmbeddedServer:
             if thread.is_alive():
                 message = (
                     f"PostgreSQL in {self._data} does not answer after {timeout:g} seconds. After "
-                    f"a crash it may need longer; wait and start again. {self._log_hint()}"
+                    f"a crash it may need longer; wait and start again. {self._problem()}"
                 )
                 raise DatabaseStartError(message)
         if self._failure is not None:
@@ -178,6 +179,10 @@ class EmbeddedServer:
                 time.sleep(_PAUSE)
             if users.take():
                 self._end(place)
+            elif (child := self._child) is not None:
+                # Whoever stops it later cannot take our child's exit status: no zombie stays.
+                threading.Thread(target=child.wait, name="crmkit-postgres", daemon=True).start()
+                self._child = None
         finally:
             users.drop()
             lock.drop()
@@ -211,7 +216,7 @@ class EmbeddedServer:
                 if self._cancelled.wait(_PAUSE):
                     return
             self._programs, major = binaries.reachable_programs(place.account)
-            launch = Launch(
+            launch = self._launch = Launch(
                 place, self._programs, major, settings=self._settings, sockets=self._sockets
             )
             try:
@@ -265,6 +270,10 @@ class EmbeddedServer:
     def _end(self, place: Place) -> None:
         end_server(place, self.binaries, self._child)
         self._child = None
+
+    def _problem(self) -> str:
+        known = self._launch.problem if self._launch is not None else ""
+        return f"{known} {self._log_hint()}".strip()
 
     def _log_hint(self) -> str:
         return f"Its log is {self._place.log}." if self._place is not None else ""

@@ -36,7 +36,7 @@ def closed(folder: Path) -> Path:
 
 def test_start_as_root(new_server: NewServer, data: Path) -> None:
     """TRAPS E2: another account runs it, inside the site where that account can go."""
-    server = new_server()
+    server = new_server(fresh=True)
     server.start()
 
     assert data / "data" == server.cluster
@@ -136,7 +136,7 @@ def test_programs_below_a_closed_folder_are_copied_once(
 
 def test_without_useradd_another_account_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(account, "_ACCOUNT", "crmkit-missing")
-    monkeypatch.setattr(shutil, "which", lambda _name, path: None)
+    monkeypatch.setattr(shutil, "which", lambda *_args, **_more: None)
 
     assert account._system_account().name in {"postgres", "nobody"}
 
