@@ -13,7 +13,6 @@ from crmkit.errors import InvalidError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from crmkit.model.field import Field
     from crmkit.plugin.plan import EntityPlan
 
 Mode = Literal["both", "create", "update"]
@@ -59,7 +58,13 @@ class Refusal(msgspec.Struct, frozen=True):
 
 
 class ImportReport(msgspec.Struct, frozen=True):
-    """How an import went; `operation` undoes it, 0 when nothing was written."""
+    """How an import went.
+
+    Attributes:
+        operation: Undoes it; 0 when nothing was written.
+        empty: Column to the number of its empty cells.
+        read_as: Column to close spellings and what they were read as.
+    """
 
     created: int
     updated: int
@@ -67,6 +72,7 @@ class ImportReport(msgspec.Struct, frozen=True):
     refused: tuple[Refusal, ...]
     operation: int = 0
     empty: dict[str, int] = {}
+    read_as: dict[str, dict[str, str]] = {}
 
     @property
     def written(self) -> int:
@@ -153,20 +159,11 @@ def _plain(text: str) -> str:
     return re.sub(r"[\W_]+", "", text.lower())
 
 
-def suggest_aliases(field: Field, texts: Sequence[str], known: Mapping[str, str]) -> dict[str, str]:
-    """Offer what an unknown text may mean: "GTXPro" is offered as "GTX Pro".
+def closest(text: str, known: Mapping[str, str]) -> str | None:
+    """Answer what a misspelt text means: "GTXPro" is "GTX Pro"; None when nothing is close.
 
     Args:
-        texts: Values of the column.
-        known: Folded text to the text people know, of choices or titles.
+        known: Folded text to the text people know, of choices for instance.
     """
-    offers: dict[str, str] = {}
-    if field.kind not in {"choice", "reference"}:
-        return offers
-    for text in dict.fromkeys(texts):
-        if not text or text.strip().lower() in known:
-            continue
-        best = process.extractOne(text.lower(), list(known), scorer=fuzz.ratio, score_cutoff=85)
-        if best:
-            offers[text] = known[best[0]]
-    return offers
+    best = process.extractOne(text.strip().lower(), list(known), scorer=fuzz.ratio, score_cutoff=85)
+    return known[best[0]] if best else None

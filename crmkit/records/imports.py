@@ -6,12 +6,19 @@ stage history, external number and search row. A dry run is the same code, rolle
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from crmkit.access.predicate import allowed, check
 from crmkit.errors import CrmkitError, InvalidError, Veto
 from crmkit.plugin.hookspecs import SaveEvent
-from crmkit.records.import_plan import ImportPlan, ImportReport, Refusal, check_plan
+from crmkit.records.import_plan import (
+    ImportPlan,
+    ImportReport,
+    Refusal,
+    check_plan,
+    closest,
+)
 from crmkit.records.import_values import find_references, make_parser
 from crmkit.records.journal import open_operation, write_search
 from crmkit.records.query import plain
@@ -64,6 +71,7 @@ async def run_import(
         InvalidError: The plan does not fit the file or the entity.
     """
     check(ctx, plan, "import")
+    ctx = replace(ctx, cause="import")
     check_plan(plan, wanted, file.columns)
     async with ctx.db.transaction():
         work = _Import(ctx, plan, file, wanted)
@@ -96,6 +104,7 @@ class _Import:
         ]
         self._unchanged = 0
         self._empty: dict[str, int] = {}
+        self._misspelt: dict[str, dict[str, str]] = {}
         self._constants: dict[str, Any] = {}
         self._only_if: dict[str, dict[str, Any]] = {}
 
@@ -135,11 +144,25 @@ class _Import:
         parse = make_parser(self._ctx, field, distinct, self._wanted.dates)
         values: dict[str, Any] = {}
         for text in distinct:
+            meant_text = aliases.get(text) or self._read_as(name, text)
             try:
-                values[text] = parse(aliases.get(text, text))
+                values[text] = parse(meant_text)
             except ValueProblem as problem:
                 values[text] = problem
         return values
+
+    def _read_as(self, name: str, text: str) -> str:
+        """Answer what a text of a choice means; a close spelling is noted in the report."""
+        field = self._plan.fields[name]
+        known = {choice.label.lower(): choice.label for choice in field.choices}
+        stored = {choice.value.lower() for choice in field.choices}
+        folded = text.strip().lower()
+        if not known or not folded or folded in known or folded in stored:
+            return text
+        meant = closest(text, known)
+        if meant is not None:
+            self._misspelt.setdefault(name, {})[text] = meant
+        return meant or text
 
     def _key_of(self, row: CsvRow, values: dict[str, Any]) -> str:
         if self._wanted.external:
@@ -153,6 +176,7 @@ class _Import:
         plan, ctx = self._plan, self._ctx
         names = [*self._wanted.map.values(), *self._wanted.constants, *self._wanted.templates]
         names += [name for each in self._wanted.only_if.values() for name in each]
+        names.append(plan.title)
         if plan.lifecycle is not None:
             names.append(plan.lifecycle.column)
         fields = ", ".join(
@@ -213,18 +237,31 @@ class _Import:
                     continue
                 return values, Refusal(row.line, column, text[:200], str(value))
             values[name] = value
-        for name, template in self._wanted.templates.items():
-            cells = {
-                column: self._wanted.aliases.get(self._wanted.map.get(column, ""), {}).get(
-                    cell, cell
-                )
-                for column, cell in zip(self._file.columns, row.cells, strict=True)
-            }
-            values[name] = " ".join(template.format_map(cells).split())
+        if self._wanted.templates or self._plan.title not in values:
+            self._compose(row, values)
         lifecycle = self._plan.lifecycle
         if lifecycle is not None:
             values |= self._only_if.get(str(values.get(lifecycle.column) or ""), {})
         return values, None
+
+    def _compose(self, row: CsvRow, values: dict[str, Any]) -> None:
+        """Fill fields made of several columns; a title that no column gives is one of them."""
+        cells = {}
+        for column, cell in zip(self._file.columns, row.cells, strict=True):
+            name = self._wanted.map.get(column, "")
+            meant = self._misspelt.get(name, {}).get(cell, cell)
+            cells[column] = self._wanted.aliases.get(name, {}).get(cell, meant)
+        for name, template in self._wanted.templates.items():
+            values[name] = " ".join(template.format_map(cells).split())
+        if self._plan.title not in values:
+            parts = [
+                cells[column]
+                for column, name in self._wanted.map.items()
+                if name.startswith("custom.") or name in _NAMING
+            ]
+            title = " ".join(" ".join(parts).split())
+            if title:
+                values[self._plan.title] = title
 
     def _take_known(self, row: CsvRow, values: dict[str, Any], stored: dict[str, Any]) -> None:
         # An empty cell does not clear: the file may simply not know.
@@ -426,9 +463,13 @@ class _Import:
 
     def _report(self, created: int, updated: int, operation: int = 0) -> ImportReport:
         refused = tuple(sorted(self._refused, key=lambda each: each.line))
-        return ImportReport(created, updated, self._unchanged, refused, operation, self._empty)
+        return ImportReport(
+            created, updated, self._unchanged, refused, operation, self._empty, self._misspelt
+        )
 
 
+#: References that say what a record is about, when no column names it.
+_NAMING = frozenset({"company", "person"})
 _NULLABLE = frozenset({"number", "decimal", "money", "date", "datetime", "reference"})
 
 
