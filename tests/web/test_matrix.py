@@ -1,0 +1,99 @@
+"""TRUST A1, A3: every route by every principal, with the digest of all tables around refusals."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+from crmkit.web.app import create_app
+from crmkit.web.policy import PUBLIC, list_routes
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    import httpx
+
+    from crmkit.config import Config
+    from crmkit.db.engine import Database
+    from crmkit.plugin.site import Site
+
+    Browse = Callable[[str], Awaitable[httpx.AsyncClient]]
+    Make = Callable[..., Awaitable[int]]
+
+PRINCIPALS = ("", "disabled", "read-only", "seller", "manager", "administrator")
+#: Tables that a mere visit may write: the log of sessions and of failures.
+TRACES = {"core_session", "core_limit"}
+
+
+async def digest(db: Database) -> dict[str, str]:
+    tables = await db.rows(
+        "SELECT table_name FROM information_schema.tables "
+        "WHERE table_schema = 'public' AND table_type = 'BASE TABLE'"
+    )
+    names = sorted({row["table_name"] for row in tables} - TRACES)
+    parts = [
+        f"SELECT '{name}' AS name, coalesce(md5(string_agg(t::text, '|' ORDER BY t::text)), '') "
+        f'AS sum FROM "{name}" t'
+        for name in names
+    ]
+    return {row["name"]: row["sum"] for row in await db.rows(" UNION ALL ".join(parts))}
+
+
+async def visit(browse: Browse, db: Database, principal: str) -> httpx.AsyncClient:
+    if principal != "disabled":
+        return await browse(principal)
+    client = await browse("seller")
+    await db.execute(
+        "UPDATE core_user SET active = false WHERE id = (SELECT max(id) FROM core_user)"
+    )
+    return client
+
+
+def address(path: str, record: int) -> str:
+    """Fill the places of a route: this record of opportunities, its field `name`."""
+    path = path.replace("{entity:str}", "crm.opportunity").replace("{name:str}", "name")
+    path = re.sub(r"\{\w+:int\}", str(record), path)
+    return re.sub(r"\{\w+:str\}", "nobody-issued-this", path)
+
+
+@pytest.mark.parametrize("principal", PRINCIPALS)
+async def test_no_route_fails_and_a_refusal_changes_nothing(
+    site: Site, db: Database, config: Config, browse: Browse, make: Make, principal: str
+) -> None:
+    record = await make("crm.opportunity", name="Somebody else's")
+    client = await visit(browse, db, principal)
+    for route in list_routes(create_app(site, db, config)):
+        if route.path == "/logout":
+            continue
+        before = await digest(db)
+
+        answer = await client.request(route.method, address(route.path, record))
+
+        assert answer.status_code < 500, (route.method, route.path, answer.status_code)
+        if principal in {"", "disabled"} and route.policy != PUBLIC:
+            assert answer.status_code in {303, 401, 403, 405}, (route.path, answer.status_code)
+            assert before == await digest(db), (route.method, route.path)
+        elif answer.status_code >= 400 or principal == "read-only":
+            assert before == await digest(db), (route.method, route.path)
+
+
+@pytest.mark.parametrize("principal", ["seller", "manager"])
+async def test_anothers_record_is_not_there_by_any_route(
+    site: Site, db: Database, config: Config, browse: Browse, make: Make, principal: str
+) -> None:
+    record = await make("crm.opportunity", name="Somebody else's")
+    client = await browse(principal)
+    for route in list_routes(create_app(site, db, config)):
+        if "{entity:str}" not in route.path or ":int}" not in route.path:
+            continue
+        before = await digest(db)
+
+        answer = await client.request(
+            route.method, address(route.path, record), data={"name": "Mine", "version": "1"}
+        )
+
+        assert answer.status_code in {403, 404, 405, 409, 422}, (route.path, answer.status_code)
+        assert "Somebody else" not in answer.text, route.path
+        assert before == await digest(db), (route.method, route.path)
