@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -84,7 +85,10 @@ def test_a_stale_pid_file_that_names_a_foreign_process_is_cleared(new_server: Ne
     server.start()
     kill_postmaster(server.cluster)
     time.sleep(0.2)
-    foreign = subprocess.Popen(["/bin/sleep", "60"], cwd=server.cluster)
+    # Of the same account: PostgreSQL itself takes another account's process for foreign.
+    assert server._place is not None
+    as_server = server._place.account.run_as()
+    foreign = subprocess.Popen(["/bin/sleep", "60"], cwd=server.cluster, **as_server)
     try:
         pid_file = server.cluster / "postmaster.pid"
         lines = pid_file.read_text().splitlines()
@@ -96,6 +100,21 @@ def test_a_stale_pid_file_that_names_a_foreign_process_is_cleared(new_server: Ne
     finally:
         foreign.kill()
         foreign.wait()
+
+
+@linux
+def test_a_stale_pid_file_that_names_another_sites_server_is_cleared(
+    new_server: NewServer, folder: Path
+) -> None:
+    server, other = new_server(), new_server(folder / "other" / "postgres")
+    server.start()
+    other.start()
+    kill_postmaster(server.cluster)
+    time.sleep(0.2)
+    shutil.copy(other.cluster / "postmaster.pid", server.cluster)
+
+    assert str(folder / "var") in server.start().host
+    assert other.is_alive()
 
 
 @pytest.mark.parametrize("text", ["", "nonsense\n", "99999999999999999999\n/x\n"])

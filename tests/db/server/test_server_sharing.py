@@ -96,6 +96,15 @@ def test_a_process_that_just_exits_stops_its_server(new_process: NewProcess, dat
     assert 0 == pid_of(data)
 
 
+def test_ctrl_c_in_the_terminal_does_not_reach_the_server(
+    new_server: NewServer, data: Path
+) -> None:
+    new_server().start()
+    pid = pid_of(data)
+
+    assert pid == os.getsid(pid)
+
+
 def test_a_forked_copy_leaves_its_parents_server_alone(new_server: NewServer) -> None:
     server = new_server()
     server.start()
