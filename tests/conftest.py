@@ -51,10 +51,10 @@ def pytest_configure() -> None:
 
 
 def pytest_unconfigure() -> None:
-    """Stop it in the same process."""
+    """Stop and remove it in the same process."""
     while _stage:
         server, folder = _stage.pop()
-        server.stop()
+        server.erase()  # as root the database may lie below /var/lib/crmkit
         shutil.rmtree(folder, ignore_errors=True)
         os.environ.pop(_DSN, None)
 
