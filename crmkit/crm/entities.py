@@ -10,6 +10,7 @@ _PHONE = FieldOptions(label=N_("Phone"))
 _SOURCE = FieldOptions(label=N_("Source"), help=N_("Where the contact came from."))
 _NOTES = FieldOptions(label=N_("Notes"))
 _NAME = FieldOptions(label=N_("Name"))
+_FULL_NAME = FieldOptions(label=N_("Full name"))
 _CITY = FieldOptions(label=N_("City"))
 _COMPANY = FieldOptions(label=N_("Company"))
 _PERSON = FieldOptions(label=N_("Person"))
@@ -77,7 +78,7 @@ PEOPLE = Entity(
         Group(N_("Notes"), [Person.notes]),
     ],
     fields={
-        Person.name: _NAME,
+        Person.name: _FULL_NAME,
         Person.job_title: FieldOptions(label=N_("Job title")),
         Person.company: _COMPANY,
         Person.email: _EMAIL,
@@ -130,7 +131,7 @@ LEADS = Entity(
     board=Lead.state,
     lifecycle=LEAD_STATES,
     fields={
-        Lead.name: _NAME,
+        Lead.name: _FULL_NAME,
         Lead.company_name: FieldOptions(label=N_("Company name")),
         Lead.email: _EMAIL,
         Lead.phone: _PHONE,

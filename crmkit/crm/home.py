@@ -113,7 +113,7 @@ async def _pipeline(event: PageEvent) -> dict[str, Any]:
         "pipeline_title": _("Pipeline"),
         "pipeline_url": "/crm.opportunity/board",
         "figures": (
-            (format_number(ctx, sum(row["many"] for row in found)), _("open")),
+            (format_number(ctx, sum(row["many"] for row in found)), _("in progress")),
             (_money(event, sum((row["total"] for row in found), Decimal(0))), _("in the pipeline")),
             (_money(event, sum((row["likely"] for row in found), Decimal(0))), _("likely")),
         ),

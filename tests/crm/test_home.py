@@ -118,7 +118,7 @@ async def test_funnel_adds_up_only_the_currency_of_the_site(make: Make, act_as: 
     answer = await Crm().widgets(PageEvent(anna))
     first = answer["funnel"][0]
     assert ("Prospecting", "3", "$150") == (first.label, first.count, first.sum)
-    assert [("3", "open"), ("$150", "in the pipeline"), ("$30", "likely")] == list(
+    assert [("3", "in progress"), ("$150", "in the pipeline"), ("$30", "likely")] == list(
         answer["figures"]
     )
 

@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import re
+from gettext import c2py  # what gettext runs
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from babel.messages.extract import DEFAULT_KEYWORDS, extract_from_dir
+from babel.messages.frontend import parse_mapping_cfg
+from babel.messages.pofile import read_po
+
+from crmkit.access.roles import load_roles
+
+if TYPE_CHECKING:
+    from babel.messages.catalog import Catalog, Message
+
+    from crmkit.plugin.site import Site
+
+ROOT = Path(__file__).parents[2]
+RUSSIAN = ROOT / "crmkit" / "locale" / "ru" / "LC_MESSAGES" / "crmkit.po"
+_PLACE = re.compile(r"%\(\w+\)[sd]|(?<!\w)\{\w+\}")
+
+
+@pytest.fixture(scope="module")
+def russian() -> Catalog:
+    with RUSSIAN.open("rb") as file:
+        return read_po(file)
+
+
+def _marked() -> set[str]:
+    """Every text that Python and templates mark, plural ones by their first form."""
+    with (ROOT / "babel.cfg").open(encoding="utf-8") as file:
+        methods, options = parse_mapping_cfg(file)  # type: ignore[no-untyped-call]
+    keywords = {**DEFAULT_KEYWORDS, "N_": None}
+    found = extract_from_dir(str(ROOT / "crmkit"), methods, options, keywords)
+    return {
+        message if isinstance(message, str) else message[0]
+        for _file, _line, message, _comments, _context in found
+    }
+
+
+def _translated(russian: Catalog, text: str) -> bool:
+    message = russian.get(text)
+    if message is None or message.fuzzy:
+        return False
+    return all(_strings(message))
+
+
+def _strings(message: Message) -> tuple[str, ...]:
+    found = message.string
+    return (found or "",) if isinstance(found, str | None) else tuple(found)
+
+
+def test_every_marked_text_has_a_russian_one(russian: Catalog) -> None:
+    texts = _marked()
+    # Both of Python and of templates: an empty extraction would prove nothing.
+    assert {"Prospecting", "Loose ends"} <= texts
+    assert [] == sorted(text for text in texts if not _translated(russian, text))
+
+
+def test_every_label_of_the_site_has_a_russian_one(russian: Catalog, site: Site) -> None:
+    labels = {role.label for role in load_roles(Path("none")).values()}
+    for plan in site.entities.values():
+        labels |= {plan.label, plan.singular, *(group.label for group in plan.form)}
+        for field in plan.fields.values():
+            labels |= {field.label, field.help, *(choice.label for choice in field.choices)}
+    assert [] == sorted(text for text in labels - {""} if not _translated(russian, text))
+
+
+def test_plural_texts_have_three_forms(russian: Catalog) -> None:
+    plural = [message for message in russian if message.pluralizable]
+    assert plural
+    assert {3} == {len(_strings(message)) for message in plural}
+    # 1, 21: one; 2 to 4, 22: few; 0, 5 to 20, 25: many.
+    expected = [2, 0, 1, 1, 2, 2, 2, 0, 1, 2]
+    form = c2py(russian.plural_expr)
+    assert expected == [form(n) for n in (0, 1, 2, 4, 5, 11, 12, 21, 22, 25)]
+
+
+def test_translations_fill_in_the_same_places(russian: Catalog) -> None:
+    wrong = []
+    for message in russian:
+        if not message.id:
+            continue
+        source = message.id if isinstance(message.id, str) else message.id[0]
+        wrong += [
+            source
+            for text in _strings(message)
+            if sorted(_PLACE.findall(source)) != sorted(_PLACE.findall(text))
+        ]
+    assert [] == wrong
