@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from math import ceil
 from typing import TYPE_CHECKING
 
 from crmkit.errors import LimitError
@@ -28,14 +29,27 @@ async def check_limit(db: Database, name: str, most: int) -> None:
     )
     if row is not None and row["number"] >= most:
         wait = max(1, row["wait"])
-        raise LimitError(
-            f"Too many tries. Wait {max(1, round(wait / 60))} min and try again.", wait
-        )
+        raise LimitError(f"Too many tries. Wait {ceil(wait / 60)} min and try again.", wait)
 
 
-async def count_failure(db: Database, *names: str) -> None:
-    """Remember a failure under each name, and forget old ones."""
-    await db.execute("INSERT INTO core_limit (name) SELECT unnest($1::text[])", list(names))
+async def claim_try(db: Database, name: str, most: int) -> None:
+    """Count a try as failed before its outcome is known; `forget_failures` takes it back.
+
+    Checking first and counting after the slow hash would let any number of tries sent at the same
+    moment through. Outside a transaction, or the failure is forgotten with it.
+
+    Raises:
+        LimitError: There were `most` within 10 minutes; this one does not count.
+    """
+    async with db.transaction():
+        await db.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", name)
+        await check_limit(db, name, most)
+        await count_failure(db, name)
+
+
+async def count_failure(db: Database, name: str) -> None:
+    """Remember a failure under a name, and forget old ones of all names."""
+    await db.execute("INSERT INTO core_limit (name) VALUES ($1)", name)
     await db.execute("DELETE FROM core_limit WHERE at < now() - interval '1 day'")
 
 

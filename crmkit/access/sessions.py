@@ -44,7 +44,7 @@ class SessionRow(msgspec.Struct, frozen=True):
 
 def digest(token: str) -> str:
     """Answer what is stored of a secret."""
-    return hashlib.sha256(token.encode()).hexdigest()
+    return hashlib.sha256(token.encode(errors="replace")).hexdigest()
 
 
 @cache
@@ -56,6 +56,7 @@ def default_roles() -> Mapping[str, Role]:
 async def open_session(db: Database, user_id: int, address: str, device: str) -> Session:
     """Open a session with a fresh id; called at sign-in and nowhere else."""
     token = secrets.token_urlsafe(32)
+    await db.execute("DELETE FROM core_session WHERE expires_at < now()")
     await db.execute(
         "INSERT INTO core_session (id, user_id, expires_at, address, device) "
         "VALUES ($1, $2, now() + $3::interval, $4, $5)",
@@ -120,6 +121,11 @@ async def end_session(db: Database, token: str) -> None:
     await db.execute("DELETE FROM core_session WHERE id = $1", digest(token))
 
 
+async def revoke_session(db: Database, user_id: int, session_id: str) -> None:
+    """End one of a person's own sessions by the id that `list_sessions` shows."""
+    await db.execute("DELETE FROM core_session WHERE id = $1 AND user_id = $2", session_id, user_id)
+
+
 async def end_sessions_of(db: Database, user_id: int, but: str | None = None) -> None:
     """End all sessions of a person, but for one: after a password or role change."""
     await db.execute(
@@ -131,7 +137,9 @@ async def list_sessions(db: Database, user_id: int) -> list[SessionRow]:
     """List a person's open sessions, the latest first."""
     rows = await db.rows(
         "SELECT id, created_at, seen_at, address, device FROM core_session "
-        "WHERE user_id = $1 AND expires_at > now() ORDER BY seen_at DESC",
+        "WHERE user_id = $1 AND expires_at > now() AND seen_at > now() - $2::interval "
+        "ORDER BY seen_at DESC",
         user_id,
+        _IDLE,
     )
     return [SessionRow(**dict(row)) for row in rows]

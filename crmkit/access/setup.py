@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
+from crmkit.access.password_change import store_password
 from crmkit.access.passwords import check_password_rules, hash_password
-from crmkit.access.sessions import Session, digest, end_sessions_of, open_session
+from crmkit.access.sessions import Session, digest, open_session
 from crmkit.errors import InvalidError, NotFoundError
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 Kind = Literal["setup", "invite", "reset"]
 
+_LOCK = 0x63726D6C  # "crml"
 _LIFE = {
     "setup": timedelta(days=1),
     "invite": timedelta(days=7),
@@ -42,7 +44,13 @@ async def needs_setup(db: Database) -> bool:
 
 
 async def make_link(db: Database, kind: Kind, user_id: int | None = None) -> str:
-    """Make a link and answer its secret; earlier links of the same kind and person die."""
+    """Make a link and answer its secret; earlier links of the same kind and person die.
+
+    Raises:
+        ValueError: A set-up link is for nobody yet, every other one for a person.
+    """
+    if (kind == "setup") != (user_id is None):
+        raise ValueError(f"A link of kind {kind} for user {user_id} makes no sense.")
     token = secrets.token_urlsafe(32)
     await db.execute(
         "DELETE FROM core_link WHERE kind = $1 AND user_id IS NOT DISTINCT FROM $2", kind, user_id
@@ -67,7 +75,7 @@ async def read_link(db: Database, token: str) -> Link:
         "SELECT l.kind, l.user_id, coalesce(u.name, '') AS name, coalesce(u.email, '') AS email "
         "FROM core_link l LEFT JOIN core_user u ON u.id = l.user_id "
         "WHERE l.id = $1 AND l.used_at IS NULL AND l.expires_at > now() "
-        "AND (u.id IS NULL OR u.active)",
+        "AND (l.kind = 'setup' OR u.active AND u.trashed_at IS NULL)",
         digest(token),
     )
     if row is None or (row["kind"] == "setup" and not await needs_setup(db)):
@@ -92,33 +100,40 @@ async def accept_link(
         InvalidError: Name or password cannot be used; the link stays good.
     """
     link = await read_link(db, token)
-    if not name.strip():
+    name, email = _clean(name), _clean(email)
+    if not name:
         raise InvalidError("The name is missing.", {"name": "is needed; fill it in"})
     check_password_rules(password, (name, email, link.email))
     secret = await hash_password(password)
     async with db.transaction():
-        used = await db.value(
-            "UPDATE core_link SET used_at = now() WHERE id = $1 AND used_at IS NULL RETURNING 1",
-            digest(token),
-        )
-        if used is None:
-            raise NotFoundError("This link was used or has expired. Ask for a new one.")
-        user_id = link.user_id
-        if user_id is None:
-            user_id = await db.value(
-                "INSERT INTO core_user (name, login, email, role, password_hash) "
-                "VALUES ($1, 'admin', $2, 'administrator', $3) RETURNING id",
-                name.strip(),
-                email.strip(),
-                secret,
-            )
+        # One at a time: of two set-up links only the first makes an administrator.
+        await db.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
+        link = await read_link(db, token)
+        await db.execute("UPDATE core_link SET used_at = now() WHERE id = $1", digest(token))
+        if link.user_id is None:
+            user_id = await _make_administrator(db, name, email, secret)
         else:
-            await db.execute(
-                "UPDATE core_user SET name = $2, password_hash = $3, version = version + 1 "
-                "WHERE id = $1",
-                user_id,
-                name.strip(),
-                secret,
-            )
-            await end_sessions_of(db, user_id)
-        return await open_session(db, int(user_id or 0), address, device)
+            user_id = link.user_id
+            await db.execute("UPDATE core_user SET name = $2 WHERE id = $1", user_id, name)
+            await store_password(db, user_id, secret)
+        return await open_session(db, user_id, address, device)
+
+
+def _clean(text: str) -> str:
+    return text.replace("\x00", "").encode(errors="replace").decode().strip()
+
+
+async def _make_administrator(db: Database, name: str, email: str, secret: str) -> int:
+    if email and await db.value("SELECT 1 FROM core_user WHERE lower(email) = lower($1)", email):
+        raise InvalidError(
+            "This e-mail is taken.", {"email": "belongs to another person; use your own"}
+        )
+    made: int = await db.value(
+        "INSERT INTO core_user (name, login, email, role, password_hash) SELECT $1, "
+        "CASE WHEN EXISTS (SELECT FROM core_user WHERE lower(login) = 'admin') AND $2 <> '' "
+        "THEN '' ELSE 'admin' END, $2, 'administrator', $3 RETURNING id",
+        name,
+        email,
+        secret,
+    )
+    return made
