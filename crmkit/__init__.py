@@ -3,7 +3,7 @@
 from crmkit.access.predicate import predicate
 from crmkit.errors import Veto
 from crmkit.model.context import Context
-from crmkit.model.entity import Entity, FieldOptions, Group
+from crmkit.model.entity import Entity, FieldOptions, Group, StepKind, Steps
 from crmkit.model.lifecycle import Lifecycle, State
 from crmkit.model.record import Record
 from crmkit.model.values import N_, Choice
@@ -29,6 +29,8 @@ __all__ = [
     "Record",
     "SaveEvent",
     "State",
+    "StepKind",
+    "Steps",
     "TimelineItem",
     "Veto",
     "_",

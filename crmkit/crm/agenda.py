@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from crmkit import N_, AgendaItem, AgendaSection, _, format_moment, format_number
+from crmkit.crm.entities import STEPS
 from crmkit.crm.reading import Question, list_url
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from crmkit import PageEvent
 
 _MOST = 20
-ICONS = {"call": "phone", "meeting": "calendar", "note": "note", "task": "square-check"}
+ICONS = {kind.value: kind.icon for kind in STEPS.kinds}
 _SECTIONS = (
     ("overdue", N_("Overdue"), "bad"),
     ("today", N_("Due today"), "warn"),
@@ -85,10 +86,11 @@ def _item(event: PageEvent, row: asyncpg.Record, tone: str) -> AgendaItem:
         id=str(row["id"]),
         title=row["subject"],
         url=f"/crm.activity/{row['id']}",
-        icon=ICONS.get(row["kind"], "square-check"),
+        icon=ICONS.get(row["kind"], "checkbox"),
         record=row[f"{about[0]}_name"] if about else "",
         record_url=f"/{about[1]}/{row[about[0]]}" if about else None,
         due=format_moment(event.ctx, row["due_at"]) if row["due_at"] else "",
         tone=tone,
+        done_url=f"/crm.activity/{row['id']}/done",
         version=str(row["version"]),
     )

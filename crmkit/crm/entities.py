@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from crmkit import N_, Entity, FieldOptions, Group, Lifecycle, State
+from crmkit import N_, Entity, FieldOptions, Group, Lifecycle, State, StepKind, Steps
 from crmkit.crm.tables import Activity, Company, Lead, Opportunity, Person
 
 _EMAIL = FieldOptions(label=N_("E-mail"))
@@ -28,6 +28,8 @@ COMPANIES = Entity(
     list=[Company.name, Company.sector, Company.city, Company.revenue, Company.owner],
     filters=[Company.sector, Company.country, Company.city, Company.parent, Company.owner],
     search=[Company.email, Company.phone, Company.website, Company.city],
+    subtitle=[Company.sector, Company.city, Company.country],
+    facts=[Company.parent, Company.revenue, Company.employees, Company.phone, Company.owner],
     form=[
         Group(N_("Company"), [Company.name, Company.sector, Company.parent, Company.source]),
         Group(N_("Contact"), [Company.website, Company.phone, Company.email]),
@@ -70,6 +72,8 @@ PEOPLE = Entity(
     list=[Person.name, Person.job_title, Person.company, Person.email, Person.phone, Person.owner],
     filters=[Person.company, Person.city, Person.source, Person.referred_by, Person.owner],
     search=[Person.email, Person.phone, Person.job_title, Person.city],
+    subtitle=[Person.job_title, Person.company, Person.city],
+    facts=[Person.company, Person.email, Person.phone, Person.owner],
     form=[
         Group(N_("Person"), [Person.name, Person.job_title, Person.company]),
         Group(N_("Contact"), [Person.email, Person.phone, Person.city, Person.language]),
@@ -122,6 +126,8 @@ LEADS = Entity(
     list=[Lead.name, Lead.company_name, Lead.state, Lead.source, Lead.email, Lead.owner],
     filters=[Lead.state, Lead.source, Lead.reason, Lead.owner],
     search=[Lead.company_name, Lead.email, Lead.phone],
+    subtitle=[Lead.company_name, Lead.source],
+    facts=[Lead.email, Lead.phone, Lead.owner],
     form=[
         Group(N_("Lead"), [Lead.name, Lead.company_name, Lead.source]),
         Group(N_("Contact"), [Lead.email, Lead.phone]),
@@ -184,6 +190,14 @@ OPPORTUNITIES = Entity(
         Opportunity.owner,
     ],
     search=[Opportunity.notes],
+    subtitle=[Opportunity.company, Opportunity.person],
+    facts=[
+        Opportunity.company,
+        Opportunity.amount,
+        Opportunity.probability,
+        Opportunity.close_date,
+        Opportunity.owner,
+    ],
     form=[
         Group(N_("Opportunity"), [Opportunity.name, Opportunity.company, Opportunity.person]),
         Group(N_("Money"), [Opportunity.amount, Opportunity.currency, Opportunity.probability]),
@@ -202,6 +216,7 @@ OPPORTUNITIES = Entity(
     board=Opportunity.stage,
     lifecycle=STAGES,
     sums=[Opportunity.amount],
+    closed=Opportunity.close_date,
     fields={
         Opportunity.name: _NAME,
         Opportunity.company: _COMPANY,
@@ -221,6 +236,19 @@ OPPORTUNITIES = Entity(
         Opportunity.created_at: _CREATED,
         Opportunity.updated_at: _UPDATED,
     },
+)
+
+STEPS = Steps(
+    kind=Activity.kind,
+    due=Activity.due_at,
+    done=Activity.done_at,
+    text=Activity.body,
+    kinds=(
+        StepKind("note", "note", key="n"),
+        StepKind("call", "phone", key="l"),
+        StepKind("task", "checkbox", key="t", planned=True),
+        StepKind("meeting", "calendar", planned=True),
+    ),
 )
 
 ACTIVITIES = Entity(
@@ -243,6 +271,7 @@ ACTIVITIES = Entity(
         Activity.owner,
     ],
     search=[Activity.body, Activity.outcome],
+    steps=STEPS,
     form=[
         Group(N_("Activity"), [Activity.subject, Activity.kind, Activity.due_at, Activity.body]),
         Group(

@@ -22,18 +22,18 @@ _NO_STEP = (
     "AND a.due_at IS NOT NULL AND a.trashed_at IS NULL)"
 )
 _LEFT = "EXISTS (SELECT 1 FROM core_user u WHERE u.id = t.owner AND NOT u.active)"
-#: (label, condition, filter of the list, what else its address says). A list cannot filter by
-#: the last two of each; it then shows all open records, those longest untouched first.
+#: (label, condition, filter of the list, what else its address says).
 _OPPORTUNITY_ENDS: tuple[_End, ...] = (
     (N_("Opportunities without a company"), "t.company IS NULL", "company:empty:", {}),
     (N_("Opportunities not engaged yet"), "t.engage_date IS NULL", "engage_date:empty:", {}),
+    (N_("Opportunities without an amount"), "t.amount IS NULL", "amount:empty:", {}),
     (N_("Opportunities without an owner"), "t.owner IS NULL", "owner:empty:", {}),
     (N_("Opportunities whose owner has left"), _LEFT, "", {"group": "owner"}),
     (
         N_("Opportunities without a next step"),
         _NO_STEP.format(column="opportunity"),
-        "",
-        {"sort": "updated_at"},
+        "next_step:empty:",
+        {},
     ),
 )
 _LEAD_ENDS: tuple[_End, ...] = (
@@ -42,8 +42,8 @@ _LEAD_ENDS: tuple[_End, ...] = (
     (
         N_("Leads without a next step"),
         _NO_STEP.format(column="lead"),
-        "",
-        {"sort": "updated_at"},
+        "next_step:empty:",
+        {},
     ),
 )
 

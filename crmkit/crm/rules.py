@@ -49,5 +49,14 @@ def follow_stage(event: SaveEvent) -> None:
     state = lifecycle.state(stage) if isinstance(stage, str) else None
     if state is not None and event.values.get("probability") is None:
         event.values["probability"] = state.probability
+    if state is not None and state.kind != "open" and event.ctx.cause != "import":
+        _close(event)
     if state is not None and state.kind == "lost" and event.ctx.cause == "import":
         event.values.setdefault("lost_reason", "unknown")
+
+
+def _close(event: SaveEvent) -> None:
+    """Give a won or lost opportunity today as its close date where it has none."""
+    known = event.values.get("close_date", event.before.get("close_date"))
+    if known is None:
+        event.values["close_date"] = event.ctx.now().astimezone(event.ctx.time_zone).date()

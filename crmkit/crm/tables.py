@@ -18,6 +18,7 @@ from crmkit.model.columns import (
     Pick,
     Reference,
     Url,
+    Year,
 )
 
 LOST_REASONS = (
@@ -59,7 +60,7 @@ class Company(Record, tablename="crm_company"):
     city = Line(length=120)
     country = Line(length=120)
     address = Line(length=300)
-    founded = Number()
+    founded = Year()
     employees = Number()
     revenue = Measure(digits=(18, 4))
     parent = Reference("crm_company")

@@ -49,7 +49,7 @@ def _line(ctx: Context, row: asyncpg.Record) -> TimelineItem:
     late = waiting and row["due_at"] is not None and row["due_at"] < ctx.now()
     kind = _(_LABELS.get(row["kind"], ACTIVITIES.singular))
     return TimelineItem(
-        icon=ICONS.get(row["kind"], "square-check"),
+        icon=ICONS.get(row["kind"], "checkbox"),
         who=row["who"] or "crmkit",
         what=f"{kind}: {row['subject']}",
         time=format_moment(ctx, row["at"]),
@@ -58,5 +58,6 @@ def _line(ctx: Context, row: asyncpg.Record) -> TimelineItem:
         url=f"/crm.activity/{row['id']}",
         due=format_moment(ctx, row["due_at"]) if waiting and row["due_at"] else None,
         tone="bad" if late else "",
+        done_url=f"/crm.activity/{row['id']}/done" if waiting else None,
         id=f"a{row['id']}",
     )

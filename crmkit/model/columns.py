@@ -34,6 +34,7 @@ __all__ = [
     "Reference",
     "Text",
     "Url",
+    "Year",
 ]
 
 
@@ -82,6 +83,12 @@ class Number(piccolo.BigInt):
 
     def __init__(self, **kwargs: Any) -> None:  # noqa: ANN401 - passed on to Piccolo
         super().__init__(**{"default": None, "null": True, **kwargs})
+
+
+class Year(Number):
+    """A year of the calendar, written without separators."""
+
+    grouped: ClassVar[bool] = False
 
 
 class Measure(piccolo.Numeric):

@@ -42,6 +42,47 @@ class FieldOptions:
 
 
 @dataclass(frozen=True)
+class StepKind:
+    """A kind of step people write on a record.
+
+    Attributes:
+        value: Key of the choice in `Steps.kind`.
+        icon: Tabler outline name.
+        key: Letter that opens its tab on a record's page.
+        planned: Written with a due moment and open; otherwise done the moment it is written.
+        offered: Has a tab of its own on the pages of records.
+    """
+
+    value: str
+    icon: str
+    key: str = ""
+    planned: bool = False
+    offered: bool = True
+
+
+@dataclass(frozen=True)
+class Steps:
+    """Says that the records of an entity are things done, or to be done, about other records.
+
+    From it come the composer on every record the entity refers to, the button "Done", the next
+    step of a record in lists, boards and facts, and the filter by it.
+
+    Attributes:
+        kind: Choice column.
+        due: Moment a planned one is due.
+        done: Moment it was done; empty while it is open.
+        text: Words besides the title.
+        kinds: What the choice holds, in the order of the tabs.
+    """
+
+    kind: Column
+    due: Column
+    done: Column
+    text: Column
+    kinds: Sequence[StepKind]
+
+
+@dataclass(frozen=True)
 class Entity:
     """A table and how people meet it.
 
@@ -59,6 +100,10 @@ class Entity:
         fields: Column to what differs.
         lifecycle: State machine of one column.
         sums: Money columns that groups and boards add up.
+        closed: Date a record reached a final state; boards show final ones of this month only.
+        subtitle: Columns of the line under the title of a record's page.
+        facts: Columns of the key facts on a record's page; default the list's.
+        steps: Its records are things done, or to be done, about other records.
     """
 
     table: type[Record]
@@ -74,3 +119,7 @@ class Entity:
     fields: Mapping[Column, FieldOptions] = field(default_factory=dict)
     lifecycle: Lifecycle | None = None
     sums: Sequence[Column] = ()
+    closed: Column | None = None
+    subtitle: Sequence[Column] = ()
+    facts: Sequence[Column] = ()
+    steps: Steps | None = None

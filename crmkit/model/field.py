@@ -20,6 +20,7 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
         has_key: A stored `<name>_key` folds case and accents.
         indexed_sort: The list may be sorted by it.
         max_length: In characters; None is unlimited.
+        grouped: Thousands are set apart when shown; a year's are not.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
     has_key: bool = False
     max_length: int | None = None
     source: str = ""
+    grouped: bool = True
 
     @property
     def is_custom(self) -> bool:

@@ -9,7 +9,7 @@ from piccolo.columns import Boolean, Varchar
 
 from crmkit.errors import PluginError
 from crmkit.model.columns import Name, Pick, Reference
-from crmkit.model.entity import FieldOptions, Group
+from crmkit.model.entity import FieldOptions, Group, StepKind
 from crmkit.model.field import Field
 from crmkit.model.lifecycle import Lifecycle
 from crmkit.model.record import SYSTEM_COLUMNS
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from crmkit.model.entity import Entity
 
+_WHO = frozenset({"owner", "team"})
 _SORTABLE = frozenset({"text", "number", "decimal", "money", "date", "datetime", "choice"})
 
 
@@ -30,6 +31,27 @@ class FormGroup(msgspec.Struct, frozen=True):
 
     label: str
     names: tuple[str, ...]
+
+
+class StepPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """`Steps` with the names of its columns."""
+
+    kind: str
+    due: str
+    done: str
+    text: str
+    kinds: tuple[StepKind, ...]
+
+    def of(self, value: str) -> StepKind | None:
+        """Answer the kind with that key."""
+        return next((each for each in self.kinds if each.value == value), None)
+
+
+class StepLink(msgspec.Struct, frozen=True):
+    """An entity of steps and its column that refers to records of this entity."""
+
+    entity: str
+    column: str
 
 
 class EntityPlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,6 +63,11 @@ class EntityPlan(msgspec.Struct, frozen=True, kw_only=True):
         title: Name of the field that names a record.
         board: Name of the lifecycle's field, or "".
         sums: Names of money fields that groups and boards add up.
+        closed: Name of the date a record reached a final state, or "".
+        subtitle: Names of the fields under the title of a record's page.
+        facts: Names of the key facts on a record's page.
+        steps: Its records are steps of other records.
+        step_links: Where the steps of its own records are.
     """
 
     name: str
@@ -58,6 +85,11 @@ class EntityPlan(msgspec.Struct, frozen=True, kw_only=True):
     board: str = ""
     lifecycle: Lifecycle | None = None
     sums: tuple[str, ...] = ()
+    closed: str = ""
+    subtitle: tuple[str, ...] = ()
+    facts: tuple[str, ...] = ()
+    steps: StepPlan | None = None
+    step_links: tuple[StepLink, ...] = ()
 
     @property
     def title_field(self) -> Field:
@@ -89,7 +121,15 @@ def plan_entity(
         )
     fields = {field.name: field for field in _fields(entity, names)}
     title = _name(entity.title)
-    for column in (*entity.list, *entity.filters, *entity.search, *entity.sums, entity.title):
+    for column in (
+        *entity.list,
+        *entity.filters,
+        *entity.search,
+        *entity.sums,
+        *entity.subtitle,
+        *entity.facts,
+        entity.title,
+    ):
         if _name(column) not in fields:
             raise PluginError(
                 f"`{names[tablename]}`: `{_name(column)}` is no visible column of it."
@@ -120,6 +160,39 @@ def plan_entity(
         board=_name(entity.board) if entity.board is not None else "",
         lifecycle=entity.lifecycle,
         sums=tuple(_name(column) for column in entity.sums),
+        closed=_name(entity.closed) if entity.closed is not None else "",
+        subtitle=tuple(_name(column) for column in entity.subtitle),
+        facts=tuple(_name(column) for column in entity.facts)
+        or tuple(name for name in listed if name != title),
+        steps=_steps(entity),
+    )
+
+
+def link_steps(plans: Mapping[str, EntityPlan]) -> dict[str, EntityPlan]:
+    """Tell each entity where the steps of its records are, once all entities are known."""
+    links: dict[str, list[StepLink]] = {}
+    for plan in plans.values():
+        if plan.steps is None:
+            continue
+        for field in plan.fields.values():
+            if field.reference and field.reference != plan.name and field.name not in _WHO:
+                links.setdefault(field.reference, []).append(StepLink(plan.name, field.name))
+    return {
+        name: msgspec.structs.replace(plan, step_links=tuple(links.get(name, ())))
+        for name, plan in plans.items()
+    }
+
+
+def _steps(entity: Entity) -> StepPlan | None:
+    steps = entity.steps
+    if steps is None:
+        return None
+    return StepPlan(
+        kind=_name(steps.kind),
+        due=_name(steps.due),
+        done=_name(steps.done),
+        text=_name(steps.text),
+        kinds=tuple(steps.kinds),
     )
 
 
@@ -187,6 +260,7 @@ def _field(
         searchable=searchable,
         has_key=isinstance(column, Name),
         max_length=column.length if isinstance(column, Varchar) else None,
+        grouped=getattr(column, "grouped", True),
     )
 
 

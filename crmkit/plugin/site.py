@@ -19,7 +19,7 @@ from crmkit.model.values import Choice
 from crmkit.plugin.discovery import Found, discover, load_plugin
 from crmkit.plugin.dispatch import Dispatcher
 from crmkit.plugin.hookspecs import Plugin
-from crmkit.plugin.plan import EntityPlan, plan_entity
+from crmkit.plugin.plan import EntityPlan, link_steps, plan_entity
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -121,7 +121,7 @@ def _entities(
         )
         for name, entity in declared
     ]
-    return {plan.name: plan for plan in plans}
+    return link_steps({plan.name: plan for plan in plans})
 
 
 async def load_custom_fields(db: Database) -> dict[str, list[Field]]:

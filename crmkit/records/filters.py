@@ -32,9 +32,11 @@ OPERATORS: dict[str, tuple[str, ...]] = {
     "datetime": ("over", "under", "empty", "filled"),
     "checkbox": ("is",),
     "choice": ("is", "not", "in", "empty", "filled"),
-    "reference": ("is", "not", "me", "empty", "filled"),
+    "reference": ("contains", "is", "not", "me", "empty", "filled"),
     "currency": ("is",),
 }
+#: Not a column: whether a step of the record is planned.
+NEXT_STEP = "next_step"
 _MOST = 200
 
 
@@ -52,6 +54,8 @@ def filter_sql(ctx: Context, plan: EntityPlan, each: Filter, add: Add) -> str:
     Raises:
         InvalidError: No such field, operator or value; names it.
     """
+    if each.field == NEXT_STEP and plan.step_links:
+        return _step_sql(ctx, plan, each)
     field = plan.field(each.field)
     if field is None or not (field.filterable or field.name in plan.filters):
         raise InvalidError(
@@ -62,6 +66,26 @@ def filter_sql(ctx: Context, plan: EntityPlan, each: Filter, add: Add) -> str:
             f"`{each.op}` is no way to filter `{each.field}` by.", {"filter": "choose another"}
         )
     return _condition(ctx, field, each, add)
+
+
+def _step_sql(ctx: Context, plan: EntityPlan, each: Filter) -> str:
+    """Whether a record has an open step; a fact about the record, whoever holds the step."""
+    if each.op not in {"empty", "filled"}:
+        raise InvalidError(
+            f"`{each.op}` is no way to filter by the next step.", {"filter": "choose another"}
+        )
+    found = []
+    for link in plan.step_links:
+        target = ctx.site.entity(link.entity)
+        steps = target.steps
+        if steps is not None:
+            found.append(
+                f'EXISTS (SELECT 1 FROM "{target.tablename}" s WHERE s."{link.column}" = t.id '  # noqa: S608 - checked names
+                f'AND s."{steps.done}" IS NULL AND s."{steps.due}" IS NOT NULL '
+                "AND s.trashed_at IS NULL)"
+            )
+    test = f"({' OR '.join(found)})"
+    return test if each.op == "filled" else f"NOT {test}"
 
 
 def _condition(ctx: Context, field: Field, each: Filter, add: Add) -> str:
@@ -75,9 +99,7 @@ def _condition(ctx: Context, field: Field, each: Filter, add: Add) -> str:
     if each.op == "me":
         return f"{expression} = {add(ctx.user_id)}"
     if each.op == "contains":
-        column = f't."{field.name}_key"' if field.has_key else f"lower(crm_unaccent({expression}))"
-        escaped = each.value[:_MOST].replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-        return f"{column} LIKE lower(crm_unaccent({add(f'%{escaped}%')}))"
+        return _contains(ctx, field, expression, add(_pattern(each.value)))
     if each.op == "in":
         return f"{expression} = ANY({add(each.value.split(',')[:_MOST])}::text[])"
     value = add(_typed(field, each))
@@ -86,6 +108,24 @@ def _condition(ctx: Context, field: Field, each: Filter, add: Add) -> str:
     if sign is None:
         return f"{expression} IS DISTINCT FROM {value}{cast}"
     return f"{expression} {sign} {value}{cast}"
+
+
+def _contains(ctx: Context, field: Field, expression: str, pattern: str) -> str:
+    folded = f"LIKE lower(crm_unaccent({pattern}))"
+    if field.kind == "reference":
+        target = ctx.site.entity(field.reference)
+        return (
+            f'EXISTS (SELECT 1 FROM "{target.tablename}" r WHERE r.id = {expression} '  # noqa: S608 - checked names
+            f'AND r."{target.title}_key" {folded})'
+        )
+    if field.has_key:
+        return f't."{field.name}_key" {folded}'
+    return f"lower(crm_unaccent({expression})) {folded}"
+
+
+def _pattern(text: str) -> str:
+    escaped = text[:_MOST].replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    return f"%{escaped}%"
 
 
 def _typed(field: Field, each: Filter) -> Any:  # noqa: ANN401 - one return a kind

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from crmkit.records.query import plain
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import AsyncIterator, Mapping, Sequence
 
     from crmkit.model.context import Context
     from crmkit.plugin.plan import EntityPlan
@@ -25,6 +26,22 @@ async def open_operation(ctx: Context, kind: str, label: str = "") -> int:
         ctx.now(),
     )
     return number
+
+
+@asynccontextmanager
+async def one_operation(ctx: Context, kind: str, label: str = "") -> AsyncIterator[Context]:
+    """Collect the changes made with the context it gives as one, in one transaction.
+
+    Its `operation` is what `undo_operation` takes; without a change nothing of it stays.
+    """
+    async with ctx.db.transaction():
+        number = await open_operation(ctx, kind, label)
+        yield ctx.within(number)
+        await ctx.db.execute(
+            "DELETE FROM core_operation WHERE id = $1 "
+            "AND NOT EXISTS (SELECT 1 FROM core_journal WHERE operation = $1)",
+            number,
+        )
 
 
 async def write_journal(

@@ -39,6 +39,8 @@ def show_text(ctx: Context, field: Field, record: Mapping[str, Any]) -> str:  # 
     if field.kind == "money":
         currency = dict(record).get("currency") or ctx.config.currency
         return format_money(ctx, Decimal(value), str(currency))
+    if field.kind in _NUMERIC and not field.grouped:
+        return str(value)
     if field.kind in _NUMERIC:
         return format_number(ctx, value if isinstance(value, int) else Decimal(value))
     if isinstance(value, datetime):

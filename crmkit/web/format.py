@@ -75,6 +75,11 @@ def format_long_date(ctx: Context, value: date) -> str:
     return _day(value, "EEEE d MMMM", ctx.language)
 
 
+def format_month(ctx: Context, value: date) -> str:
+    """Format the month of a day, such as November 2026."""
+    return _day(value, "LLLL y", ctx.language)
+
+
 @lru_cache(maxsize=5_000)
 def _time(value: datetime, zone: ZoneInfo, language: str) -> str:
     return babel_dates.format_time(value, "short", tzinfo=zone, locale=_locale(language))

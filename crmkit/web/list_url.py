@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from crmkit.records.filters import Filter
+from crmkit.records.filters import NEXT_STEP, Filter
 from crmkit.records.query import PAGE_SIZE, ListQuery
 
 if TYPE_CHECKING:
@@ -70,6 +70,12 @@ class ListState(msgspec.Struct, frozen=True, kw_only=True):
             search=self.search,
             trashed=trashed,
         )
+
+    def shows_steps(self, plan: EntityPlan) -> bool:
+        """Say whether the next step is a column; of records with a lifecycle it is by default."""
+        if not plan.step_links or self.group:
+            return False
+        return NEXT_STEP in self.columns if self.columns else plan.lifecycle is not None
 
     def shown(self, plan: EntityPlan) -> tuple[str, ...]:
         """Answer the columns to show, the title always first."""

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from crmkit.records.filters import OPERATORS, Filter
+import msgspec
+
+from crmkit.records.filters import NEXT_STEP, OPERATORS, Filter
 from crmkit.web.fields import cell_of, column_of, entity_link, input_of
 from crmkit.web.format import format_money, format_number
+from crmkit.web.steps import step_cell, step_column
 from crmkit.web.translate import _, ngettext
 from crmkit.web.views import (
     BulkAction,
@@ -28,10 +31,13 @@ if TYPE_CHECKING:
     from crmkit.model.field import Field
     from crmkit.plugin.plan import EntityPlan
     from crmkit.records.query import Count, GroupRow, Listing
+    from crmkit.records.steps import Step
     from crmkit.web.list_url import ListState
     from crmkit.web.views import Column
 
 _PLACES = ("main", "sub", "end", "next")
+_IN_BULK = frozenset({"choice", "reference", "text", "date"})
+_MOST_BULK = 5
 _GROUPABLE = frozenset({"reference", "choice"})
 
 
@@ -51,8 +57,9 @@ def list_page(  # noqa: PLR0913 - a list is made of these
     listing: Listing,
     count: Count,
     titles: Mapping[str, str],
-    groups: list[GroupRow] | None = None,
     *,
+    groups: list[GroupRow] | None = None,
+    steps: Mapping[int, Step] | None = None,
     trashed: bool = False,
 ) -> ListPage:
     """Build the page of a list.
@@ -60,6 +67,7 @@ def list_page(  # noqa: PLR0913 - a list is made of these
     Args:
         titles: "<field>:<id>" to title, for chips of references.
         groups: Figures by value when grouped.
+        steps: Next step of each record; None leaves the column out.
     """
     entity = entity_link(ctx, plan)
     names = state.shown(plan)
@@ -68,22 +76,24 @@ def list_page(  # noqa: PLR0913 - a list is made of these
     filtered = bool(state.filters or state.search)
     return ListPage(
         entity=entity,
-        columns=tuple(_column(plan.fields[n], i, state) for i, n in enumerate(names)),
-        count=found,
-        rows=() if groups else tuple(_row(ctx, plan, names, row) for row in listing.rows),
+        columns=_columns(plan, names, state, with_step=steps is not None),
+        count=_range(state, listing, found),
+        rows=()
+        if groups is not None
+        else tuple(_row(ctx, plan, names, row, steps) for row in listing.rows),
         groups=_groups(ctx, state, groups or []),
         chips=tuple(_chip(plan, state, each, titles) for each in state.filters),
         clear_url=state.url(filters=(), search="") if filtered else None,
-        filters=tuple(_filter(plan.fields[name]) for name in plan.filters),
+        filters=_filters(plan),
         filter_action=state.path,
         state=state.pairs(),
-        columns_menu=_columns_menu(plan, names),
+        columns_menu=_columns_menu(plan, names, with_step=steps is not None),
         columns_action=state.path,
         group_choices=_group_choices(plan, state),
         prev_url=state.url(page=listing.prev_token, back=True) if listing.prev_token else None,
         next_url=state.url(page=listing.next_token) if listing.next_token else None,
         count_url=state.url(count_all=True) if count.capped else None,
-        bulk=() if groups else _bulk(ctx, plan, trashed=trashed),
+        bulk=() if groups is not None else _bulk(ctx, plan, trashed=trashed),
         bulk_url=f"/{plan.name}/bulk",
         total=number,
         search=state.search,
@@ -107,14 +117,47 @@ def _column(field: Field, index: int, state: ListState) -> Column:
     return column_of(field, place, url if field.sortable else None, order)
 
 
-def _row(ctx: Context, plan: EntityPlan, names: tuple[str, ...], row: Any) -> Row:  # noqa: ANN401 - a record of the driver
-    cells = tuple(
+def _columns(
+    plan: EntityPlan, names: tuple[str, ...], state: ListState, *, with_step: bool
+) -> tuple[Column, ...]:
+    columns = [_column(plan.fields[name], index, state) for index, name in enumerate(names)]
+    if with_step:
+        columns.insert(step_place(names), step_column())
+    return tuple(columns)
+
+
+def _range(state: ListState, listing: Listing, found: str) -> str:
+    """Answer where in the list the page is: only the first one knows its numbers."""
+    if state.page or not listing.next_token:
+        return found
+    return _("1 to %(n)s of %(found)s") % {"n": len(listing.rows), "found": found}
+
+
+def step_place(names: tuple[str, ...]) -> int:
+    """Answer where the next step stands: before the owner, else last."""
+    return names.index("owner") if "owner" in names else len(names)
+
+
+def _row(
+    ctx: Context,
+    plan: EntityPlan,
+    names: tuple[str, ...],
+    row: Any,  # noqa: ANN401 - a record of the driver
+    steps: Mapping[int, Step] | None,
+) -> Row:
+    cells = [
         cell_of(ctx, plan.fields[name], row, main=index == 0) for index, name in enumerate(names)
-    )
+    ]
+    if plan.lifecycle is not None or plan.steps is not None:
+        # Deals and steps have no face: initials of their titles say nothing.
+        cells[0] = msgspec.structs.replace(cells[0], avatar=None)
+    if steps is not None:
+        stage = str(row[plan.lifecycle.column] or "") if plan.lifecycle else ""
+        cells.insert(step_place(names), step_cell(ctx, plan, stage, steps.get(row["id"])))
     return Row(
         id=str(row["id"]),
         url=f"/{plan.name}/{row['id']}",
-        cells=cells,
+        cells=tuple(cells),
         label=str(row[plan.title] or ""),
         version=str(row["version"]),
     )
@@ -143,6 +186,8 @@ def _chip(
 ) -> FilterChip:
     field = plan.field(each.field)
     label = _(field.label) if field else each.field
+    if each.field == NEXT_STEP:
+        label = _("Next step")
     value = each.value
     if field is not None and field.kind == "choice":
         value = ", ".join(_(field.choice_label(part)) for part in value.split(","))
@@ -156,6 +201,17 @@ def _chip(
     )
 
 
+def _filters(plan: EntityPlan) -> tuple[FilterField, ...]:
+    labels = operator_labels()
+    step = FilterField(
+        name=NEXT_STEP,
+        label=_("Next step"),
+        operators=tuple(Option(value=op, label=labels[op]) for op in ("empty", "filled")),
+    )
+    fields = tuple(_filter(plan.fields[name]) for name in plan.filters)
+    return (*fields, step) if plan.step_links else fields
+
+
 def _filter(field: Field) -> FilterField:
     labels = operator_labels()
     options = tuple(Option(value=c.value, label=_(c.label)) for c in field.choices)
@@ -165,16 +221,23 @@ def _filter(field: Field) -> FilterField:
         name=field.name,
         label=_(field.label),
         kind=field.kind,
-        operators=tuple(Option(value=op, label=labels[op]) for op in OPERATORS.get(field.kind, ())),
+        operators=tuple(
+            Option(value=op, label=labels[op])
+            for op in OPERATORS.get(field.kind, ())
+            # People type a name; the address of one record comes from a link.
+            if not (field.kind == "reference" and op in {"is", "not"})
+            and not (op == "me" and field.reference != "core.user")
+        ),
         options=options,
-        remote_url=f"/{field.reference}/lookup" if field.reference else None,
         source=field.source or None,
     )
 
 
-def _columns_menu(plan: EntityPlan, names: tuple[str, ...]) -> tuple[ColumnChoice, ...]:
+def _columns_menu(
+    plan: EntityPlan, names: tuple[str, ...], *, with_step: bool
+) -> tuple[ColumnChoice, ...]:
     order = (*names, *(name for name in plan.fields if name not in names))
-    return tuple(
+    choices = [
         ColumnChoice(
             name=name,
             label=_(plan.fields[name].label),
@@ -183,7 +246,11 @@ def _columns_menu(plan: EntityPlan, names: tuple[str, ...]) -> tuple[ColumnChoic
             source=plan.fields[name].source or None,
         )
         for name in order
-    )
+    ]
+    if plan.step_links:
+        choice = ColumnChoice(name=NEXT_STEP, label=_("Next step"), checked=with_step)
+        choices.insert(len(names), choice)
+    return tuple(choices)
 
 
 def _group_choices(plan: EntityPlan, state: ListState) -> tuple[Link, ...]:
@@ -206,17 +273,22 @@ def _bulk(ctx: Context, plan: EntityPlan, *, trashed: bool) -> tuple[BulkAction,
         return (BulkAction(name="restore", label=label, icon="restore"),) if may_delete else ()
     actions: list[BulkAction] = []
     if role.scope(plan.name, "edit") != "none":
-        for name in plan.filters:
-            field = plan.fields[name]
-            if field.editable and field.kind in {"choice", "reference"} and name != plan.board:
+        # Assigning first, then what the list shows: that is what people repair in many rows.
+        order = dict.fromkeys(("owner", *plan.list, *plan.filters))
+        for name in order:
+            found = plan.field(name)
+            if found is None or not found.editable or name == plan.title:
+                continue
+            if found.kind in _IN_BULK and len(actions) < _MOST_BULK:
                 actions.append(
                     BulkAction(
                         name=f"set-{name}",
-                        label=_("Set %(field)s") % {"field": _(field.label).lower()},
-                        fields=(input_of(ctx, field, ""),),
+                        label=_("Assign")
+                        if name == "owner"
+                        else _("Set %(field)s") % {"field": _(found.label).lower()},
+                        fields=(input_of(ctx, found, ""),),
                     )
                 )
-    actions = actions[:3]
     if may_delete:
         actions.append(
             BulkAction(

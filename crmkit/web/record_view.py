@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from crmkit.web.fields import entity_link, input_of, link_of, raw_text, show_html, show_text
 from crmkit.web.format import format_moment
 from crmkit.web.shell import avatar_of
+from crmkit.web.steps import step_fact
 from crmkit.web.timeline import composer
 from crmkit.web.translate import _
 from crmkit.web.views import (
@@ -19,9 +20,9 @@ from crmkit.web.views import (
     FormGroup,
     FormPage,
     Lifecycle,
+    LifecycleStep,
     Link,
     RecordPage,
-    Step,
 )
 
 if TYPE_CHECKING:
@@ -31,10 +32,11 @@ if TYPE_CHECKING:
     from crmkit.model.context import Context
     from crmkit.model.field import Field
     from crmkit.plugin.plan import EntityPlan
+    from crmkit.records.steps import Step
     from crmkit.web.views import Panel, TimelineDay
 
 Record = dict[str, Any]
-_FACTS = 6
+_FACTS = 5
 
 
 def may(ctx: Context, plan: EntityPlan, verb: Any) -> bool:  # noqa: ANN401
@@ -113,13 +115,15 @@ def _steps(ctx: Context, plan: EntityPlan, record: Record) -> Lifecycle | None:
     names = [state.name for state in lifecycle.states]
     place = names.index(current) if current in names else -1
     steps = []
+    is_lost = place >= 0 and lifecycle.states[place].kind == "lost"
     for index, state in enumerate(lifecycle.states):
+        # Nobody knows how far a lost one came, so no step before it is called done.
         done: Literal["done", "current", "next"] = (
-            "current" if index == place else "done" if index < place else "next"
+            "current" if index == place else "done" if index < place and not is_lost else "next"
         )
         missing = lifecycle.missing(state.name, record)
         steps.append(
-            Step(
+            LifecycleStep(
                 name=state.name,
                 label=_(state.label),
                 kind=state.kind,
@@ -161,17 +165,27 @@ def _contacts(plan: EntityPlan, record: Record) -> tuple[Link, ...]:
     return tuple(links)
 
 
-def _facts(ctx: Context, plan: EntityPlan, record: Record) -> tuple[Fact, ...]:
+def _subtitle(ctx: Context, plan: EntityPlan, record: Record) -> str:
+    """Answer one line on what the record is, of its first short texts."""
+    names = [name for name in plan.subtitle if show_text(ctx, plan.fields[name], record)]
+    return ", ".join(show_text(ctx, plan.fields[name], record) for name in names)
+
+
+def _facts(ctx: Context, plan: EntityPlan, record: Record, step: Step | None) -> tuple[Fact, ...]:
     facts = []
-    for name in plan.list:
+    for name in plan.facts:
         field = plan.fields[name]
-        if name in (plan.title, plan.board) or not show_text(ctx, field, record):
+        text = show_text(ctx, field, record)
+        if name in (plan.title, plan.board) or not text:
             continue
         facts.append(
             Fact(label=_(field.label), html=show_html(ctx, field, record),
-                 url=link_of(field, record))
+                 url=link_of(field, record),
+                 avatar=avatar_of(text) if field.reference == "core.user" else None)
         )  # fmt: skip
-    return tuple(facts[:_FACTS])
+    state = str(record[plan.lifecycle.column] or "") if plan.lifecycle else ""
+    planned = step_fact(ctx, plan, state, step)
+    return (*facts[:_FACTS], *((planned,) if planned else ()))
 
 
 def record_page(
@@ -179,6 +193,7 @@ def record_page(
     plan: EntityPlan,
     record: Record,
     days: tuple[TimelineDay, ...],
+    step: Step | None = None,
     related: tuple[Panel, ...] = (),
     panels: tuple[Panel, ...] = (),
 ) -> RecordPage:
@@ -186,6 +201,7 @@ def record_page(
 
     Args:
         days: The timeline.
+        step: What is to be done next.
         related: Lists of records that point here.
         panels: What plugins add.
     """
@@ -199,7 +215,8 @@ def record_page(
         version=str(record["version"]),
         title=title,
         avatar=avatar_of(title, square=True),
-        key_facts=_facts(ctx, plan, record),
+        subtitle=_subtitle(ctx, plan, record),
+        key_facts=_facts(ctx, plan, record, step),
         groups=tuple(
             FieldGroup(
                 label=_(group.label) or _("Fields"),

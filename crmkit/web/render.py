@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from litestar import Response
@@ -85,6 +86,15 @@ def answer(  # noqa: PLR0913 - the parts of an answer
     if visit.flash:
         response.delete_cookie(FLASH_COOKIE)
     return response
+
+
+def came_from(request: AnyRequest, default: str = "/") -> str:
+    """Answer the page of this site the request came from."""
+    came = urlsplit(request.headers.get("referer", ""))
+    if came.netloc != request.headers.get("host", "") or not came.path.startswith("/"):
+        return default
+    path = "/" + came.path.lstrip("/\\")
+    return f"{path}?{came.query}" if came.query else path
 
 
 def go(request: AnyRequest, url: str, flash: Flash | None = None) -> Response[Any]:

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from crmkit.plugin.plan import EntityPlan
     from crmkit.records.history import ChangeRow
 
-#: Entity that keeps what people write on a record, and the kinds its field `kind` knows.
-NOTES = "crm.activity"
 _ICONS = {"create": "plus", "update": "pencil", "trash": "trash", "restore": "restore"}
 
 
@@ -86,40 +84,32 @@ def by_day(ctx: Context, entries: Iterable[Entry]) -> tuple[TimelineDay, ...]:
 
 
 def composer(ctx: Context, plan: EntityPlan, record: dict[str, Any]) -> tuple[ComposerKind, ...]:
-    """Answer the tabs for writing on the record; none without the entity of activities."""
-    target = ctx.site.entities.get(NOTES)
-    if target is None or ctx.principal.role.scope(NOTES, "create") == "none":
-        return ()
-    link = next((f.name for f in target.fields.values() if f.reference == plan.name), None)
-    kind = target.field("kind")
-    if link is None or kind is None:
-        return ()
-    texts = {
-        "note": (_("Note"), "note", "n"),
-        "call": (_("Call"), "phone", "l"),
-        "task": (_("Task"), "square-check", "t"),
-    }
-    known = {choice.value for choice in kind.choices}
-    due = target.field("due_on") or target.field("due_at") or target.field("due")
+    """Answer the tabs for writing on the record; none where no entity has steps for it."""
     made: list[ComposerKind] = []
-    for name, (label, icon, key) in texts.items():
-        if name not in known:
+    for link in plan.step_links:
+        target = ctx.site.entity(link.entity)
+        steps = target.steps
+        if steps is None or ctx.principal.role.scope(target.name, "create") == "none":
             continue
-        fields: tuple[FieldInput, ...] = ()
-        if name == "task" and due is not None:
+        kind, due = target.fields[steps.kind], target.fields[steps.due]
+        for each in steps.kinds:
+            if not each.offered:
+                continue
+            label = _(kind.choice_label(each.value))
             when: Any = "datetime" if due.kind == "datetime" else "date"
-            fields = (FieldInput(name=due.name, label=_("Due"), kind=when),)
-        made.append(
-            ComposerKind(
-                name=name,
-                label=label,
-                icon=icon,
-                action_url=f"/{plan.name}/{record['id']}/timeline/{name}",
-                submit=_("Save"),
-                fields=fields,
-                text_label=label,
-                key=key,
-                current=not made,
+            made.append(
+                ComposerKind(
+                    name=each.value,
+                    label=label,
+                    icon=each.icon,
+                    action_url=f"/{plan.name}/{record['id']}/timeline/{each.value}",
+                    submit=_("Save"),
+                    fields=(FieldInput(name=due.name, label=_(due.label), kind=when),)
+                    if each.planned
+                    else (),
+                    text_label=_("What is to be done") if each.planned else _("What happened"),
+                    key=each.key or None,
+                    current=not made,
+                )
             )
-        )
     return tuple(made)

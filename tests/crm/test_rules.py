@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -50,7 +51,7 @@ async def test_probability_follows_the_stage(admin: Context, make: Make) -> None
     assert 75 == (await _opportunity(admin, deal))["probability"]
 
 
-async def test_lost_needs_a_reason_and_won_an_amount_and_a_day(admin: Context, make: Make) -> None:
+async def test_lost_needs_a_reason_and_won_an_amount(admin: Context, make: Make) -> None:
     plan = admin.site.entity("crm.opportunity")
     deal = await make("crm.opportunity", name="MG Special")
     with pytest.raises(InvalidError) as lost:
@@ -58,9 +59,17 @@ async def test_lost_needs_a_reason_and_won_an_amount_and_a_day(admin: Context, m
     assert {"lost_reason"} == set(lost.value.problems)
     with pytest.raises(InvalidError) as won:
         await save_record(admin, plan, deal, {"stage": "won"})
-    assert {"amount", "close_date"} == set(won.value.problems)
-    values = {"stage": "won", "amount": Decimal(10), "close_date": admin.now().date()}
-    assert 2 == await save_record(admin, plan, deal, values)
+    assert {"amount"} == set(won.value.problems)
+
+
+async def test_a_won_deal_is_closed_today_unless_a_day_is_given(admin: Context, make: Make) -> None:
+    plan = admin.site.entity("crm.opportunity")
+    today = admin.now().astimezone(admin.time_zone).date()
+    given = today - timedelta(days=3)
+    for values, day in (({}, today), ({"close_date": given}, given)):
+        deal = await make("crm.opportunity", name="MG Special", amount=Decimal(10))
+        await save_record(admin, plan, deal, {"stage": "won", **values})
+        assert day == (await get_record(admin, plan, deal))["close_date"]
 
 
 async def test_new_lead_cannot_be_converted_at_once(admin: Context, make: Make) -> None:

@@ -9,7 +9,7 @@ from litestar.params import FromPath
 from crmkit.records.history import list_operations, undo_operation
 from crmkit.web.format import format_long_date, format_moment, format_number
 from crmkit.web.policy import SIGNED_IN
-from crmkit.web.render import answer, go
+from crmkit.web.render import answer, came_from, go
 from crmkit.web.services import AnyRequest, context_of
 from crmkit.web.translate import _, ngettext
 from crmkit.web.views import Empty, Flash, HistoryItem, HistoryPage
@@ -57,7 +57,11 @@ async def undo_create(request: AnyRequest, operation: FromPath[int]) -> Response
     }
     if result.kept:
         text += ", " + _("%(n)s kept because they changed since") % {"n": len(result.kept)}
-    return go(request, "/history", Flash(text=text, kind="warn" if result.kept else "ok"))
+    return go(
+        request,
+        came_from(request, "/history"),
+        Flash(text=text, kind="warn" if result.kept else "ok"),
+    )
 
 
 HANDLERS = (history_show, undo_create)

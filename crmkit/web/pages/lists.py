@@ -17,6 +17,7 @@ from crmkit.records.query import (
     list_records,
 )
 from crmkit.records.read import get_record
+from crmkit.records.steps import next_steps
 from crmkit.records.values import parse_values
 from crmkit.web.format import format_number
 from crmkit.web.list_url import ListState, parse_state
@@ -56,9 +57,14 @@ async def _show(
         groups = await group_records(ctx, plan, query, state.group, next(iter(plan.sums), ""))
     else:
         listing = await list_records(ctx, plan, query)
+    steps = None
+    if state.shows_steps(plan):
+        steps = await next_steps(ctx, plan, [row["id"] for row in listing.rows])
     count = await count_records(ctx, plan, query, None if state.count_all else COUNT_CAP)
     titles = await chip_titles(ctx, plan, state)
-    page = list_page(ctx, plan, state, listing, count, titles, groups, trashed=trashed)
+    page = list_page(
+        ctx, plan, state, listing, count, titles, groups=groups, steps=steps, trashed=trashed
+    )
     title = _("Trash: %(what)s") % {"what": page.entity.label} if trashed else page.entity.label
     return answer(request, "list.html", title=title, block="list", page=page)
 

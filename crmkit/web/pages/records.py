@@ -13,6 +13,7 @@ from crmkit.plugin.hookspecs import PageEvent
 from crmkit.plugin.plan import EntityPlan
 from crmkit.records.filters import Filter
 from crmkit.records.history import list_changes
+from crmkit.records.journal import one_operation
 from crmkit.records.query import ListQuery, list_records
 from crmkit.records.read import get_record
 from crmkit.records.save import (
@@ -21,14 +22,16 @@ from crmkit.records.save import (
     save_record,
     trash_record,
 )
+from crmkit.records.steps import finish_step, next_steps, write_step
 from crmkit.records.values import parse_values
 from crmkit.web.fields import raw_text, show_text
 from crmkit.web.format import format_number
+from crmkit.web.pages.boards import moved_flash
 from crmkit.web.record_view import field_editor, field_view, form_page, record_page
-from crmkit.web.render import answer, go
+from crmkit.web.render import answer, came_from, go
 from crmkit.web.services import AnyRequest, context_of
 from crmkit.web.shell import avatar_of
-from crmkit.web.timeline import NOTES, by_day, change_entries
+from crmkit.web.timeline import by_day, change_entries
 from crmkit.web.translate import _
 from crmkit.web.views import Flash, Link, Panel, PanelLine, RecordPage, TimelineDay
 
@@ -78,7 +81,7 @@ async def _related(ctx: Context, plan: EntityPlan, record_id: int) -> tuple[Pane
     """Answer the first records of each entity that point to this one."""
     panels = []
     for other in ctx.site.entities.values():
-        if other.name == NOTES or ctx.principal.role.scope(other.name, "read") == "none":
+        if other.steps is not None or ctx.principal.role.scope(other.name, "read") == "none":
             continue
         field = next(
             (f for f in other.fields.values() if f.reference == plan.name and f.filterable), None
@@ -116,8 +119,9 @@ async def _page(ctx: Context, plan: EntityPlan, record_id: int) -> RecordPage:
     for _plugin, more in await ctx.site.hooks.collect("page_panels", event):
         panels.extend(more)
     days = await _days(ctx, plan, record_id)
+    step = (await next_steps(ctx, plan, [record_id])).get(record_id)
     related = await _related(ctx, plan, record_id)
-    return record_page(ctx, plan, record, days, related, tuple(panels))
+    return record_page(ctx, plan, record, days, step, related, tuple(panels))
 
 
 @get("/{entity:str}/{record_id:int}", policy="entity.read")
@@ -326,8 +330,13 @@ async def state_update(
     if plan.lifecycle is None:
         raise NotFoundError(_("This record has no states."))
     values = parse_values(ctx, plan, raw) | {plan.lifecycle.column: str(form.get("to", ""))}
-    await save_record(ctx, plan, record_id, values, _version(form))
-    return go(request, f"/{entity}/{record_id}", Flash(text=_("Moved")))
+    async with one_operation(ctx, "update", plan.singular) as inner:
+        await save_record(inner, plan, record_id, values, _version(form))
+    return go(
+        request,
+        f"/{entity}/{record_id}",
+        moved_flash(plan, str(form.get("to", "")), inner.operation),
+    )
 
 
 @post("/{entity:str}/{record_id:int}/trash", policy="entity.delete")
@@ -360,22 +369,44 @@ async def note_create(
     ctx = context_of(request)
     plan = _plan(ctx, entity)
     await get_record(ctx, plan, record_id)
-    target = _plan(ctx, NOTES)
-    link = next((f.name for f in target.fields.values() if f.reference == plan.name), "")
     form = await request.form()
-    text = str(form.get("text", "")).strip()
-    first, _line, rest = text.partition("\n")
-    raw = {target.title: first[:300], "kind": kind, "body": rest.strip() or first[300:]}
-    raw |= {link: str(record_id), "owner": str(ctx.user_id or "")}
-    raw |= {name: str(form[name]) for name in ("due_at",) if name in form}
-    values = parse_values(ctx, target, raw)
-    if kind != "task":
-        values["done_at"] = ctx.now()
-    await create_record(ctx, target, values)
-    if request.headers.get("hx-request") == "true":
-        page = await _page(ctx, plan, record_id)
+    more = {
+        name: str(value)
+        for name, value in form.items()
+        if name not in {"csrf_token", "text", "composer"}
+    }
+    problem: InvalidError | None = None
+    text = str(form.get("text", ""))
+    try:
+        await write_step(ctx, plan, record_id, kind, text, more)
+    except InvalidError as error:
+        problem = error
+    if problem is None and request.headers.get("hx-request") != "true":
+        return go(request, f"/{entity}/{record_id}")
+    page = await _page(ctx, plan, record_id)
+    if problem is None:
         return answer(request, "record.html", title=page.title, block="timeline", page=page)
-    return go(request, f"/{entity}/{record_id}")
+    reason = " ".join(f"{text}." for text in problem.problems.values()) or problem.message
+    tabs = tuple(
+        msgspec.structs.replace(tab, current=True, text=text, error=reason)
+        if tab.name == kind
+        else msgspec.structs.replace(tab, current=False)
+        for tab in page.composer
+    )
+    page = msgspec.structs.replace(page, composer=tabs)
+    return answer(request, "record.html", title=page.title, block="timeline", status=422, page=page)
+
+
+@post("/{entity:str}/{record_id:int}/done", policy="entity.edit")
+async def step_update(
+    request: AnyRequest, entity: FromPath[str], record_id: FromPath[int]
+) -> Response[Any]:
+    """Mark a step as done; the message offers to take it back."""
+    ctx = context_of(request)
+    plan = _plan(ctx, entity)
+    operation = await finish_step(ctx, plan, record_id, _version(await request.form()))
+    flash = Flash(text=_("Done"), undo_url=f"/history/{operation}/undo" if operation else None)
+    return go(request, came_from(request), flash)
 
 
 HANDLERS = (
@@ -391,4 +422,5 @@ HANDLERS = (
     record_trash,
     record_restore,
     note_create,
+    step_update,
 )

@@ -1,7 +1,7 @@
 """The board of an entity with stages."""
 
 from crmkit.web.views.list import ListPage
-from crmkit.web.views.pieces import Avatar, EntityLink, Html, Option, View
+from crmkit.web.views.pieces import Avatar, EntityLink, Option, View
 
 
 class Card(View, frozen=True, kw_only=True):
@@ -47,5 +47,4 @@ class BoardPage(View, frozen=True, kw_only=True):
     entity: EntityLink
     columns: tuple[BoardColumn, ...]
     list_page: ListPage  # views, chips and filters of the toolbar; rows stay empty
-    totals: Html = ""
     announce: str | None = None

@@ -22,7 +22,7 @@ class AgendaItem(View, frozen=True, kw_only=True):
     id: str
     title: str
     url: str
-    icon: str = "square-check"
+    icon: str = "checkbox"
     record: str = ""
     record_url: str | None = None
     note: str = ""

@@ -50,7 +50,7 @@ class FieldGroup(View, frozen=True, kw_only=True):
     source: str | None = None
 
 
-class Step(View, frozen=True, kw_only=True):
+class LifecycleStep(View, frozen=True, kw_only=True):
     """A step of a lifecycle. `url` takes the POST that moves there (`to`, `version`)."""
 
     name: str
@@ -66,7 +66,7 @@ class Lifecycle(View, frozen=True, kw_only=True):
     """The steps of the record."""
 
     label: str
-    steps: tuple[Step, ...]
+    steps: tuple[LifecycleStep, ...]
 
 
 class TimelineItem(View, frozen=True, kw_only=True):
