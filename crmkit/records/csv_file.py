@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections import Counter
 from typing import TYPE_CHECKING, Protocol
 
@@ -29,9 +30,33 @@ class Lines(Protocol):
 
 _MOST_BYTES = 50 * 1024 * 1024
 _LONGEST_LINE = 1024 * 1024
-_LONGEST_CELL = 100_000
+_LONGEST_CELL = 1_000_000
 _DELIMITERS = ",;\t|"
 _SAMPLE = 64 * 1024
+#: A sheet runs a cell that begins with one of these as a formula.
+_FORMULA = re.compile(r"'*[=+\-@\t\r]")
+_QUOTED = re.compile(r'"[^"]*"')
+#: How files begin that people take for tables, and what they are.
+_MAGIC = (
+    (b"PK\x03\x04", "an Excel workbook or an archive"),
+    (b"\xd0\xcf\x11\xe0", "an old Excel workbook"),
+    (b"\x89PNG", "a picture"),
+    (b"\xff\xd8\xff", "a picture"),
+    (b"GIF8", "a picture"),
+    (b"%PDF", "a PDF document"),
+)
+#: Encodings of sheets besides UTF-8, likeliest first.
+ENCODINGS = ("cp1252", "cp1251", "cp1250", "koi8_r")
+
+
+def neutralise(text: str) -> str:
+    """Answer a text that no sheet runs as a formula; `revive` undoes it."""
+    return f"'{text}" if _FORMULA.match(text) else text
+
+
+def revive(text: str) -> str:
+    """Undo `neutralise`."""
+    return text[1:] if text.startswith("'") and _FORMULA.match(text) else text
 
 
 class CsvRow(msgspec.Struct, frozen=True):
@@ -45,14 +70,14 @@ class CsvFile(msgspec.Struct, frozen=True):
     """A file that was read.
 
     Attributes:
-        ragged: Rows whose number of cells differs from the heading's, as (line, cells).
+        ragged: Rows whose number of cells differs from the heading's.
     """
 
     columns: tuple[str, ...]
     rows: tuple[CsvRow, ...]
     encoding: str
     delimiter: str
-    ragged: tuple[tuple[int, int], ...] = ()
+    ragged: tuple[CsvRow, ...] = ()
 
     def column(self, name: str) -> int:
         """Answer the place of a column.
@@ -76,6 +101,8 @@ class CsvFile(msgspec.Struct, frozen=True):
 def read_csv(data: bytes, *, encoding: str = "") -> CsvFile:
     """Read a file.
 
+    Texts of a file with a byte order mark lose the ' that an export put before formulas.
+
     Args:
         encoding: As the reader chose it; empty finds it: BOM, UTF-8, else the likeliest.
 
@@ -84,10 +111,18 @@ def read_csv(data: bytes, *, encoding: str = "") -> CsvFile:
     """
     if len(data) > _MOST_BYTES:
         raise InvalidError("The file is larger than 50 MB. Split it and import the parts.")
+    if not data.strip():
+        raise InvalidError("The file is empty: its first line must name the columns.")
+    for magic, what in _MAGIC:
+        if data.startswith(magic):
+            raise InvalidError(
+                f"The file is {what}, no CSV. Open it in its program and save it as CSV UTF-8."
+            )
     longest = max((len(line) for line in data.split(b"\n")), default=0)
     if longest > _LONGEST_LINE:
         raise InvalidError(
-            f"The file has a line of {longest:,} bytes; no table has. Check that it is CSV."
+            f"The file has a line of {longest:,} bytes; no table has. Save it as CSV, with a line "
+            "for each row."
         )
     text, used = _decode(data, encoding)
     if "\x00" in text:
@@ -98,7 +133,7 @@ def read_csv(data: bytes, *, encoding: str = "") -> CsvFile:
     csv.field_size_limit(_LONGEST_CELL)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     try:
-        heading = [cell.strip() for cell in next(reader, [])]
+        heading = [revive(cell.strip()) for cell in next(reader, [])]
         _check_heading(heading)
         return _read_rows(reader, tuple(heading), used, delimiter)
     except csv.Error as error:
@@ -107,45 +142,59 @@ def read_csv(data: bytes, *, encoding: str = "") -> CsvFile:
 
 def _read_rows(reader: Lines, heading: tuple[str, ...], encoding: str, delimiter: str) -> CsvFile:
     rows: list[CsvRow] = []
-    ragged: list[tuple[int, int]] = []
+    ragged: list[CsvRow] = []
+    is_ours = encoding == "utf-8-sig"
     line = reader.line_num + 1
     for cells in reader:
-        if cells and any(cell.strip() for cell in cells):
-            if len(cells) != len(heading):
-                ragged.append((line, len(cells)))
-            else:
-                rows.append(CsvRow(line, tuple(cells)))
+        if any(cell.strip() for cell in cells):
+            found = CsvRow(line, tuple(map(revive, cells)) if is_ours else tuple(cells))
+            (rows if len(cells) == len(heading) else ragged).append(found)
         line = reader.line_num + 1
     return CsvFile(heading, tuple(rows), encoding, delimiter, tuple(ragged))
 
 
 def _decode(data: bytes, encoding: str) -> tuple[str, str]:
-    if encoding:
-        try:
-            return data.decode(encoding), encoding
-        except (LookupError, UnicodeDecodeError) as error:
-            raise InvalidError(f"The file is not {encoding}. Choose another encoding.") from error
     for bom, name in (
         (b"\xef\xbb\xbf", "utf-8-sig"),
         (b"\xff\xfe", "utf-16"),
         (b"\xfe\xff", "utf-16"),
     ):
         if data.startswith(bom):
-            return data.decode(name, errors="replace"), name
+            return _strictly(data, name), name
+    if b"\x00" in data and encoding not in _WIDE:
+        raise InvalidError(
+            "The file holds NUL characters; it is no CSV text. Save it as CSV UTF-8."
+        )
+    if encoding:
+        return _strictly(data, encoding), encoding
     try:
         return data.decode("utf-8"), "utf-8"
     except UnicodeDecodeError as error:
-        best = from_bytes(data[:_SAMPLE]).best()
+        best = from_bytes(data[:_SAMPLE], cp_isolation=list(ENCODINGS)).best()
         if best is None:
             line = data[: error.start].count(b"\n") + 1
             raise InvalidError(
                 f"Line {line} is not UTF-8 and no other encoding fits. Save the file as CSV UTF-8."
             ) from error
-        return data.decode(best.encoding, errors="replace"), best.encoding
+        return _strictly(data, best.encoding), best.encoding
+
+
+_WIDE = frozenset({"utf-16", "utf-16-le", "utf-16-be"})
+
+
+def _strictly(data: bytes, encoding: str) -> str:
+    try:
+        return data.decode(encoding)
+    except (LookupError, UnicodeError) as error:
+        start = error.start if isinstance(error, UnicodeDecodeError) else 0
+        line = data[:start].count(b"\n") + 1
+        raise InvalidError(
+            f"Line {line} is not {encoding}. Choose another encoding or save the file as CSV UTF-8."
+        ) from error
 
 
 def _delimiter(sample: str) -> str:
-    first = sample.split("\n", 1)[0]
+    first = _QUOTED.sub("", sample).split("\n", 1)[0]
     counts = Counter(letter for letter in first if letter in _DELIMITERS)
     return counts.most_common(1)[0][0] if counts else ","
 

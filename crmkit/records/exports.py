@@ -7,6 +7,7 @@ import io
 from typing import TYPE_CHECKING, Any
 
 from crmkit.access.predicate import check
+from crmkit.records.csv_file import neutralise
 from crmkit.records.query import ListQuery, Statement, plain, select_list, where_clause
 
 if TYPE_CHECKING:
@@ -14,9 +15,6 @@ if TYPE_CHECKING:
 
     from crmkit.model.context import Context
     from crmkit.plugin.plan import EntityPlan
-
-#: A sheet runs a cell that begins with one of these as a formula.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 async def export_csv(
@@ -37,7 +35,11 @@ async def export_csv(
     statement = Statement()
     where = where_clause(ctx, plan, query, statement)
     columns, joins = select_list(plan, names)
-    heading = ["id", *names] if machine else [ctx.translate(plan.fields[n].label) for n in names]
+    heading = (
+        ["id", *names]
+        if machine
+        else [neutralise(ctx.translate(plan.fields[n].label)) for n in names]
+    )
     yield ("" if machine else "\ufeff").encode() + _line(heading)
     sql = f'SELECT {columns} FROM "{plan.tablename}" t {joins} WHERE {where} ORDER BY t.id'  # noqa: S608 - checked names
     async for rows in ctx.db.cursor(sql, *statement.args):
@@ -61,9 +63,7 @@ def _cells(
             value = row[f"{name}__title"]
         elif field.kind == "choice" and value:
             value = ctx.translate(field.choice_label(value))
-        if isinstance(value, str) and value.startswith(_FORMULA):
-            value = f"'{value}"
-        cells.append(plain(value))
+        cells.append(neutralise(value) if isinstance(value, str) else plain(value))
     return cells
 
 

@@ -11,11 +11,15 @@ from rapidfuzz import fuzz, process
 from crmkit.errors import InvalidError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from crmkit.plugin.plan import EntityPlan
 
 Mode = Literal["both", "create", "update"]
+Unknown = Literal["refuse", "empty", "create"]
+Dates = Literal["", "iso", "mdy", "dmy"]
+
+_PLACE = re.compile(r"\{([^{}]+)\}")
 
 
 class ImportPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -33,6 +37,10 @@ class ImportPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         aliases: Field to what is read as what, such as {"GTXPro": "GTX Pro"}.
         dates: Order of day and month in dates: iso, mdy or dmy; "" finds it.
         mode: Create and update, or one of them.
+        unknown: Reference field to what happens with rows whose text names no record: refuse
+            the row (default), write it without, or create the record.
+        exact: Choice fields whose close spellings are not read as a choice.
+        filled: Fields without which a row is left out.
     """
 
     map: dict[str, str]
@@ -44,17 +52,46 @@ class ImportPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     templates: dict[str, str] = {}
     prefixes: dict[str, str] = {}
     aliases: dict[str, dict[str, str]] = {}
-    dates: str = ""
+    dates: Dates = ""
     mode: Mode = "both"
+    unknown: dict[str, Unknown] = {}
+    exact: tuple[str, ...] = ()
+    filled: tuple[str, ...] = ()
 
 
 class Refusal(msgspec.Struct, frozen=True):
-    """A row that was not written, and why."""
+    """A row that was not written, and why.
+
+    Attributes:
+        written: The row was written, but for this value.
+    """
 
     line: int
     column: str
     value: str
     reason: str
+    written: bool = False
+
+
+class ColumnReport(msgspec.Struct, frozen=True):
+    """What the texts of a column are.
+
+    Attributes:
+        distinct: Number of different texts that are not empty.
+        empty: Rows without a text.
+        failed: Rows whose text does not fit.
+        unknown: Text that names no record or choice to the number of its rows.
+        read_as: Close spelling to what it was read as and the number of its rows.
+        order: Of day and month, for dates.
+    """
+
+    field: str
+    distinct: int
+    empty: int
+    failed: int = 0
+    unknown: dict[str, int] = {}
+    read_as: dict[str, tuple[str, int]] = {}
+    order: str = ""
 
 
 class ImportReport(msgspec.Struct, frozen=True):
@@ -63,7 +100,11 @@ class ImportReport(msgspec.Struct, frozen=True):
     Attributes:
         operation: Undoes it; 0 when nothing was written.
         empty: Column to the number of its empty cells.
-        read_as: Column to close spellings and what they were read as.
+        read_as: Field to close spellings and what they were read as.
+        columns: Column to what its texts are.
+        repeated: Rows that name the same record as a row above them; the first one counts.
+        preview: Some lines of each effect: create, update, same, refuse.
+        fields: Labels of the fields that were defined or got new choices.
     """
 
     created: int
@@ -73,11 +114,25 @@ class ImportReport(msgspec.Struct, frozen=True):
     operation: int = 0
     empty: dict[str, int] = {}
     read_as: dict[str, dict[str, str]] = {}
+    columns: dict[str, ColumnReport] = {}
+    repeated: int = 0
+    preview: dict[str, tuple[int, ...]] = {}
+    fields: tuple[str, ...] = ()
 
     @property
     def written(self) -> int:
         """Rows that changed something."""
         return self.created + self.updated
+
+    @property
+    def left_out(self) -> int:
+        """Rows that were not written because of what they hold."""
+        return len({each.line for each in self.refused if not each.written})
+
+
+def fill(template: str, cells: Mapping[str, str]) -> str:
+    """Put cells into the {column} places of a text; nothing else in it means anything."""
+    return " ".join(_PLACE.sub(lambda place: cells.get(place[1], ""), template).split())
 
 
 def check_plan(plan: EntityPlan, wanted: ImportPlan, columns: Sequence[str]) -> None:
@@ -87,7 +142,9 @@ def check_plan(plan: EntityPlan, wanted: ImportPlan, columns: Sequence[str]) -> 
         InvalidError: A column or a field does not exist, or nothing is mapped.
     """
     problems: dict[str, str] = {}
-    for column in (*wanted.map, *((wanted.external,) if wanted.external else ())):
+    places = [place for text in wanted.templates.values() for place in _PLACE.findall(text)]
+    external = (wanted.external,) if wanted.external else ()
+    for column in (*wanted.map, *external, *places):
         if column not in columns:
             problems[column] = f"is no column of the file; it has {', '.join(columns)}"
     names = (*wanted.map.values(), *wanted.constants, *wanted.templates)
@@ -97,6 +154,8 @@ def check_plan(plan: EntityPlan, wanted: ImportPlan, columns: Sequence[str]) -> 
             problems[name] = f"is no field of {plan.name} that can be written"
     twice = {name for name in names if names.count(name) > 1}
     problems |= dict.fromkeys(twice, "is filled from two places; choose one")
+    if wanted.key and wanted.key not in names:
+        problems[wanted.key] = "tells known rows apart, but no column gives it; match one"
     if not names:
         problems[""] = "no column is matched to a field; match at least one"
     if problems:
@@ -104,14 +163,6 @@ def check_plan(plan: EntityPlan, wanted: ImportPlan, columns: Sequence[str]) -> 
 
 
 _SYNONYMS = {
-    "account": "company",
-    "organisation": "company",
-    "organization": "company",
-    "client": "company",
-    "salesagent": "owner",
-    "agent": "owner",
-    "seller": "owner",
-    "rep": "owner",
     "dealstage": "stage",
     "status": "state",
     "closevalue": "amount",
@@ -122,37 +173,63 @@ _SYNONYMS = {
     "mail": "email",
     "telephone": "phone",
     "title": "job_title",
+    "company": "company_name",
 }
+#: Headings that name a record: in its own entity they are the title, elsewhere a reference.
+_NAMES = {
+    "crm.company": ("account", "company", "organisation", "organization", "client", "customer"),
+    "core.user": ("salesagent", "agent", "seller", "salesperson", "rep", "salesrep", "owner"),
+    "core.team": ("team", "regionaloffice", "region", "department", "branch"),
+    "crm.person": ("contact", "contactperson", "person"),
+}
+#: Columns that the file of rows left out adds; they stay out when it is sent again.
+LINE_COLUMN, REASON_COLUMN = "import_line", "import_reason"
 
 
-def suggest_mapping(plan: EntityPlan, columns: Sequence[str]) -> dict[str, str]:
-    """Offer a field for each column whose heading looks like one; each field once."""
-    fields = {
-        _plain(name.rsplit(".", 1)[-1]): name for name, f in plan.fields.items() if f.editable
-    }
-    fields |= {_plain(f.label): name for name, f in plan.fields.items() if f.editable}
+def suggest_mapping(
+    plan: EntityPlan, columns: Sequence[str], translate: Callable[[str], str] = str
+) -> dict[str, str]:
+    """Offer a field for each column whose heading looks like one; each field once.
+
+    Args:
+        translate: English label to the reader's language: exported headings are translated.
+    """
+    fields: dict[str, str] = {}
+    for name, field in plan.fields.items():
+        if field.editable:
+            for text in (name.rsplit(".", 1)[-1], field.label, translate(field.label)):
+                fields.setdefault(_plain(text), name)
     found: dict[str, str] = {}
     for column in columns:
-        plain = _plain(column)
-        synonym = _SYNONYMS.get(plain, "")
-        name = fields.get(plain) or fields.get(_plain(synonym)) or ""
-        if not name and plain in {
-            _plain(plan.name.split(".")[1]),
-            _plain(plan.singular),
-            "account",
-        }:
-            name = plan.title
-        if not name:
-            best = process.extractOne(plain, list(fields), scorer=fuzz.ratio, score_cutoff=84)
-            name = fields[best[0]] if best else ""
-        if name and name not in found.values():
-            found[column] = name
-    if plan.title not in found.values():
-        for column in columns:
-            if column not in found and _plain(column) in {"account", "name"}:
-                found[column] = plan.title
+        if column in {LINE_COLUMN, REASON_COLUMN}:
+            continue
+        text = _plain(column)
+        own = {_plain(plan.singular), _plain(translate(plan.singular))}
+        for name in (
+            fields.get(text, ""),
+            plan.title if text in own else "",
+            _by_entity(plan, text),
+            fields.get(_plain(_SYNONYMS.get(text, "")), ""),
+            _close(text, fields),
+        ):
+            if name and name not in found.values():
+                found[column] = name
                 break
     return found
+
+
+def _by_entity(plan: EntityPlan, text: str) -> str:
+    """Answer the field for a heading that names a record: "account" is a company."""
+    entity = next((name for name, words in _NAMES.items() if text in words), "")
+    if entity == plan.name:
+        return plan.title
+    names = [name for name, field in plan.fields.items() if field.reference == entity and entity]
+    return "owner" if "owner" in names else next(iter(names), "")
+
+
+def _close(text: str, fields: Mapping[str, str]) -> str:
+    best = process.extractOne(text, list(fields), scorer=fuzz.ratio, score_cutoff=84)
+    return fields[best[0]] if best else ""
 
 
 def _plain(text: str) -> str:

@@ -6,6 +6,8 @@ import re
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from crmkit.access.predicate import predicate
 from crmkit.errors import InvalidError
 from crmkit.records.values import ValueProblem, parse_value
@@ -71,6 +73,7 @@ def make_parser(
     if field.kind == "choice":
         known = {choice.value.lower(): choice.value for choice in field.choices}
         known |= {choice.label.lower(): choice.value for choice in field.choices}
+        known |= {ctx.translate(choice.label).lower(): choice.value for choice in field.choices}
 
         def choose(text: str) -> Any:  # noqa: ANN401
             if not text.strip():
@@ -84,11 +87,20 @@ def make_parser(
     return lambda text: parse_value(ctx, field, text)
 
 
-async def find_references(ctx: Context, field: Field, texts: Iterable[str]) -> dict[str, int]:
-    """Find the records that texts name, in one statement: folded text to id.
+class Found(msgspec.Struct, frozen=True):
+    """Records that texts name.
 
-    A title that several readable records share is left out.
+    Attributes:
+        ids: Text to the id of the one record it names.
+        several: Texts that name more than one readable record.
     """
+
+    ids: dict[str, int]
+    several: frozenset[str]
+
+
+async def find_references(ctx: Context, field: Field, texts: Iterable[str]) -> Found:
+    """Find the records that texts name by their titles, in one statement."""
     target = ctx.site.entity(field.reference)
     wanted = sorted({text.strip() for text in texts if text.strip()})
     allowed = predicate(ctx, target, "read", "t", 2)
@@ -100,4 +112,7 @@ async def find_references(ctx: Context, field: Field, texts: Iterable[str]) -> d
         wanted,
         *allowed.args,
     )
-    return {row["text"]: row["id"] for row in rows if row["number"] == 1}
+    return Found(
+        {row["text"]: row["id"] for row in rows if row["number"] == 1},
+        frozenset(row["text"] for row in rows if row["number"] > 1),
+    )

@@ -1,40 +1,48 @@
 """Imports a file in one transaction: set-based, with the rules, hooks and journal of every write.
 
-New rows go in through COPY with ids drawn beforehand, so one pass writes the record, its journal,
-stage history, external number and search row. A dry run is the same code, rolled back.
+Each distinct text is parsed once, each row decided, then `import_write` writes what was decided.
+A dry run is the same code, rolled back.
 """
 
 from __future__ import annotations
 
+import asyncio
+from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from crmkit.access.predicate import allowed, check
-from crmkit.errors import CrmkitError, InvalidError, Veto
+from crmkit.access.predicate import allowed, check, predicate
+from crmkit.errors import InvalidError, Veto
 from crmkit.plugin.hookspecs import SaveEvent
 from crmkit.records.import_plan import (
+    ColumnReport,
     ImportPlan,
     ImportReport,
     Refusal,
     check_plan,
     closest,
+    fill,
 )
-from crmkit.records.import_values import find_references, make_parser
-from crmkit.records.journal import open_operation, write_search
-from crmkit.records.query import plain
-from crmkit.records.save import check_lifecycle, save_record, split_values
+from crmkit.records.import_values import date_order, find_references, make_parser
+from crmkit.records.import_write import Decided, write_decided
+from crmkit.records.journal import open_operation
+from crmkit.records.save import check_lifecycle, create_record
 from crmkit.records.values import ValueProblem
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
     from crmkit.model.context import Context
+    from crmkit.model.field import Field
     from crmkit.plugin.plan import EntityPlan
     from crmkit.records.csv_file import CsvFile, CsvRow
 
     Progress = Callable[[int, int], Awaitable[None]]
 
-_STEP = 1000
+_STEP = 250
+_PREVIEW = 8
+#: References that say what a record is about, when no column names it.
+_NAMING = frozenset({"company", "person"})
 
 
 class _DryRunError(Exception):
@@ -64,7 +72,7 @@ async def run_import(
     """Create and update records from a file, all or nothing but for refused rows.
 
     Args:
-        progress: Told (rows done, all rows) now and then.
+        progress: Told (rows decided, all rows) now and then; writing follows the last row.
 
     Raises:
         ForbiddenError: The role may not import here.
@@ -78,12 +86,18 @@ async def run_import(
         await work.prepare()
         for number, row in enumerate(file.rows, 1):
             await work.take(row)
-            if progress is not None and number % _STEP == 0:
-                await progress(number, len(file.rows))
-        report = await work.write()
-    if progress is not None:
-        await progress(len(file.rows), len(file.rows))
-    return report
+            if number % _STEP == 0:
+                await asyncio.sleep(0)  # other people's pages are answered in between
+                if progress is not None:
+                    await progress(number, len(file.rows))
+        if progress is not None:
+            await progress(len(file.rows), len(file.rows))
+        return await work.finish()
+
+
+def may_import(ctx: Context, plan: EntityPlan) -> bool:
+    """Say whether the reader may import into an entity."""
+    return allowed(ctx, plan, "import") and allowed(ctx, plan, "create")
 
 
 class _Import:
@@ -91,57 +105,72 @@ class _Import:
 
     def __init__(self, ctx: Context, plan: EntityPlan, file: CsvFile, wanted: ImportPlan) -> None:
         self._ctx, self._plan, self._file, self._wanted = ctx, plan, file, wanted
+        self._places = {column: file.column(column) for column in wanted.map}
         self._parsed: dict[str, dict[str, Any]] = {}
         self._known: dict[str, dict[str, Any]] = {}
         self._teams: dict[int, int | None] = {}
-        self._new: list[tuple[str, dict[str, Any]]] = []
-        self._later: list[tuple[CsvRow, str, str, str]] = []
         self._seen: set[str] = set()
-        self._changed: list[tuple[CsvRow, dict[str, Any], dict[str, Any]]] = []
-        self._refused = [
-            Refusal(line, "", "", f"has {cells} cells, the heading {len(file.columns)}")
-            for line, cells in file.ragged
-        ]
-        self._unchanged = 0
-        self._empty: dict[str, int] = {}
         self._misspelt: dict[str, dict[str, str]] = {}
+        self._orders: dict[str, str] = {}
         self._constants: dict[str, Any] = {}
         self._only_if: dict[str, dict[str, Any]] = {}
+        self._decided = Decided(
+            refused=[
+                Refusal(
+                    row.line,
+                    "",
+                    "",
+                    f"has {len(row.cells)} cells, the heading {len(file.columns)}",
+                )
+                for row in file.ragged
+            ]
+        )
+        self._unchanged = self._repeated = 0
+        self._preview: dict[str, list[int]] = {}
 
     async def prepare(self) -> None:
         """Parse each distinct text once, and look up references and known records."""
-        for column, name in self._wanted.map.items():
-            texts = self._file.values(column)
-            self._empty[column] = sum(1 for text in texts if not text.strip())
-            self._parsed[column] = await self._parse(name, texts)
-        for name, text in self._wanted.constants.items():
-            self._constants[name] = (await self._parse(name, [text]))[text]
-        for state, constants in self._wanted.only_if.items():
+        wanted = self._wanted
+        self._find_orders()
+        for column, name in wanted.map.items():
+            self._parsed[column] = await self._parse(name, self._file.values(column))
+        for name, text in wanted.constants.items():
+            self._constants[name] = await self._constant(name, text)
+        for state, constants in wanted.only_if.items():
             self._only_if[state] = {
-                name: (await self._parse(name, [text]))[text] for name, text in constants.items()
+                name: await self._constant(name, text) for name, text in constants.items()
             }
         await self._find_known()
         rows = await self._ctx.db.rows("SELECT id, team FROM core_user")
         self._teams = {row["id"]: row["team"] for row in rows}
 
+    def _find_orders(self) -> None:
+        """Find the order of day and month, from all dates of the file together."""
+        dates = [c for c, name in self._wanted.map.items() if self._field(name).kind == "date"]
+        texts = [text for column in dates for text in self._file.values(column)]
+        order = date_order(texts, self._wanted.dates)
+        self._orders = dict.fromkeys(dates, order)
+
+    def _field(self, name: str) -> Field:
+        return self._plan.fields[name]
+
+    async def _constant(self, name: str, text: str) -> Any:  # noqa: ANN401
+        value = (await self._parse(name, [text]))[text]
+        if isinstance(value, ValueProblem):
+            field = self._field(name)
+            raise InvalidError(
+                f"`{text}` cannot be the value of {field.label} for all rows.", {name: str(value)}
+            )
+        return value
+
     async def _parse(self, name: str, texts: Sequence[str]) -> dict[str, Any]:
-        field = self._plan.fields[name]
+        field = self._field(name)
         aliases = self._wanted.aliases.get(name, {})
         distinct = dict.fromkeys(texts)
         if field.kind == "reference":
-            prefix = self._wanted.prefixes.get(name, "")
-            meant = {
-                text: prefix + aliases.get(text, text).strip() if text.strip() else ""
-                for text in distinct
-            }
-            found = await find_references(self._ctx, field, meant.values())
-            return {
-                text: None
-                if not name_
-                else found.get(name_, ValueProblem(f"names no {field.label.lower()} that is known"))
-                for text, name_ in meant.items()
-            }
-        parse = make_parser(self._ctx, field, distinct, self._wanted.dates)
+            return await self._parse_names(field, distinct, aliases)
+        order = next(iter(self._orders.values()), "") or self._wanted.dates
+        parse = make_parser(self._ctx, field, distinct, order)
         values: dict[str, Any] = {}
         for text in distinct:
             meant_text = aliases.get(text) or self._read_as(name, text)
@@ -151,13 +180,51 @@ class _Import:
                 values[text] = problem
         return values
 
+    async def _parse_names(
+        self, field: Field, distinct: dict[str, None], aliases: dict[str, str]
+    ) -> dict[str, Any]:
+        prefix = self._wanted.prefixes.get(field.name, "")
+        meant = {
+            text: prefix + aliases.get(text, text).strip() if text.strip() else ""
+            for text in distinct
+        }
+        found = await find_references(self._ctx, field, meant.values())
+        ids: dict[str, Any] = {"": None, **found.ids}
+        label = field.label.lower()
+        for name in dict.fromkeys(meant.values()):
+            if name not in ids:
+                ids[name] = ValueProblem(
+                    f"names more than one {label}; write which one"
+                    if name in found.several
+                    else f"names no {label} that is known"
+                )
+        unknown = self._wanted.unknown.get(field.name, "refuse")
+        if unknown != "refuse" and field.reference != self._plan.name:
+            for name in [name for name, value in ids.items() if isinstance(value, ValueProblem)]:
+                if unknown == "empty":
+                    ids[name] = None
+                elif name not in found.several:
+                    ids[name] = await self._create_named(field, name)
+        return {text: ids[name] for text, name in meant.items()}
+
+    async def _create_named(self, field: Field, title: str) -> int:
+        """Create a record that only a text of the file names; undone with the import."""
+        ctx, target = self._ctx, self._ctx.site.entity(field.reference)
+        operation = self._decided.operation or await open_operation(ctx, "import", self._plan.label)
+        self._decided.operation = operation
+        return await create_record(
+            ctx.within(operation, "import"), target, {target.title: title[:200]}
+        )
+
     def _read_as(self, name: str, text: str) -> str:
         """Answer what a text of a choice means; a close spelling is noted in the report."""
-        field = self._plan.fields[name]
+        field = self._field(name)
         known = {choice.label.lower(): choice.label for choice in field.choices}
         stored = {choice.value.lower() for choice in field.choices}
         folded = text.strip().lower()
         if not known or not folded or folded in known or folded in stored:
+            return text
+        if name in self._wanted.exact:
             return text
         meant = closest(text, known)
         if meant is not None:
@@ -173,70 +240,97 @@ class _Import:
         return ""
 
     async def _find_known(self) -> None:
-        plan, ctx = self._plan, self._ctx
-        names = [*self._wanted.map.values(), *self._wanted.constants, *self._wanted.templates]
-        names += [name for each in self._wanted.only_if.values() for name in each]
+        plan, ctx, wanted = self._plan, self._ctx, self._wanted
+        names = [*wanted.map.values(), *wanted.constants, *wanted.templates]
+        names += [name for each in wanted.only_if.values() for name in each]
         names.append(plan.title)
         if plan.lifecycle is not None:
             names.append(plan.lifecycle.column)
         fields = ", ".join(
-            f'{plan.fields[name].sql()} AS "{name}"' for name in dict.fromkeys(names)
+            f'{self._field(name).sql()} AS "{name}"' for name in dict.fromkeys(names)
         )
-        start = f'SELECT t.id, t.version, {fields}, %s AS import_key FROM "{plan.tablename}" t'  # noqa: S608 - checked names
-        if self._wanted.external:
+        may = predicate(ctx, plan, "edit", "t", 1)
+        free = len(may.args) + 1
+        start = (
+            f"SELECT t.id, t.version, {fields}, ({may.text}) AS import_may, "  # noqa: S608 - checked names
+            f'%s AS import_key FROM "{plan.tablename}" t '
+        )
+        if wanted.external:
             rows = await ctx.db.rows(
-                start % "x.key" + " JOIN core_external x ON x.record = t.id "
-                "WHERE x.entity = $1 AND x.source = $2 AND t.trashed_at IS NULL",
+                start % "x.key" + "JOIN core_external x ON x.record = t.id "
+                f"WHERE x.entity = ${free} AND x.source = ${free + 1} AND t.trashed_at IS NULL",
+                *may.args,
                 plan.name,
-                self._wanted.source,
+                wanted.source,
             )
-        elif self._wanted.key:
-            key = plan.fields[self._wanted.key].sql()
-            rows = await ctx.db.rows(start % f"{key}::text" + " WHERE t.trashed_at IS NULL")
+        elif wanted.key:
+            # What one may not change is not looked at: its values must not leak through counts.
+            key = self._field(wanted.key).sql()
+            rows = await ctx.db.rows(
+                start % f"{key}::text" + f"WHERE t.trashed_at IS NULL AND ({may.text})", *may.args
+            )
         else:
             rows = []
         self._known = {
             row["import_key"].strip().casefold(): dict(row) for row in rows if row["import_key"]
         }
 
+    def _refuse(self, row: CsvRow, column: str, value: str, reason: str) -> None:
+        self._decided.refused.append(Refusal(row.line, column, value[:200], reason))
+        self._note("refuse", row)
+
+    def _note(self, effect: str, row: CsvRow) -> None:
+        lines = self._preview.setdefault(effect, [])
+        if len(lines) < _PREVIEW:
+            lines.append(row.line)
+
     async def take(self, row: CsvRow) -> None:
         """Decide what a row does."""
-        values, problem = self._values(row)
+        later: list[tuple[str, str, str]] = []
+        values, problem = self._values(row, later)
         if problem is not None:
-            self._refused.append(problem)
+            self._refuse(row, *problem)
             return
         key = self._key_of(row, values)
-        if self._wanted.external and not key:
-            self._refused.append(Refusal(row.line, self._wanted.external, "", "has no number"))
+        external = self._wanted.external
+        if external and not key:
+            self._refuse(row, external, "", "has no number")
             return
         folded = key.casefold()
         if folded and folded in self._seen:
-            if self._wanted.external:
-                self._refused.append(
-                    Refusal(row.line, self._wanted.external, key, "stands twice in the file")
-                )
+            if external:
+                self._refuse(row, external, key, "stands twice in the file")
+            else:
+                self._repeated += 1
             return
-        self._seen.add(folded)
         stored = self._known.get(folded) if folded else None
-        if stored is not None:
+        if stored is not None and not stored["import_may"]:
+            self._refuse(row, external, key, "is the number of a record you may not change")
+        elif stored is not None:
             self._take_known(row, values, stored)
         elif self._wanted.mode == "update":
-            self._refused.append(Refusal(row.line, "", key, "is not known, and only updates run"))
-        else:
-            await self._take_new(row, key, values)
+            self._refuse(row, "", key, "is not known, and only updates run")
+        elif not await self._take_new(row, key, values):
+            return
+        self._seen.add(folded)
+        self._decided.later += [(row, folded, *each) for each in later]
 
-    def _values(self, row: CsvRow) -> tuple[dict[str, Any], Refusal | None]:
+    def _values(
+        self, row: CsvRow, later: list[tuple[str, str, str]]
+    ) -> tuple[dict[str, Any], tuple[str, str, str] | None]:
         values: dict[str, Any] = dict(self._constants)
         for column, name in self._wanted.map.items():
-            text = row.cells[self._file.column(column)]
+            text = row.cells[self._places[column]]
             value = self._parsed[column][text]
             if isinstance(value, ValueProblem):
-                if self._plan.fields[name].reference == self._plan.name:
+                if self._field(name).reference == self._plan.name:
                     # A record of the same file, perhaps further down: resolved at the end.
-                    self._later.append((row, column, name, text))
+                    later.append((column, name, text))
                     continue
-                return values, Refusal(row.line, column, text[:200], str(value))
+                return values, (column, text, str(value))
             values[name] = value
+            if value in (None, "") and name in self._wanted.filled:
+                return values, (column, text, "is empty, and such rows are left out")
         if self._wanted.templates or self._plan.title not in values:
             self._compose(row, values)
         lifecycle = self._plan.lifecycle
@@ -252,7 +346,7 @@ class _Import:
             meant = self._misspelt.get(name, {}).get(cell, cell)
             cells[column] = self._wanted.aliases.get(name, {}).get(cell, meant)
         for name, template in self._wanted.templates.items():
-            values[name] = " ".join(template.format_map(cells).split())
+            values[name] = fill(template, cells)[: self._field(name).max_length]
         if self._plan.title not in values:
             parts = [
                 cells[column]
@@ -272,10 +366,12 @@ class _Import:
         }
         if not changed or self._wanted.mode == "create":
             self._unchanged += 1
+            self._note("same", row)
             return
-        self._changed.append((row, stored, changed))
+        self._decided.changed.append((row, stored["id"], changed))
+        self._note("update", row)
 
-    async def _take_new(self, row: CsvRow, key: str, values: dict[str, Any]) -> None:
+    async def _take_new(self, row: CsvRow, key: str, values: dict[str, Any]) -> bool:
         plan, ctx = self._plan, self._ctx
         check(ctx, plan, "create")
         new = {name: value for name, value in values.items() if value is not None}
@@ -285,8 +381,8 @@ class _Import:
         try:
             await ctx.site.hooks.run("before_save", SaveEvent(ctx, plan, new))
         except Veto as veto:
-            self._refused.append(Refusal(row.line, "", "", veto.message))
-            return
+            self._refuse(row, "", "", veto.message)
+            return False
         if new["owner"] is not None and new.get("team") is None:
             new["team"] = self._teams.get(new["owner"])
         if "currency" in plan.fields and not new.get("currency"):
@@ -298,181 +394,50 @@ class _Import:
         } | check_lifecycle(plan, new, {}, new)
         if problems:
             name, problem = next(iter(problems.items()))
-            self._refused.append(Refusal(row.line, name, "", problem))
-            return
-        self._new.append((key, new))
+            self._refuse(row, self._column_of(name), "", problem)
+            return False
+        self._decided.new.append((key, new))
+        self._note("create", row)
+        return True
 
-    async def write(self) -> ImportReport:
-        """Write what was decided."""
-        ctx, plan = self._ctx, self._plan
-        if not (self._new or self._changed or self._later):
-            return self._report(0, 0)
-        operation = await open_operation(ctx, "import", plan.label)
-        inner = ctx.within(operation, "import")
-        ids = await self._write_new(inner, operation)
-        updated = 0
-        for row, stored, changed in self._changed:
-            updated += await self._update(inner, row, stored["id"], changed)
-        updated_later = await self._write_later(inner, ids)
-        if not (ids or updated or updated_later):
-            await ctx.db.execute("DELETE FROM core_operation WHERE id = $1", operation)
-            operation = 0
-        return self._report(len(ids), updated, operation)
+    def _column_of(self, name: str) -> str:
+        """Answer the column that gives a field, else the field's label."""
+        columns = (column for column, field in self._wanted.map.items() if field == name)
+        return next(columns, self._field(name).label if name in self._plan.fields else name)
 
-    async def _update(self, ctx: Context, row: CsvRow, record: int, changed: dict[str, Any]) -> int:
-        try:
-            async with ctx.db.transaction():
-                await save_record(ctx, self._plan, record, changed)
-        except CrmkitError as error:
-            reason = error.message
-            if isinstance(error, InvalidError) and error.problems:
-                name, problem = next(iter(error.problems.items()))
-                reason = f"{name} {problem}"
-            self._refused.append(Refusal(row.line, "", "", reason))
-            return 0
-        return 1
-
-    async def _write_new(self, ctx: Context, operation: int) -> dict[str, int]:
-        if not self._new:
-            return {}
-        plan, now = self._plan, ctx.now()
-        rows = await ctx.db.rows(
-            "SELECT nextval(pg_get_serial_sequence($1, 'id')) AS id FROM generate_series(1, $2)",
-            plan.tablename,
-            len(self._new),
-        )
-        ids = [row["id"] for row in rows]
-        split = [split_values(values) for _, values in self._new]
-        names = list(dict.fromkeys(name for columns, _ in split for name in columns))
-        empty = {
-            name: None
-            if plan.fields[name].kind in _NULLABLE
-            else (False if plan.fields[name].kind == "checkbox" else "")
-            for name in names
-        }
-        await ctx.db.copy_rows(
-            plan.tablename,
-            ["id", *names, "custom", "created_at", "created_by", "updated_at", "updated_by"],
-            [
-                (
-                    record,
-                    *(columns.get(name, empty[name]) for name in names),
-                    custom,
-                    now,
-                    ctx.user_id,
-                    now,
-                    ctx.user_id,
-                )
-                for record, (columns, custom) in zip(ids, split, strict=True)
-            ],
-        )
-        await self._write_traces(ctx, operation, ids)
-        await write_search(ctx, plan, ids)
-        return {key.casefold(): record for record, (key, _) in zip(ids, self._new, strict=True)}
-
-    async def _write_traces(self, ctx: Context, operation: int, ids: list[int]) -> None:
-        plan, now = self._plan, ctx.now()
-        pairs = list(zip(ids, self._new, strict=True))
-        await ctx.db.copy_rows(
-            "core_journal",
-            [
-                "operation",
-                "entity",
-                "record",
-                "action",
-                "before",
-                "after",
-                "user_id",
-                "at",
-                "cause",
-            ],
-            [
-                (
-                    operation,
-                    plan.name,
-                    record,
-                    "create",
-                    {},
-                    {
-                        name: plain(value)
-                        for name, value in values.items()
-                        if value not in (None, "")
-                    },
-                    ctx.user_id,
-                    now,
-                    "import",
-                )
-                for record, (_, values) in pairs
-            ],
-        )
-        if self._wanted.external:
-            await ctx.db.copy_rows(
-                "core_external",
-                ["source", "key", "entity", "record"],
-                [(self._wanted.source, key, plan.name, record) for record, (key, _) in pairs],
-            )
-        lifecycle = plan.lifecycle
-        if lifecycle is not None:
-            chances = {state.name: state.probability for state in lifecycle.states}
-            amount = plan.sums[0] if plan.sums else ""
-            await ctx.db.copy_rows(
-                "core_stage_history",
-                ["entity", "record", "to_state", "at", "user_id", "amount", "probability"],
-                [
-                    (
-                        plan.name,
-                        record,
-                        values[lifecycle.column],
-                        now,
-                        ctx.user_id,
-                        values.get(amount),
-                        chances.get(values[lifecycle.column]),
-                    )
-                    for record, (_, values) in pairs
-                ],
-            )
-
-    async def _write_later(self, ctx: Context, ids: dict[str, int]) -> int:
-        """Set references to records of the same file, now that all of them exist."""
-        if not self._later:
-            return 0
-        field = self._plan.fields[self._later[0][2]]
-        found = await find_references(ctx, field, [text for *_, text in self._later])
-        done = 0
-        for row, column, name, text in self._later:
-            values, _ = self._values_without_later(row)
-            key = self._key_of(row, values).casefold()
-            record = ids.get(key) or (self._known.get(key) or {}).get("id")
-            target = found.get(text.strip())
-            if record is None:
-                continue
-            if target is None:
-                self._refused.append(
-                    Refusal(row.line, column, text, f"names no {field.label.lower()} that is known")
-                )
-                continue
-            done += await self._update(ctx, row, record, {name: target})
-        return done
-
-    def _values_without_later(self, row: CsvRow) -> tuple[dict[str, Any], Refusal | None]:
-        kept = list(self._later)
-        try:
-            return self._values(row)
-        finally:
-            self._later[:] = kept
-
-    def _report(self, created: int, updated: int, operation: int = 0) -> ImportReport:
-        refused = tuple(sorted(self._refused, key=lambda each: each.line))
+    async def finish(self) -> ImportReport:
+        """Write what was decided and report."""
+        known = {key: stored["id"] for key, stored in self._known.items()}
+        written = await write_decided(self._ctx, self._plan, self._wanted, self._decided, known)
+        columns = self._columns()
         return ImportReport(
-            created, updated, self._unchanged, refused, operation, self._empty, self._misspelt
+            written.created,
+            written.updated,
+            self._unchanged,
+            tuple(sorted(self._decided.refused, key=lambda each: each.line)),
+            written.operation,
+            {column: each.empty for column, each in columns.items()},
+            self._misspelt,
+            columns,
+            self._repeated,
+            {effect: tuple(lines) for effect, lines in self._preview.items()},
         )
 
-
-#: References that say what a record is about, when no column names it.
-_NAMING = frozenset({"company", "person"})
-_NULLABLE = frozenset({"number", "decimal", "money", "date", "datetime", "reference"})
-
-
-def may_import(ctx: Context, plan: EntityPlan) -> bool:
-    """Say whether the reader may import into an entity."""
-    return allowed(ctx, plan, "import") and allowed(ctx, plan, "create")
+    def _columns(self) -> dict[str, ColumnReport]:
+        found = {}
+        for column, name in self._wanted.map.items():
+            rows = Counter(self._file.values(column))
+            parsed, misspelt = self._parsed[column], self._misspelt.get(name, {})
+            failed = {t: n for t, n in rows.items() if isinstance(parsed[t], ValueProblem)}
+            missing = {t: n for t, n in rows.items() if t.strip() and parsed[t] is None}
+            named = self._field(name).kind in {"reference", "choice"}
+            found[column] = ColumnReport(
+                name,
+                sum(1 for text in rows if text.strip()),
+                sum(number for text, number in rows.items() if not text.strip()),
+                sum(failed.values()),
+                dict(Counter(failed | missing).most_common(50)) if named else {},
+                {text: (meant, rows[text]) for text, meant in misspelt.items() if text in rows},
+                self._orders.get(column, ""),
+            )
+        return found

@@ -1,0 +1,240 @@
+"""Writes what an import decided: new rows by COPY, changes one by one, references last.
+
+Ids are drawn beforehand, so one pass writes the record, its journal, stage history, external
+number and search row.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from crmkit.errors import CrmkitError, InvalidError
+from crmkit.records.import_plan import ImportPlan, Refusal
+from crmkit.records.import_values import find_references
+from crmkit.records.journal import open_operation, write_search
+from crmkit.records.query import plain
+from crmkit.records.save import save_record, split_values
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from crmkit.model.context import Context
+    from crmkit.plugin.plan import EntityPlan
+    from crmkit.records.csv_file import CsvRow
+
+_NULLABLE = frozenset({"number", "decimal", "money", "date", "datetime", "reference"})
+
+
+@dataclass
+class Decided:
+    """What the rows of a file come to.
+
+    Attributes:
+        new: Key and values of records to create.
+        changed: Row, id of the record, and what changes.
+        later: Row, key, column, field and text of references into the same file.
+        operation: Collects everything; 0 until something needs it.
+    """
+
+    refused: list[Refusal]
+    new: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    changed: list[tuple[CsvRow, int, dict[str, Any]]] = field(default_factory=list)
+    later: list[tuple[CsvRow, str, str, str, str]] = field(default_factory=list)
+    operation: int = 0
+
+
+class Written(msgspec.Struct, frozen=True):
+    """What was written; operation 0 is nothing."""
+
+    created: int
+    updated: int
+    operation: int
+
+
+async def write_decided(
+    ctx: Context,
+    plan: EntityPlan,
+    wanted: ImportPlan,
+    decided: Decided,
+    known: Mapping[str, int],
+) -> Written:
+    """Write it; rows that a rule refuses join `decided.refused`.
+
+    Args:
+        known: Folded key to the id of records that were there before.
+    """
+    made = decided.operation
+    if not (made or decided.new or decided.changed or decided.later):
+        return Written(0, 0, 0)
+    operation = made or await open_operation(ctx, "import", plan.label)
+    writer = _Writer(ctx.within(operation, "import"), plan, wanted, decided, operation)
+    ids = await writer.write_new()
+    changed = {
+        record
+        for row, record, values in decided.changed
+        if await writer.update(row, record, values)
+    }
+    changed |= await writer.write_later({**known, **ids})
+    if not (made or ids or changed):
+        await ctx.db.execute("DELETE FROM core_operation WHERE id = $1", operation)
+        operation = 0
+    return Written(len(decided.new), len(changed - set(ids.values())), operation)
+
+
+class _Writer:
+    """The statements of one import."""
+
+    def __init__(
+        self,
+        ctx: Context,
+        plan: EntityPlan,
+        wanted: ImportPlan,
+        decided: Decided,
+        operation: int,
+    ) -> None:
+        self._ctx, self._plan, self._wanted = ctx, plan, wanted
+        self._decided, self._operation = decided, operation
+
+    async def update(self, row: CsvRow, record: int, changed: dict[str, Any]) -> bool:
+        """Change one record; False when a rule refuses."""
+        ctx = self._ctx
+        try:
+            async with ctx.db.transaction():
+                await save_record(ctx, self._plan, record, changed)
+        except CrmkitError as error:
+            reason = error.message
+            if isinstance(error, InvalidError) and error.problems:
+                name, problem = next(iter(error.problems.items()))
+                reason = f"{name} {problem}"
+            self._decided.refused.append(Refusal(row.line, "", "", reason))
+            return False
+        return True
+
+    async def write_new(self) -> dict[str, int]:
+        """Create all new records; answer folded key to id."""
+        ctx, rows_new = self._ctx, self._decided.new
+        if not rows_new:
+            return {}
+        plan, now = self._plan, ctx.now()
+        rows = await ctx.db.rows(
+            "SELECT nextval(pg_get_serial_sequence($1, 'id')) AS id FROM generate_series(1, $2)",
+            plan.tablename,
+            len(rows_new),
+        )
+        ids = [row["id"] for row in rows]
+        split = [split_values(values) for _, values in rows_new]
+        names = list(dict.fromkeys(name for columns, _ in split for name in columns))
+        empty = {
+            name: None
+            if plan.fields[name].kind in _NULLABLE
+            else (False if plan.fields[name].kind == "checkbox" else "")
+            for name in names
+        }
+        await ctx.db.copy_rows(
+            plan.tablename,
+            ["id", *names, "custom", "created_at", "created_by", "updated_at", "updated_by"],
+            [
+                (
+                    record,
+                    *(columns.get(name, empty[name]) for name in names),
+                    custom,
+                    now,
+                    ctx.user_id,
+                    now,
+                    ctx.user_id,
+                )
+                for record, (columns, custom) in zip(ids, split, strict=True)
+            ],
+        )
+        await self._write_traces(ids)
+        await write_search(ctx, plan, ids)
+        return {key.casefold(): record for record, (key, _) in zip(ids, rows_new, strict=True)}
+
+    async def _write_traces(self, ids: list[int]) -> None:
+        ctx, plan = self._ctx, self._plan
+        now, operation = ctx.now(), self._operation
+        pairs = list(zip(ids, self._decided.new, strict=True))
+        await ctx.db.copy_rows(
+            "core_journal",
+            [
+                "operation",
+                "entity",
+                "record",
+                "action",
+                "before",
+                "after",
+                "user_id",
+                "at",
+                "cause",
+            ],
+            [
+                (
+                    operation,
+                    plan.name,
+                    record,
+                    "create",
+                    {},
+                    {
+                        name: plain(value)
+                        for name, value in values.items()
+                        if value not in (None, "")
+                    },
+                    ctx.user_id,
+                    now,
+                    "import",
+                )
+                for record, (_, values) in pairs
+            ],
+        )
+        if self._wanted.external:
+            await ctx.db.copy_rows(
+                "core_external",
+                ["source", "key", "entity", "record"],
+                [(self._wanted.source, key, plan.name, record) for record, (key, _) in pairs],
+            )
+        lifecycle = plan.lifecycle
+        if lifecycle is not None:
+            chances = {state.name: state.probability for state in lifecycle.states}
+            amount = plan.sums[0] if plan.sums else ""
+            await ctx.db.copy_rows(
+                "core_stage_history",
+                ["entity", "record", "to_state", "at", "user_id", "amount", "probability"],
+                [
+                    (
+                        plan.name,
+                        record,
+                        values[lifecycle.column],
+                        now,
+                        ctx.user_id,
+                        values.get(amount),
+                        chances.get(values[lifecycle.column]),
+                    )
+                    for record, (_, values) in pairs
+                ],
+            )
+
+    async def write_later(self, ids: Mapping[str, int]) -> set[int]:
+        """Set references to records of the same file; answer whose."""
+        done: set[int] = set()
+        for name in dict.fromkeys(each[3] for each in self._decided.later):
+            target = self._plan.fields[name]
+            mine = [each for each in self._decided.later if each[3] == name]
+            found = await find_references(self._ctx, target, [each[4] for each in mine])
+            for row, key, column, _, text in mine:
+                record, meant = ids.get(key), found.ids.get(text.strip())
+                if record is None or meant is None:
+                    reason = (
+                        f"names no {target.label.lower()} that is known; the rest was written"
+                        if record is not None
+                        else "cannot be linked without a key; choose what rows are known by"
+                    )
+                    self._decided.refused.append(
+                        Refusal(row.line, column, text, reason, written=True)
+                    )
+                    continue
+                if await self.update(row, record, {name: meant}):
+                    done.add(record)
+        return done
