@@ -9,13 +9,26 @@ from crmkit.model.record import Record
 from crmkit.model.values import N_, Choice
 from crmkit.plugin.hookspecs import PageEvent, Plugin, SaveEvent
 from crmkit.web.format import format_date, format_moment, format_money, format_number
-from crmkit.web.translate import _
-from crmkit.web.views import AgendaItem, AgendaSection, FunnelStep, LooseEnd, TimelineItem
+from crmkit.web.shell import avatar_of
+from crmkit.web.translate import _, ngettext
+from crmkit.web.views import Action as ActionButton
+from crmkit.web.views import (
+    AgendaItem,
+    AgendaSection,
+    Avatar,
+    FunnelStep,
+    LooseEnd,
+    Suggestion,
+    Tag,
+    TimelineItem,
+)
 
 __all__ = [
     "N_",
+    "ActionButton",
     "AgendaItem",
     "AgendaSection",
+    "Avatar",
     "Choice",
     "Context",
     "Entity",
@@ -31,12 +44,16 @@ __all__ = [
     "State",
     "StepKind",
     "Steps",
+    "Suggestion",
+    "Tag",
     "TimelineItem",
     "Veto",
     "_",
+    "avatar_of",
     "format_date",
     "format_moment",
     "format_money",
     "format_number",
+    "ngettext",
     "predicate",
 ]

@@ -5,9 +5,19 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from crmkit import N_, AgendaItem, AgendaSection, _, format_moment, format_number
+from crmkit import (
+    N_,
+    AgendaItem,
+    AgendaSection,
+    _,
+    format_moment,
+    format_money,
+    format_number,
+    ngettext,
+)
 from crmkit.crm.entities import STEPS
 from crmkit.crm.reading import Question, list_url
+from crmkit.crm.suggestion import due_text, open_deal, suggestion_of
 
 if TYPE_CHECKING:
     import asyncpg
@@ -55,10 +65,14 @@ async def agenda_sections(event: PageEvent) -> dict[str, Any]:
         f"AND {allowed} AND {chosen}), "
         "placed AS (SELECT open.*, count(*) OVER (PARTITION BY bucket) AS many, row_number() "
         "OVER (PARTITION BY bucket ORDER BY due_at NULLS LAST, id) AS place FROM open) "
-        f"SELECT p.*, {', '.join(names)} FROM placed p {' '.join(joins)} "
+        f"SELECT p.*, {', '.join(names)}, opportunity_.amount, opportunity_.currency, "
+        "coalesce(nullif(person_.phone, ''), nullif(lead_.phone, ''), company_.phone, '') AS phone "
+        f"FROM placed p {' '.join(joins)} "
         f"WHERE p.place <= {_MOST} ORDER BY p.bucket, p.place",
         *question.args,
     )
+    if not rows:
+        return await open_deal(event)
     sections = []
     for name, label, tone in _SECTIONS:
         items = [row for row in rows if row["bucket"] == name]
@@ -77,7 +91,23 @@ async def agenda_sections(event: PageEvent) -> dict[str, Any]:
                     else None,
                 )
             )
-    return {"sections": tuple(sections)} if sections else {}
+    return {
+        "sections": tuple(sections),
+        "summary": _summary(rows),
+        **suggestion_of(event, rows, _item),
+    }
+
+
+def _summary(rows: list[asyncpg.Record]) -> str:
+    """Answer one sentence on the day."""
+    many = {row["bucket"]: row["many"] for row in rows}
+    late, today = many.get("overdue", 0), many.get("today", 0)
+    parts = []
+    if late:
+        parts.append(ngettext("%(n)s overdue", "%(n)s overdue", late) % {"n": late})
+    if today:
+        parts.append(ngettext("%(n)s due today", "%(n)s due today", today) % {"n": today})
+    return ", ".join(parts) or _("Nothing is due today")
 
 
 def _item(event: PageEvent, row: asyncpg.Record, tone: str) -> AgendaItem:
@@ -89,7 +119,9 @@ def _item(event: PageEvent, row: asyncpg.Record, tone: str) -> AgendaItem:
         icon=ICONS.get(row["kind"], "checkbox"),
         record=row[f"{about[0]}_name"] if about else "",
         record_url=f"/{about[1]}/{row[about[0]]}" if about else None,
-        due=format_moment(event.ctx, row["due_at"]) if row["due_at"] else "",
+        value=format_money(event.ctx, row["amount"], row["currency"]) if row["amount"] else None,
+        due=due_text(event.ctx, row["due_at"]) if row["due_at"] else "",
+        due_title=format_moment(event.ctx, row["due_at"]) if row["due_at"] else None,
         tone=tone,
         done_url=f"/crm.activity/{row['id']}/done",
         version=str(row["version"]),

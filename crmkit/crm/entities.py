@@ -104,8 +104,8 @@ LEAD_STATES = Lifecycle(
     (
         State("new", N_("New"), hue=1),
         State("working", N_("In work"), hue=2),
-        State("qualified", N_("Qualified"), hue=3),
-        State("converted", N_("Converted"), "won", 100, 4),
+        State("qualified", N_("Qualified"), hue=7),
+        State("converted", N_("Converted"), "won", 100, 3),
         State("disqualified", N_("Disqualified"), "lost", 0, 8),
     ),
     moves={
@@ -155,12 +155,12 @@ LEADS = Entity(
 STAGES = Lifecycle(
     "stage",
     (
-        State("prospecting", N_("Prospecting"), "open", 20, 1),
-        State("engaging", N_("Engaging"), "open", 40, 2),
-        State("proposal", N_("Proposal"), "open", 60, 3),
-        State("negotiation", N_("Negotiation"), "open", 80, 5),
-        State("won", N_("Won"), "won", 100, 4),
-        State("lost", N_("Lost"), "lost", 0, 8),
+        State("prospecting", N_("Prospecting"), "open", 20, 8),
+        State("engaging", N_("Engaging"), "open", 40, 1),
+        State("proposal", N_("Proposal"), "open", 60, 2),
+        State("negotiation", N_("Negotiation"), "open", 80, 7),
+        State("won", N_("Won"), "won", 100, 3),
+        State("lost", N_("Lost"), "lost", 0, 6),
     ),
     requires={"won": ("amount", "close_date"), "lost": ("lost_reason",)},
 )

@@ -155,13 +155,21 @@ def _actions(ctx: Context, plan: EntityPlan, record: Record) -> tuple[Action, ..
     )
 
 
-def _contacts(plan: EntityPlan, record: Record) -> tuple[Link, ...]:
+def _contacts(ctx: Context, plan: EntityPlan, record: Record) -> tuple[Link, ...]:
+    """Answer the ways to reach whom the record is about, and planning the next step."""
     links = []
     for kind, label, sign in (("phone", _("Call"), "phone"), ("email", _("E-mail"), "mail")):
         for field in plan.fields.values():
             if field.kind == kind and (url := link_of(field, record)):
                 links.append(Link(label=label, url=url, icon=sign))
                 break
+    for link in plan.step_links:
+        steps = ctx.site.entity(link.entity).steps
+        planned = next((each for each in steps.kinds if each.planned), None) if steps else None
+        if planned is not None and may(ctx, ctx.site.entity(link.entity), "create"):
+            url = f"/{plan.name}/{record['id']}?write={planned.value}"
+            links.append(Link(label=_("Plan a step"), url=url, icon=planned.icon))
+            break
     return tuple(links)
 
 
@@ -232,7 +240,7 @@ def record_page(
         timeline=days,
         timeline_url=f"{url}/timeline",
         lifecycle=_steps(ctx, plan, record) if trashed is None else None,
-        contacts=_contacts(plan, record),
+        contacts=_contacts(ctx, plan, record) if trashed is None else (),
         actions=_actions(ctx, plan, record),
         edit_url=f"{url}/edit" if may(ctx, plan, "edit") and trashed is None else None,
         trashed=_("This record is in the trash since %(when)s.")

@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 from litestar import Response, get
 
+from crmkit.model.context import Context
 from crmkit.plugin.hookspecs import PageEvent
 from crmkit.web.fields import entity_link
 from crmkit.web.format import format_long_date
@@ -15,6 +16,7 @@ from crmkit.web.shell import readable
 from crmkit.web.translate import _
 from crmkit.web.views import Empty, HomePage, Link
 
+_MORNING, _NOON, _EVENING = 4, 12, 18
 _SCOPES = ("mine", "team", "all")
 #: A plugin answers a dict with some of these fields of HomePage.
 _OPEN = frozenset(
@@ -60,28 +62,59 @@ async def home_show(request: AnyRequest) -> Response[str]:
     hooks = ctx.site.hooks
     given = _merge([*await hooks.collect("agenda", event), *await hooks.collect("widgets", event)])
     labels = {"mine": _("Mine"), "team": _("Team"), "all": _("All")}
-    plans = [entity_link(ctx, plan) for plan in readable(ctx.site, ctx.principal)]  # type: ignore[arg-type]
     page = HomePage(
         date=format_long_date(ctx, ctx.now().astimezone(ctx.time_zone).date()),
-        greeting=_("Hello, %(name)s") % {"name": ctx.principal.name.split(" ")[0]},
+        greeting=_greeting(ctx),
         summary=given.pop("summary", ""),
         segment=tuple(
             Link(label=labels[name], url=f"/?scope={name}", current=name == scope)
             for name in _SCOPES
         ),
-        empty=None
-        if given.get("sections")
-        else Empty(
-            title=_("Nothing is due"),
-            text=_("Tasks and next steps appear here as soon as they have a date."),
-            icon="calendar",
-            actions=tuple(
-                Link(label=plan.label, url=plan.url, icon=plan.icon) for plan in plans[:3]
-            ),
-        ),
+        empty=None if given.get("sections") else _empty(ctx, given),
     )
     page = msgspec.structs.replace(page, **{k: v for k, v in given.items() if hasattr(page, k)})
     return answer(request, "home.html", title=_("Today"), block="home", page=page)
+
+
+def _greeting(ctx: Context) -> str:
+    """Answer a greeting by the hour of the reader's zone."""
+    hour = ctx.now().astimezone(ctx.time_zone).hour
+    name = {"name": ctx.principal.name.split(" ")[0]}
+    if _MORNING <= hour < _NOON:
+        return _("Good morning, %(name)s") % name
+    if _NOON <= hour < _EVENING:
+        return _("Good afternoon, %(name)s") % name
+    return _("Good evening, %(name)s") % name
+
+
+def _empty(ctx: Context, given: dict[str, Any]) -> Empty:
+    """Answer what fills the page: work when there are records, else records."""
+    links = [entity_link(ctx, plan) for plan in readable(ctx.site, ctx.principal)]  # type: ignore[arg-type]
+    if given.get("funnel") or given.get("loose_ends"):
+        return Empty(
+            title=_("Nothing is due"),
+            text=_("Tasks and next steps appear here as soon as they have a date."),
+            icon="calendar",
+            actions=tuple(Link(label=each.label, url=each.url, icon=each.icon) for each in links),
+        )
+    imports = [each for each in links if each.import_url][:1]
+    return Empty(
+        title=_("Nothing is here yet"),
+        text=_("Bring what you have from a CSV file, or enter the first record."),
+        icon="calendar",
+        actions=(
+            *(
+                Link(label=_("Import %(what)s") % {"what": each.label.lower()},
+                     url=each.import_url or "", icon="upload")
+                for each in imports
+            ),
+            *(
+                Link(label=_("New %(what)s") % {"what": each.singular.lower()},
+                     url=each.new_url or "", icon=each.icon)
+                for each in links[:3] if each.new_url
+            ),
+        ),
+    )  # fmt: skip
 
 
 HANDLERS = (home_show,)

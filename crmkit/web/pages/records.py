@@ -132,6 +132,10 @@ async def record_show(
     ctx = context_of(request)
     plan = _plan(ctx, entity)
     page = await _page(ctx, plan, record_id)
+    wanted = request.query_params.get("write", "")
+    if any(tab.name == wanted for tab in page.composer):
+        tabs = tuple(msgspec.structs.replace(t, current=t.name == wanted) for t in page.composer)
+        page = msgspec.structs.replace(page, composer=tabs)
     return answer(
         request, "record.html", title=page.title, crumbs=_crumbs(plan, page.title), page=page
     )
