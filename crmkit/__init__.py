@@ -1,7 +1,8 @@
 """Everything a plugin author imports, and nothing else."""
 
 from crmkit.access.predicate import predicate
-from crmkit.errors import Veto
+from crmkit.errors import ConflictError, InvalidError, NotFoundError, Veto
+from crmkit.model.action import Action
 from crmkit.model.context import Context
 from crmkit.model.entity import Entity, FieldOptions, Group, StepKind, Steps
 from crmkit.model.lifecycle import Lifecycle, State
@@ -25,18 +26,22 @@ from crmkit.web.views import (
 
 __all__ = [
     "N_",
+    "Action",
     "ActionButton",
     "AgendaItem",
     "AgendaSection",
     "Avatar",
     "Choice",
+    "ConflictError",
     "Context",
     "Entity",
     "FieldOptions",
     "FunnelStep",
     "Group",
+    "InvalidError",
     "Lifecycle",
     "LooseEnd",
+    "NotFoundError",
     "PageEvent",
     "Plugin",
     "Record",

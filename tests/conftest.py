@@ -25,6 +25,7 @@ from crmkit.db.server import EmbeddedServer
 from crmkit.model.context import Context, Principal
 from crmkit.plugin.site import Site, build_site
 from crmkit.records.save import create_record
+from crmkit.records.store import RecordStore
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -125,7 +126,14 @@ def _roll_back() -> None:
 @pytest.fixture
 def admin(db: Database, site: Site, config: Config, roles: Mapping[str, Role]) -> Context:
     """The context of the command line: everything is allowed."""
-    return Context(db, site, config, Principal(None, "", roles["administrator"]), cause="command")
+    return Context(
+        db,
+        site,
+        config,
+        Principal(None, "", roles["administrator"]),
+        cause="command",
+        store=RecordStore(),
+    )
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from crmkit.db.migrations import migrate
 from crmkit.db.server import EmbeddedServer
 from crmkit.model.context import Context, Principal
 from crmkit.plugin.site import Site, build_site, load_custom_fields
+from crmkit.records.store import RecordStore
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -45,7 +46,7 @@ class Opened:
     def context(self, cause: str = "command") -> Context:
         """Answer the context of the person at this machine, who may do everything."""
         principal = Principal(None, "", self.roles["administrator"])
-        return Context(self.db, self.site, self.config, principal, cause=cause)
+        return Context(self.db, self.site, self.config, principal, cause=cause, store=RecordStore())
 
     async def rebuild(self) -> None:
         """Build the Site again, for instance after a custom field was added."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from crmkit import N_, Entity, FieldOptions, Group, Lifecycle, State, StepKind, Steps
+from crmkit import N_, Action, Entity, FieldOptions, Group, Lifecycle, State, StepKind, Steps
+from crmkit.crm.convert import ConvertLead, convert_lead
 from crmkit.crm.tables import Activity, Company, Lead, Opportunity, Person
 
 _EMAIL = FieldOptions(label=N_("E-mail"))
@@ -114,7 +115,7 @@ LEAD_STATES = Lifecycle(
         "qualified": ("working", "converted", "disqualified"),
         "disqualified": ("new", "working"),
     },
-    requires={"disqualified": ("reason",)},
+    requires={"disqualified": ("reason",), "converted": ("person",)},
 )
 
 LEADS = Entity(
@@ -132,10 +133,22 @@ LEADS = Entity(
         Group(N_("Lead"), [Lead.name, Lead.company_name, Lead.source]),
         Group(N_("Contact"), [Lead.email, Lead.phone]),
         Group(N_("Progress"), [Lead.state, Lead.reason, Lead.owner, Lead.team]),
+        Group(N_("Converted to"), [Lead.person, Lead.opportunity]),
         Group(N_("Notes"), [Lead.notes]),
     ],
     board=Lead.state,
     lifecycle=LEAD_STATES,
+    actions=[
+        Action(
+            "convert",
+            N_("Convert"),
+            convert_lead,
+            input=ConvertLead,
+            icon="switch-horizontal",
+            states=("new", "working", "qualified"),
+            labels={"opportunity": N_("Name of the opportunity"), "amount": N_("Amount")},
+        )
+    ],
     fields={
         Lead.name: _FULL_NAME,
         Lead.company_name: FieldOptions(label=N_("Company name")),
@@ -144,6 +157,8 @@ LEADS = Entity(
         Lead.source: _SOURCE,
         Lead.state: FieldOptions(label=N_("State")),
         Lead.reason: FieldOptions(label=N_("Reason"), help=N_("Why the lead is disqualified.")),
+        Lead.person: _PERSON,
+        Lead.opportunity: FieldOptions(label=N_("Opportunity")),
         Lead.notes: _NOTES,
         Lead.owner: _OWNER,
         Lead.team: _TEAM,

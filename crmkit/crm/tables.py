@@ -84,7 +84,7 @@ class Person(Record, tablename="crm_person"):
 
 
 class Lead(Record, tablename="crm_lead"):
-    """Interest that is not yet a client: names as typed, nothing linked."""
+    """Interest that is not yet a client: names as typed; linked to what it was converted to."""
 
     name = Name(length=200, required=True)
     company_name = Line(length=200)
@@ -93,6 +93,8 @@ class Lead(Record, tablename="crm_lead"):
     source = Line(length=120)
     state = Line(length=64, default="new")
     reason = Pick(DISQUALIFIED_REASONS)
+    person = Reference("crm_person")
+    opportunity = Reference("crm_opportunity")
     notes = Markdown()
 
 

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
     from piccolo.columns import Column
 
+    from crmkit.model.action import Action
     from crmkit.model.lifecycle import Lifecycle
     from crmkit.model.record import Record
 
@@ -104,6 +105,7 @@ class Entity:
         subtitle: Columns of the line under the title of a record's page.
         facts: Columns of the key facts on a record's page; default the list's.
         steps: Its records are things done, or to be done, about other records.
+        actions: What people can do with a record besides editing it.
     """
 
     table: type[Record]
@@ -123,3 +125,4 @@ class Entity:
     subtitle: Sequence[Column] = ()
     facts: Sequence[Column] = ()
     steps: Steps | None = None
+    actions: Sequence[Action] = ()

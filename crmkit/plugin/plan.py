@@ -8,6 +8,7 @@ import msgspec
 from piccolo.columns import Boolean, Varchar
 
 from crmkit.errors import PluginError
+from crmkit.model.action import Action
 from crmkit.model.columns import Name, Pick, Reference
 from crmkit.model.entity import FieldOptions, Group, StepKind
 from crmkit.model.field import Field
@@ -67,6 +68,7 @@ class EntityPlan(msgspec.Struct, frozen=True, kw_only=True):
         subtitle: Names of the fields under the title of a record's page.
         facts: Names of the key facts on a record's page.
         steps: Its records are steps of other records.
+        actions: What people can do with a record besides editing it.
         step_links: Where the steps of its own records are.
     """
 
@@ -89,6 +91,7 @@ class EntityPlan(msgspec.Struct, frozen=True, kw_only=True):
     subtitle: tuple[str, ...] = ()
     facts: tuple[str, ...] = ()
     steps: StepPlan | None = None
+    actions: tuple[Action, ...] = ()
     step_links: tuple[StepLink, ...] = ()
 
     @property
@@ -165,6 +168,7 @@ def plan_entity(
         facts=tuple(_name(column) for column in entity.facts)
         or tuple(name for name in listed if name != title),
         steps=_steps(entity),
+        actions=_actions(names[tablename], entity),
     )
 
 
@@ -194,6 +198,18 @@ def _steps(entity: Entity) -> StepPlan | None:
         text=_name(steps.text),
         kinds=tuple(steps.kinds),
     )
+
+
+def _actions(name: str, entity: Entity) -> tuple[Action, ...]:
+    seen: set[str] = set()
+    for action in entity.actions:
+        if action.name in seen or not action.name.replace("-", "").isalnum():
+            raise PluginError(
+                f"`{name}`: the action `{action.name}` needs a name of its own, of letters, "
+                "digits and dashes."
+            )
+        seen.add(action.name)
+    return tuple(entity.actions)
 
 
 def _name(column: Column) -> str:

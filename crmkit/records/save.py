@@ -252,7 +252,7 @@ async def _check_rules(
     for name in changed:
         if name not in plan.fields:
             problems[name] = "is no field of this record"
-    problems |= check_lifecycle(plan, changed, stored, whole)
+    problems |= check_lifecycle(plan, changed, stored, whole, back=ctx.cause == "undo")
     problems |= await _check_references(ctx, plan, changed)
     if problems:
         raise InvalidError("Some fields need a correction before this can be saved.", problems)
@@ -263,7 +263,14 @@ def check_lifecycle(
     changed: Mapping[str, Any],
     stored: Mapping[str, Any],
     whole: Mapping[str, Any],
+    *,
+    back: bool = False,
 ) -> dict[str, str]:
+    """Answer what the lifecycle forbids, by column.
+
+    Args:
+        back: A move is taken back, which no transition needs to allow.
+    """
     lifecycle = plan.lifecycle
     if lifecycle is None:
         return {}
@@ -271,7 +278,7 @@ def check_lifecycle(
     problems: dict[str, str] = {}
     if lifecycle.column in changed:
         old = str(stored.get(lifecycle.column) or "")
-        if not lifecycle.can_move(old, state):
+        if not back and not lifecycle.can_move(old, state):
             problems[lifecycle.column] = "cannot be reached from where the record stands"
     watched = {lifecycle.column, *lifecycle.requires.get(state, ())}
     if watched & set(changed):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
+from crmkit.web.action_form import action_inputs
 from crmkit.web.fields import entity_link, input_of, link_of, raw_text, show_html, show_text
 from crmkit.web.format import format_moment
 from crmkit.web.shell import avatar_of
@@ -141,18 +142,32 @@ def _steps(ctx: Context, plan: EntityPlan, record: Record) -> Lifecycle | None:
 
 
 def _actions(ctx: Context, plan: EntityPlan, record: Record) -> tuple[Action, ...]:
-    if not may(ctx, plan, "delete") or record["trashed_at"] is not None:
+    """Answer the buttons: declared actions first, the trash last."""
+    if record["trashed_at"] is not None:
         return ()
-    return (
+    url, version = f"/{plan.name}/{record['id']}", (("version", str(record["version"])),)
+    state = record[plan.lifecycle.column] if plan.lifecycle else ""
+    made = [
         Action(
-            name="trash",
-            label=_("Move to trash"),
-            url=f"/{plan.name}/{record['id']}/trash",
-            icon="trash",
-            kind="danger",
-            values=(("version", str(record["version"])),),
-        ),
-    )
+            name=action.name,
+            label=_(action.label),
+            url=f"{url}/actions/{action.name}",
+            icon=action.icon or None,
+            kind="primary",
+            confirm=_(action.confirm) or None,
+            fields=action_inputs(ctx, action),
+            values=version,
+        )
+        for action in plan.actions
+        if action.offered(state) and may(ctx, plan, action.permission)
+    ]
+    if may(ctx, plan, "delete"):
+        trash = Action(
+            name="trash", label=_("Move to trash"), url=f"{url}/trash", icon="trash",
+            kind="danger", values=version,
+        )  # fmt: skip
+        made.append(trash)
+    return tuple(made)
 
 
 def _contacts(ctx: Context, plan: EntityPlan, record: Record) -> tuple[Link, ...]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from litestar import Request
 
 from crmkit.model.context import Context
+from crmkit.records.store import RecordStore
 from crmkit.web.translate import catalogue
 
 if TYPE_CHECKING:
@@ -95,4 +96,5 @@ def context_of(request: AnyRequest) -> Context:
         services.config,
         visit.principal,
         translate=lambda text: translate(text) if text else "",
+        store=RecordStore(),
     )

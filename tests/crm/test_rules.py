@@ -77,4 +77,4 @@ async def test_new_lead_cannot_be_converted_at_once(admin: Context, make: Make) 
     lead = await make("crm.lead", name="Ada")
     with pytest.raises(InvalidError) as refused:
         await save_record(admin, plan, lead, {"state": "converted"})
-    assert {"state"} == set(refused.value.problems)
+    assert {"state", "person"} == set(refused.value.problems)

@@ -7,10 +7,12 @@ import msgspec
 from litestar import Response, get, post
 from litestar.params import FromPath
 
+from crmkit.access.predicate import check
 from crmkit.errors import InvalidError, NotFoundError, StaleVersionError
 from crmkit.model.context import Context
 from crmkit.plugin.hookspecs import PageEvent
 from crmkit.plugin.plan import EntityPlan
+from crmkit.records.actions import find_action, run_action
 from crmkit.records.filters import Filter
 from crmkit.records.history import list_changes
 from crmkit.records.journal import one_operation
@@ -24,6 +26,7 @@ from crmkit.records.save import (
 )
 from crmkit.records.steps import finish_step, next_steps, write_step
 from crmkit.records.values import parse_values
+from crmkit.web.action_form import action_values
 from crmkit.web.fields import raw_text, show_text
 from crmkit.web.format import format_number
 from crmkit.web.pages.boards import moved_flash
@@ -343,6 +346,23 @@ async def state_update(
     )
 
 
+@post("/{entity:str}/{record_id:int}/actions/{name:str}", policy="entity.read")
+async def action_create(
+    request: AnyRequest, entity: FromPath[str], record_id: FromPath[int], name: FromPath[str]
+) -> Response[Any]:
+    """Do a declared action; the action's own permission decides."""
+    ctx = context_of(request)
+    plan = _plan(ctx, entity)
+    form = await request.form()
+    action = find_action(plan, name)
+    check(ctx, plan, action.permission)
+    values = action_values(form)
+    result = await run_action(ctx, plan, name, record_id, values, _version(form))
+    text = _("Done: %(what)s") % {"what": _(action.label)}
+    flash = Flash(text=text, undo_url=f"/history/{result.operation}/undo")
+    return go(request, result.url, flash)
+
+
 @post("/{entity:str}/{record_id:int}/trash", policy="entity.delete")
 async def record_trash(
     request: AnyRequest, entity: FromPath[str], record_id: FromPath[int]
@@ -427,4 +447,5 @@ HANDLERS = (
     record_restore,
     note_create,
     step_update,
+    action_create,
 )

@@ -1,0 +1,46 @@
+"""Something people can do with a record, declared once for every door."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+    import msgspec
+
+    from crmkit.model.role import Verb
+
+    #: (ctx, record id, input or None, version) to the address of what came out, or None.
+    Handler = Callable[..., Awaitable[str | None]]
+
+
+@dataclass(frozen=True)
+class Action:
+    """A verb on a record: a button on its page, a bulk operation, a POST.
+
+    Attributes:
+        name: Part of the address `/crm.lead/42/actions/<name>`.
+        label: English verb phrase that names the result, such as "Convert".
+        handler: `async (ctx, record_id, data, version)`; called inside one transaction, as one
+            operation that can be undone.
+        permission: Verb of the entity the person needs on this record.
+        input: Struct of what is asked for first; unknown fields are refused.
+        states: States of the lifecycle in which it is offered; empty is all.
+        labels: Field of the input to its English label.
+    """
+
+    name: str
+    label: str
+    handler: Handler
+    permission: Verb = "edit"
+    input: type[msgspec.Struct] | None = None
+    icon: str = ""
+    confirm: str = ""
+    states: Sequence[str] = ()
+    labels: Mapping[str, str] | None = None
+
+    def offered(self, state: Any) -> bool:  # noqa: ANN401 - a stored value
+        """Say whether it can be done in a state."""
+        return not self.states or state in self.states

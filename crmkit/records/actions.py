@@ -1,0 +1,90 @@
+"""Runs a declared Action: permission, input, one transaction, one operation to undo."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from crmkit.errors import ConflictError, InvalidError, NotFoundError
+from crmkit.records.journal import one_operation
+from crmkit.records.read import get_record
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from crmkit.model.action import Action
+    from crmkit.model.context import Context
+    from crmkit.plugin.plan import EntityPlan
+
+
+class ActionResult(msgspec.Struct, frozen=True):
+    """What came of it: an address to go to, and the operation that undoes it."""
+
+    url: str
+    operation: int
+
+
+async def run_action(
+    ctx: Context,
+    plan: EntityPlan,
+    name: str,
+    record_id: int,
+    raw: Mapping[str, Any] | None = None,
+    version: int | None = None,
+) -> ActionResult:
+    """Do it with one record.
+
+    Args:
+        raw: Field of the action's input to text, as a form or JSON sends it.
+        version: As the page showed the record; None relies on the row lock.
+
+    Raises:
+        NotFoundError: No such action, or the record is not the person's to do it with.
+        ConflictError: The record's state does not allow it.
+        InvalidError: The input does not fit; names the field.
+    """
+    action = find_action(plan, name)
+    data = decode_input(action, raw or {})
+    async with one_operation(ctx, "action", action.label) as inner:
+        record = await get_record(inner, plan, record_id, action.permission, lock=True)
+        state = record.get(plan.lifecycle.column) if plan.lifecycle else ""
+        if record["trashed_at"] is not None or not action.offered(state):
+            raise ConflictError(f"{plan.singular} {record_id} is in a state that forbids this.")
+        url = await action.handler(inner, record_id, data, version)
+        return ActionResult(url or f"/{plan.name}/{record_id}", int(inner.operation or 0))
+
+
+def find_action(plan: EntityPlan, name: str) -> Action:
+    """Answer an action of an entity.
+
+    Raises:
+        NotFoundError: It has none of that name.
+    """
+    for action in plan.actions:
+        if action.name == name:
+            return action
+    raise NotFoundError(f"{plan.singular} has no action `{name}`.")
+
+
+def decode_input(action: Action, raw: Mapping[str, Any]) -> msgspec.Struct | None:
+    """Answer the input struct of an action, or None when it asks for nothing.
+
+    Raises:
+        InvalidError: A field is unknown, missing or does not fit.
+    """
+    if action.input is None:
+        if raw:
+            raise InvalidError("This takes no input.", {next(iter(raw)): "is not known here"})
+        return None
+    known = set(action.input.__struct_fields__)
+    unknown = {key: "is not known here" for key in raw if key not in known}
+    if unknown:
+        raise InvalidError("The form holds something that does not fit.", unknown)
+    try:
+        return msgspec.convert(dict(raw), action.input, strict=False)
+    except msgspec.ValidationError as error:
+        field = str(error).rpartition("$.")[2].rstrip("`") if "$." in str(error) else ""
+        raise InvalidError(
+            "The form holds something that does not fit.", {field: str(error)}
+        ) from error

@@ -1,0 +1,36 @@
+"""Reads and writes as a plugin asks for them on its Context."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from crmkit.records.read import get_record
+from crmkit.records.save import create_record, save_record, trash_record
+
+if TYPE_CHECKING:
+    from crmkit.model.context import Context
+    from crmkit.model.role import Verb
+
+
+class RecordStore:
+    """The functions of this package behind `ctx.get`, `ctx.create`, `ctx.save`, `ctx.trash`."""
+
+    async def get(
+        self, ctx: Context, entity: str, record_id: int, verb: Verb, *, lock: bool
+    ) -> dict[str, Any]:
+        """Read a record."""
+        return await get_record(ctx, ctx.site.entity(entity), record_id, verb, lock=lock)
+
+    async def create(self, ctx: Context, entity: str, values: dict[str, Any]) -> int:
+        """Create a record."""
+        return await create_record(ctx, ctx.site.entity(entity), values)
+
+    async def save(
+        self, ctx: Context, entity: str, record_id: int, values: dict[str, Any], version: int | None
+    ) -> int:
+        """Save a record."""
+        return await save_record(ctx, ctx.site.entity(entity), record_id, values, version)
+
+    async def trash(self, ctx: Context, entity: str, record_id: int, version: int | None) -> None:
+        """Move a record to the trash."""
+        await trash_record(ctx, ctx.site.entity(entity), record_id, version)
