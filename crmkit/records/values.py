@@ -146,7 +146,7 @@ def _choice(_ctx: Context, field: Field, text: str) -> str:
 
 def _reference(_ctx: Context, _field: Field, text: str) -> int:
     if not re.fullmatch(r"\d{1,18}", text):
-        raise ValueProblem("is not a record; choose one from the list")
+        raise ValueProblem("names no record, or several; type the full name of one")
     return int(text)
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -40,3 +41,94 @@ async def test_markup_in_a_name_is_text(browse: Browse) -> None:
     page = await client.get(made.headers["location"])
     assert "<b>Bold</b>" not in page.text
     assert "&lt;b&gt;Bold&lt;/b&gt;" in page.text
+
+
+async def test_a_reference_can_be_typed_by_name(browse: Browse) -> None:
+    client = await browse("administrator")
+    company = await client.post("/crm.company/new", data={"name": "Kan-code"})
+    made = await client.post(
+        "/crm.opportunity/new", data={"name": "GTX", "company": "", "company.title": "kan-CODE"}
+    )
+    page = await client.get(made.headers["location"])
+    assert f'href="{company.headers["location"]}"' in page.text
+
+
+async def test_a_name_nobody_has_stays_in_the_form(browse: Browse) -> None:
+    client = await browse("administrator")
+    for typed in ("Nobody", "a\x00b", "\ud83d"):
+        answer = await client.post(
+            "/crm.opportunity/new",
+            data={"name": "GTX", "company.title": typed.encode(errors="replace").decode()},
+        )
+        assert 422 == answer.status_code
+        assert "names no record" in answer.text or "NUL" in answer.text
+
+
+async def test_a_call_written_on_a_record_is_on_its_timeline(browse: Browse) -> None:
+    client = await browse("seller")
+    made = await client.post("/crm.company/new", data={"name": "Kan-code"})
+    url = made.headers["location"]
+    answer = await client.post(f"{url}/timeline/call", data={"text": "Reached Tom"}, headers=HTMX)
+    assert 200 == answer.status_code
+    assert "Reached Tom" in answer.text
+
+
+async def test_an_empty_note_is_refused_and_keeps_its_tab(browse: Browse) -> None:
+    client = await browse("seller")
+    made = await client.post("/crm.company/new", data={"name": "Kan-code"})
+    url = made.headers["location"]
+    answer = await client.post(f"{url}/timeline/task", data={"text": " "}, headers=HTMX)
+    assert 422 == answer.status_code
+    assert 'value="task" checked' in answer.text
+
+
+async def test_a_task_is_done_from_the_day_and_opened_again(browse: Browse) -> None:
+    client = await browse("seller")
+    due = "2020-01-01T09:00"
+    me = (await client.get("/settings/account")).text
+    assert me
+    made = await client.post("/crm.company/new", data={"name": "Kan-code"})
+    await client.post(
+        f"{made.headers['location']}/timeline/task", data={"text": "Send quote", "due_at": due}
+    )
+    day = await client.get("/")
+    found = re.search(r'action="(/crm\.activity/\d+)/done"', day.text)
+    assert found is not None
+    done = await client.post(f"{found[1]}/done", data={"version": "1"})
+    assert 303 == done.status_code
+    after = await client.get("/")
+    assert f'action="{found[1]}/done"' not in after.text
+    undo = re.search(r'action="(/history/\d+/undo)"', after.text)
+    assert undo is not None
+    await client.post(undo[1])
+    assert f'action="{found[1]}/done"' in (await client.get("/")).text
+
+
+async def test_a_move_on_the_board_can_be_undone(browse: Browse) -> None:
+    client = await browse("seller")
+    made = await client.post("/crm.lead/new", data={"name": "Tom", "state": "new"})
+    url = made.headers["location"]
+    moved = await client.post(
+        f"{url}/board-move", data={"to": "working", "version": "1"}, headers=HTMX
+    )
+    assert 200 == moved.status_code
+    undo = re.search(r'action="(/history/\d+/undo)"', moved.text)
+    assert undo is not None
+    await client.post(undo[1])
+    board = await client.get("/crm.lead/board")
+    new = board.text.split('data-stage="working"')[0]
+    assert f'data-url="{url}"' in new
+
+
+async def test_a_lead_is_converted_from_its_page(browse: Browse) -> None:
+    client = await browse("seller")
+    made = await client.post(
+        "/crm.lead/new", data={"name": "Tom", "company_name": "Kan-code", "state": "new"}
+    )
+    url = made.headers["location"]
+    assert f'action="{url}/actions/convert"' in (await client.get(url)).text
+    wrong = await client.post(f"{url}/actions/convert", data={"amount": "x", "version": "1"})
+    assert 422 == wrong.status_code
+    done = await client.post(f"{url}/actions/convert", data={"amount": "5", "version": "1"})
+    assert done.headers["location"].startswith("/crm.opportunity/")
+    assert f'action="{url}/actions/convert"' not in (await client.get(url)).text

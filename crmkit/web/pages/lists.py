@@ -22,6 +22,7 @@ from crmkit.records.values import parse_values
 from crmkit.web.format import format_number
 from crmkit.web.list_url import ListState, parse_state
 from crmkit.web.list_view import list_page
+from crmkit.web.references import with_references
 from crmkit.web.render import answer, go
 from crmkit.web.services import AnyRequest, context_of
 from crmkit.web.translate import _, ngettext
@@ -107,7 +108,8 @@ async def bulk_create(request: AnyRequest, entity: FromPath[str]) -> Response[An
         result = await bulk_trash(ctx, plan, selection, restore=True)
     elif action.startswith("set-"):
         name = action.removeprefix("set-")
-        raw = str(form.get(f"{action}.{name}", ""))
+        sent = await with_references(ctx, plan, dict(pairs), f"{action}.")
+        raw = sent.get(f"{action}.{name}", "")
         result = await bulk_edit(ctx, plan, selection, parse_values(ctx, plan, {name: raw}))
     else:
         raise InvalidError(_("There is no such action. Reload the page and choose again."))

@@ -31,6 +31,7 @@ from crmkit.web.fields import raw_text, show_text
 from crmkit.web.format import format_number
 from crmkit.web.pages.boards import moved_flash
 from crmkit.web.record_view import field_editor, field_view, form_page, record_page
+from crmkit.web.references import with_references
 from crmkit.web.render import answer, came_from, go
 from crmkit.web.services import AnyRequest, context_of
 from crmkit.web.shell import avatar_of
@@ -198,7 +199,7 @@ async def record_create(request: AnyRequest, entity: FromPath[str]) -> Response[
     ctx = context_of(request)
     plan = _plan(ctx, entity)
     form = await request.form()
-    raw = _raw(plan, form)
+    raw = await with_references(ctx, plan, _raw(plan, form))
     try:
         record_id = await create_record(ctx, plan, parse_values(ctx, plan, raw))
     except InvalidError as error:
@@ -232,7 +233,7 @@ async def record_update(
     ctx = context_of(request)
     plan = _plan(ctx, entity)
     form = await request.form()
-    raw = _raw(plan, form)
+    raw = await with_references(ctx, plan, _raw(plan, form))
     invalid: InvalidError | None = None
     stale: StaleVersionError | None = None
     try:
@@ -291,7 +292,8 @@ async def field_update(
     if field is None or not field.editable:
         raise NotFoundError(_("There is no such field to edit."))
     form = await request.form()
-    typed = str(form.get(name, ""))
+    sent = {key: str(value) for key, value in form.items()}
+    typed = (await with_references(ctx, plan, sent)).get(name, "")
     problem: str | None = None
     stale: StaleVersionError | None = None
     try:
