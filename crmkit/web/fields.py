@@ -12,7 +12,7 @@ from crmkit.records.query import plain
 from crmkit.web.format import format_date, format_moment, format_money, format_number
 from crmkit.web.shell import avatar_of
 from crmkit.web.translate import _
-from crmkit.web.views import Cell, Column, EntityLink, FieldInput, Option
+from crmkit.web.views import Cell, Column, EntityLink, FieldInput, Option, Tag
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -79,6 +79,12 @@ def badge(field: Field, value: str) -> Markup:
     hue = next((choice.hue for choice in field.choices if choice.value == value), 8)
     label = escape(_(field.choice_label(value)))
     return Markup('<span class="crm-badge hue-{}">{}</span>').format(hue, label)
+
+
+def badge_tag(field: Field, value: str) -> Tag:
+    """Answer the label of a choice for places that print tags."""
+    hue = next((choice.hue for choice in field.choices if choice.value == value), 8)
+    return Tag(label=_(field.choice_label(value)), hue=hue)
 
 
 def cell_of(ctx: Context, field: Field, record: Mapping[str, Any], *, main: bool) -> Cell:

@@ -217,6 +217,7 @@ def record_page(
     record: Record,
     days: tuple[TimelineDay, ...],
     step: Step | None = None,
+    *,
     related: tuple[Panel, ...] = (),
     panels: tuple[Panel, ...] = (),
 ) -> RecordPage:
@@ -225,8 +226,8 @@ def record_page(
     Args:
         days: The timeline.
         step: What is to be done next.
-        related: Lists of records that point here.
-        panels: What plugins add.
+        related: Records that point here, under the fields.
+        panels: Records on their way that point here, and what plugins add.
     """
     url = f"/{plan.name}/{record['id']}"
     title = str(record[plan.title] or _("Without a name"))
@@ -327,5 +328,6 @@ def form_page(
         )
         if stale
         else None,
+        duplicates_url=f"{base}/similar" if record is None and plan.title_field.has_key else None,
         draft_key=f"{plan.name}-{record['id'] if record else 'new'}",
     )

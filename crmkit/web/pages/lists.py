@@ -17,6 +17,7 @@ from crmkit.records.query import (
     list_records,
 )
 from crmkit.records.read import get_record
+from crmkit.records.saved_views import delete_view, list_views, save_view
 from crmkit.records.steps import next_steps
 from crmkit.records.values import parse_values
 from crmkit.web.format import format_number
@@ -24,6 +25,7 @@ from crmkit.web.list_url import ListState, parse_state
 from crmkit.web.list_view import list_page
 from crmkit.web.references import with_references
 from crmkit.web.render import answer, go
+from crmkit.web.saved_views import with_views
 from crmkit.web.services import AnyRequest, context_of
 from crmkit.web.translate import _, ngettext
 from crmkit.web.views import Flash
@@ -66,6 +68,8 @@ async def _show(
     page = list_page(
         ctx, plan, state, listing, count, titles, groups=groups, steps=steps, trashed=trashed
     )
+    if not trashed:
+        page = with_views(page, state, plan, await list_views(ctx, plan))
     title = _("Trash: %(what)s") % {"what": page.entity.label} if trashed else page.entity.label
     return answer(request, "list.html", title=title, block="list", page=page)
 
@@ -121,4 +125,26 @@ async def bulk_create(request: AnyRequest, entity: FromPath[str]) -> Response[An
     return go(request, state.url(), Flash(text=text, undo_url=undo))
 
 
-HANDLERS = (list_show, trash_show, bulk_create)
+@post("/{entity:str}/views", policy="entity.read")
+async def view_create(request: AnyRequest, entity: FromPath[str]) -> Response[Any]:
+    """Save the list as it is under a name."""
+    ctx = context_of(request)
+    plan: EntityPlan = ctx.site.entity(entity)
+    form = await request.form()
+    state = parse_state(f"/{entity}", [(name, str(value)) for name, value in form.multi_items()])
+    query = state.url().partition("?")[2]
+    await save_view(ctx, plan, str(form.get("name", "")), query, shared=form.get("shared") == "1")
+    return go(request, state.url(), Flash(text=_("View saved")))
+
+
+@post("/{entity:str}/views/{view_id:int}/delete", policy="entity.read")
+async def view_delete(
+    request: AnyRequest, entity: FromPath[str], view_id: FromPath[int]
+) -> Response[Any]:
+    """Delete one of one's own views; the records stay."""
+    ctx = context_of(request)
+    await delete_view(ctx, ctx.site.entity(entity), view_id)
+    return go(request, f"/{entity}", Flash(text=_("View deleted")))
+
+
+HANDLERS = (list_show, trash_show, bulk_create, view_create, view_delete)

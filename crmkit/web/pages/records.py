@@ -13,11 +13,11 @@ from crmkit.model.context import Context
 from crmkit.plugin.hookspecs import PageEvent
 from crmkit.plugin.plan import EntityPlan
 from crmkit.records.actions import find_action, run_action
-from crmkit.records.filters import Filter
+from crmkit.records.duplicates import find_duplicates
 from crmkit.records.history import list_changes
 from crmkit.records.journal import one_operation
-from crmkit.records.query import ListQuery, list_records
 from crmkit.records.read import get_record
+from crmkit.records.related import list_related
 from crmkit.records.save import (
     create_record,
     restore_record,
@@ -28,18 +28,15 @@ from crmkit.records.steps import finish_step, next_steps, write_step
 from crmkit.records.values import parse_values
 from crmkit.web.action_form import action_values
 from crmkit.web.fields import raw_text, show_text
-from crmkit.web.format import format_number
 from crmkit.web.pages.boards import moved_flash
 from crmkit.web.record_view import field_editor, field_view, form_page, record_page
 from crmkit.web.references import with_references
+from crmkit.web.related_view import related_panels, similar_records
 from crmkit.web.render import answer, came_from, go
 from crmkit.web.services import AnyRequest, context_of
-from crmkit.web.shell import avatar_of
 from crmkit.web.timeline import by_day, change_entries
 from crmkit.web.translate import _
-from crmkit.web.views import Flash, Link, Panel, PanelLine, RecordPage, TimelineDay
-
-_RELATED = 5
+from crmkit.web.views import Flash, Link, Panel, RecordPage, TimelineDay
 
 
 def _plan(ctx: Context, entity: str) -> EntityPlan:
@@ -81,41 +78,6 @@ async def _days(ctx: Context, plan: EntityPlan, record_id: int) -> tuple[Timelin
     return by_day(ctx, entries)
 
 
-async def _related(ctx: Context, plan: EntityPlan, record_id: int) -> tuple[Panel, ...]:
-    """Answer the first records of each entity that point to this one."""
-    panels = []
-    for other in ctx.site.entities.values():
-        if other.steps is not None or ctx.principal.role.scope(other.name, "read") == "none":
-            continue
-        field = next(
-            (f for f in other.fields.values() if f.reference == plan.name and f.filterable), None
-        )
-        if field is None or field.name in {"owner", "team"}:
-            continue
-        query = ListQuery(filters=(Filter(field.name, "is", str(record_id)),), limit=_RELATED)
-        rows = (await list_records(ctx, other, query)).rows
-        if not rows:
-            continue
-        href = f"/{other.name}?f={field.name}:is:{record_id}"
-        panels.append(
-            Panel(
-                id=f"related-{other.name}".replace(".", "-"),
-                title=_(other.label),
-                href=href,
-                count=format_number(ctx, len(rows)),
-                lines=tuple(
-                    PanelLine(
-                        html=str(row[other.title] or _("Without a name")),
-                        url=f"/{other.name}/{row['id']}",
-                        avatar=avatar_of(str(row[other.title] or "?")),
-                    )
-                    for row in rows
-                ),
-            )
-        )
-    return tuple(panels)
-
-
 async def _page(ctx: Context, plan: EntityPlan, record_id: int) -> RecordPage:
     record = await get_record(ctx, plan, record_id)
     event = PageEvent(ctx, entity=plan, record_id=record_id)
@@ -124,8 +86,8 @@ async def _page(ctx: Context, plan: EntityPlan, record_id: int) -> RecordPage:
         panels.extend(more)
     days = await _days(ctx, plan, record_id)
     step = (await next_steps(ctx, plan, [record_id])).get(record_id)
-    related = await _related(ctx, plan, record_id)
-    return record_page(ctx, plan, record, days, step, related, tuple(panels))
+    related, moving = related_panels(ctx, record_id, await list_related(ctx, plan, record_id))
+    return record_page(ctx, plan, record, days, step, related=related, panels=(*moving, *panels))
 
 
 @get("/{entity:str}/{record_id:int}", policy="entity.read")
@@ -191,6 +153,20 @@ async def record_new(request: AnyRequest, entity: FromPath[str]) -> Response[str
     if "currency" in plan.fields:
         raw.setdefault("currency", ctx.config.currency)
     return _form(request, plan, raw, displays=await _displays(ctx, plan, raw))
+
+
+@post("/{entity:str}/similar", policy="entity.create")
+async def similar_show(request: AnyRequest, entity: FromPath[str]) -> Response[str]:
+    """Show what may be the same as the record in the form, while it is typed."""
+    ctx = context_of(request)
+    plan = _plan(ctx, entity)
+    form = await request.form()
+    typed = {name: str(value) for name, value in form.items()}
+    found = await find_duplicates(ctx, plan, typed)
+    similar, note = similar_records(ctx, plan, found)
+    page = form_page(ctx, plan, typed)
+    page = msgspec.structs.replace(page, duplicates=similar, duplicates_note=note)
+    return answer(request, "form.html", title=page.title, block="duplicates", page=page)
 
 
 @post("/{entity:str}/new", policy="entity.create")
@@ -438,6 +414,7 @@ async def step_update(
 HANDLERS = (
     record_show,
     record_new,
+    similar_show,
     record_create,
     record_edit,
     record_update,

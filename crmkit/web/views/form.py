@@ -48,6 +48,7 @@ class FormPage(View, frozen=True, kw_only=True):
     errors: tuple[str, ...] = ()  # not of one field
     duplicates: tuple[Duplicate, ...] = ()
     duplicates_url: str | None = None
+    duplicates_note: str = ""
     conflict: Conflict | None = None
     intro: str | None = None
     draft_key: str | None = None  # the browser keeps unsent values under this name

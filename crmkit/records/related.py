@@ -1,0 +1,59 @@
+"""Records that refer to a record, by entity."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from crmkit.access.predicate import allowed
+from crmkit.plugin.plan import EntityPlan
+from crmkit.records.filters import Filter
+from crmkit.records.query import Count, Listing, ListQuery, count_records, list_records
+
+if TYPE_CHECKING:
+    from crmkit.model.context import Context
+
+_SHOWN = 5
+_WHO = frozenset({"owner", "team"})
+
+
+class Related(msgspec.Struct, frozen=True):
+    """Records of one entity whose `field` names the record: the first ones, and how many."""
+
+    plan: EntityPlan
+    field: str
+    listing: Listing
+    count: Count
+
+
+async def list_related(
+    ctx: Context, plan: EntityPlan, record_id: int, limit: int = _SHOWN
+) -> list[Related]:
+    """Answer for each entity that refers to this one its first records, and how many there are.
+
+    Owner and team are no relation here, and steps stand on the timeline. Only what the reader may
+    see; two statements an entity.
+    """
+    found = []
+    for other in ctx.site.entities.values():
+        if other.steps is not None or not allowed(ctx, other, "read"):
+            continue
+        for field in other.fields.values():
+            if field.reference != plan.name or not field.filterable or field.name in _WHO:
+                continue
+            query = ListQuery(
+                columns=_columns(other),
+                filters=(Filter(field.name, "is", str(record_id)),),
+                limit=limit,
+            )
+            listing = await list_records(ctx, other, query)
+            count = await count_records(ctx, other, query)
+            found.append(Related(other, field.name, listing, count))
+    return found
+
+
+def _columns(plan: EntityPlan) -> tuple[str, ...]:
+    """Answer what a line of a panel shows: title, state, amounts and the subtitle's fields."""
+    state = (plan.lifecycle.column,) if plan.lifecycle else ()
+    return tuple(dict.fromkeys((plan.title, *state, *plan.sums, *plan.subtitle)))
