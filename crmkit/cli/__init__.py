@@ -63,7 +63,8 @@ def serve(site: Path, host: str | None, port: int | None) -> None:
 @_SITE
 def init(site: Path) -> None:
     """Make a site in the folder and its database."""
-    from crmkit.cli.opening import make_site, open_site  # noqa: PLC0415
+    from crmkit.cli.opening import open_site  # noqa: PLC0415
+    from crmkit.cli.site_server import make_site  # noqa: PLC0415
 
     async def work() -> None:
         made = make_site(site)
@@ -79,7 +80,7 @@ def init(site: Path) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def migrate(site: Path, *, plan: bool, as_json: bool) -> None:
     """Bring the schema up to date."""
-    from crmkit.cli.opening import SiteServer  # noqa: PLC0415
+    from crmkit.cli.site_server import SiteServer  # noqa: PLC0415
     from crmkit.config import load_config  # noqa: PLC0415
     from crmkit.db.migrations import migrate as run  # noqa: PLC0415
     from crmkit.plugin.site import build_site  # noqa: PLC0415

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
-from crmkit.cli.opening import SiteServer, make_site
+from crmkit.cli.site_server import SiteServer, make_site
 from crmkit.config import load_config
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ def serve_site(folder: Path, host: str | None, port: int | None) -> None:
         from crmkit.web.host import serve  # noqa: PLC0415
 
         addresses = server.start()
+        server.keep_alive()
         serve(
             config,
             addresses.owner,
