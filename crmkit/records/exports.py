@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 from crmkit.access.predicate import check
 from crmkit.records.csv_file import neutralise
+from crmkit.records.import_plan import LINE_COLUMN, REASON_COLUMN
 from crmkit.records.query import ListQuery, Statement, plain, select_list, where_clause
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Sequence
 
     from crmkit.model.context import Context
     from crmkit.plugin.plan import EntityPlan
+    from crmkit.records.csv_file import CsvFile
+    from crmkit.records.import_plan import Refusal
 
 
 async def export_csv(
@@ -44,6 +47,26 @@ async def export_csv(
     sql = f'SELECT {columns} FROM "{plan.tablename}" t {joins} WHERE {where} ORDER BY t.id'  # noqa: S608 - checked names
     async for rows in ctx.db.cursor(sql, *statement.args):
         yield b"".join(_line(_cells(ctx, plan, names, row, machine=machine)) for row in rows)
+
+
+def refused_csv(file: CsvFile, refused: Sequence[Refusal]) -> bytes:
+    """Write the rows an import left out, each with its line and reason in front.
+
+    The two columns in front stay out when the corrected file is sent again.
+    """
+    reasons: dict[int, list[str]] = {}
+    for each in refused:
+        reasons.setdefault(each.line, []).append(" ".join(filter(None, (each.column, each.reason))))
+    columns = [name for name in file.columns if name not in {LINE_COLUMN, REASON_COLUMN}]
+    places = [file.columns.index(name) for name in columns]
+    parts = ["\ufeff".encode() + _line([LINE_COLUMN, REASON_COLUMN, *map(neutralise, columns)])]
+    for row in sorted((*file.rows, *file.ragged), key=lambda row: row.line):
+        if row.line not in reasons:
+            continue
+        is_whole = len(row.cells) == len(file.columns)
+        cells = [row.cells[place] for place in places] if is_whole else row.cells
+        parts.append(_line([row.line, "; ".join(reasons[row.line]), *map(neutralise, cells)]))
+    return b"".join(parts)
 
 
 def _cells(

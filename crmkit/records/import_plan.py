@@ -80,7 +80,9 @@ class ColumnReport(msgspec.Struct, frozen=True):
         distinct: Number of different texts that are not empty.
         empty: Rows without a text.
         failed: Rows whose text does not fit.
-        unknown: Text that names no record or choice to the number of its rows.
+        missing: Number of different texts that name no record or choice.
+        unknown: The most frequent of them to the number of their rows.
+        made: Text whose record was created to the number of its rows.
         read_as: Close spelling to what it was read as and the number of its rows.
         order: Of day and month, for dates.
     """
@@ -89,7 +91,9 @@ class ColumnReport(msgspec.Struct, frozen=True):
     distinct: int
     empty: int
     failed: int = 0
+    missing: int = 0
     unknown: dict[str, int] = {}
+    made: dict[str, int] = {}
     read_as: dict[str, tuple[str, int]] = {}
     order: str = ""
 

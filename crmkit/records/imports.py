@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
 _STEP = 250
 _PREVIEW = 8
+_NAMED = 50
 #: References that say what a record is about, when no column names it.
 _NAMING = frozenset({"company", "person"})
 
@@ -111,6 +112,7 @@ class _Import:
         self._teams: dict[int, int | None] = {}
         self._seen: set[str] = set()
         self._misspelt: dict[str, dict[str, str]] = {}
+        self._made: dict[str, set[str]] = {}
         self._orders: dict[str, str] = {}
         self._constants: dict[str, Any] = {}
         self._only_if: dict[str, dict[str, Any]] = {}
@@ -205,6 +207,9 @@ class _Import:
                     ids[name] = None
                 elif name not in found.several:
                     ids[name] = await self._create_named(field, name)
+                    self._made.setdefault(field.name, set()).update(
+                        text for text, title in meant.items() if title == name
+                    )
         return {text: ids[name] for text, name in meant.items()}
 
     async def _create_named(self, field: Field, title: str) -> int:
@@ -429,14 +434,16 @@ class _Import:
             rows = Counter(self._file.values(column))
             parsed, misspelt = self._parsed[column], self._misspelt.get(name, {})
             failed = {t: n for t, n in rows.items() if isinstance(parsed[t], ValueProblem)}
-            missing = {t: n for t, n in rows.items() if t.strip() and parsed[t] is None}
+            missing = {t: n for t, n in rows.items() if t.strip() and parsed[t] in (None, "")}
             named = self._field(name).kind in {"reference", "choice"}
             found[column] = ColumnReport(
                 name,
                 sum(1 for text in rows if text.strip()),
                 sum(number for text, number in rows.items() if not text.strip()),
                 sum(failed.values()),
-                dict(Counter(failed | missing).most_common(50)) if named else {},
+                len(failed | missing) if named else 0,
+                dict(Counter(failed | missing).most_common(_NAMED)) if named else {},
+                {text: rows[text] for text in sorted(self._made.get(name, ()))},
                 {text: (meant, rows[text]) for text, meant in misspelt.items() if text in rows},
                 self._orders.get(column, ""),
             )

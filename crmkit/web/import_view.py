@@ -1,36 +1,41 @@
-"""An import's file, mapping and report to the struct its template prints."""
+"""An import's file, matching and report to the struct its template prints."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from crmkit.web.fields import entity_link
-from crmkit.web.format import format_number
+from crmkit.web.format import format_moment, format_number
+from crmkit.web.import_columns import chosen_of, columns_of
+from crmkit.web.import_decisions import decisions_of
+from crmkit.web.import_form import EXTERNAL
 from crmkit.web.translate import _
-from crmkit.web.views import (
-    FieldInput,
-    FormGroup,
-    ImportColumn,
-    ImportCount,
-    ImportPage,
-    ImportRow,
-    Option,
-    Tag,
-)
+from crmkit.web.views import ImportCount, ImportPage, ImportRow, Link, Progress, Tag
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from crmkit.errors import InvalidError
     from crmkit.model.context import Context
     from crmkit.plugin.plan import EntityPlan
-    from crmkit.records.csv_file import CsvFile
-    from crmkit.records.import_plan import ImportPlan, ImportReport
+    from crmkit.records.csv_file import CsvFile, CsvRow
+    from crmkit.records.import_fields import Matching
+    from crmkit.records.import_plan import ImportReport
+    from crmkit.web.uploads import Upload
 
 _SHOWN = 20
-_SAMPLES = 3
-_KEYS = frozenset({"text", "email", "phone"})
+_PREVIEW_ROWS = {"create": 3, "update": 3, "same": 2, "refuse": 2}
+_PREVIEW_COLUMNS = 4
+_UNIT = 1024
 
 
-def file_page(ctx: Context, plan: EntityPlan, error: InvalidError | None = None) -> ImportPage:
+def file_page(
+    ctx: Context,
+    plan: EntityPlan,
+    recent: Sequence[Upload] = (),
+    error: InvalidError | None = None,
+) -> ImportPage:
     """Answer the first step."""
     return ImportPage(
         entity=entity_link(ctx, plan),
@@ -38,131 +43,234 @@ def file_page(ctx: Context, plan: EntityPlan, error: InvalidError | None = None)
         action_url=f"/{plan.name}/import",
         back_url=f"/{plan.name}",
         note=_("The first line names the columns. Up to 50 MB."),
-        errors=(error.message,) if error else (),
+        errors=(_(error.message),) if error else (),
+        recent=tuple(
+            Link(
+                label=each.name,
+                url=f"/{plan.name}/import/{each.token}/run",
+                help=format_moment(ctx, datetime.fromtimestamp(each.started, UTC)),
+            )
+            for each in recent
+        ),
     )
 
 
-def match_page(
+def match_page(  # noqa: PLR0913, PLR0917 - all that the second step shows
     ctx: Context,
     plan: EntityPlan,
-    url: str,
+    upload: Upload,
     file: CsvFile,
-    wanted: ImportPlan,
+    matching: Matching,
     report: ImportReport | None,
     error: InvalidError | None,
+    seconds: float = 0.0,
 ) -> ImportPage:
-    """Answer the second step: columns, fields, and what would happen."""
-    number = format_number(ctx, len(file.rows))
-    problems = tuple(f"{k}: {v}." for k, v in error.problems.items()) if error else ()
-    matched = len(wanted.map)
+    """Answer the second step: columns, fields, and what would happen.
+
+    Args:
+        ctx: With the Site that knows the new fields.
+        seconds: How long the dry run took.
+    """
+    url = f"/{plan.name}/import/{upload.token}"
+    written = report.written if report else 0
+    rows = format_number(ctx, written)
+    matched = sum(1 for column in file.columns if chosen_of(matching, column))
+    size = {
+        "file": upload.name,
+        "n": format_number(ctx, len(file.rows)),
+        "size": _size(ctx, upload.size),
+    }
+    submit = None
+    if report is not None and matching.fields_only:
+        submit = _("Define %(fields)s") % {"fields": ", ".join(report.fields)}
+    elif written:
+        submit = _("Import %(n)s rows") % {"n": rows}
     return ImportPage(
         entity=entity_link(ctx, plan),
         step="match",
         action_url=url,
         back_url=f"/{plan.name}/import",
-        file_text=_("%(n)s rows, %(encoding)s") % {"n": number, "encoding": file.encoding},
-        matched=_("%(n)s of %(all)s") % {"n": matched, "all": len(file.columns)},
-        columns=tuple(_column(plan, file, index, wanted) for index in range(len(file.columns))),
-        preview_head=(_("Column"), _("Value")),
-        preview=_refusals(report) if report else (),
-        counts=counts_of(ctx, report) if report else (),
-        counts_note=_("%(n)s rows") % {"n": number},
-        options=(FormGroup(label=_("Decisions"), fields=_decisions(plan, wanted)),),
-        note=_("An import can be undone as a whole in History."),
-        submit=_("Import %(n)s rows") % {"n": number} if report else None,
-        errors=((error.message,) if error else ()) + problems,
+        file_text=_("%(file)s, %(n)s rows, %(size)s") % size,
+        matched=_("%(n)s of %(all)s matched") % {"n": matched, "all": len(file.columns)},
+        columns=columns_of(ctx, plan, file, matching, report),
+        preview_head=_preview_head(plan, file, matching),
+        preview=_preview(plan, file, matching, report) if report else (),
+        refusals=_refusals(report) if report else (),
+        counts=counts_of(ctx, report) if report and not matching.fields_only else (),
+        counts_note=_("Dry run, %(n)s s") % {"n": f"{seconds:.1f}"} if report else None,
+        options=decisions_of(ctx, plan, file, matching, report),
+        note=None if matching.fields_only else _("An import can be undone as a whole in History."),
+        submit=submit,
+        submit_note=_("Nothing would be written.") if report and not submit else None,
+        errors=_told(error),
+        error_file_url=f"{url}/refused" if report and report.refused else None,
     )
 
 
-def result_page(ctx: Context, plan: EntityPlan, report: ImportReport) -> ImportPage:
-    """Answer the last step: what was written and what was left out."""
-    written = {"n": format_number(ctx, report.written)}
-    left = tuple(
-        _("Line %(line)s, %(column)s: %(reason)s")
-        % {"line": each.line, "column": each.column or "-", "reason": each.reason}
-        for each in report.refused[:_SHOWN]
-    )
+def run_page(ctx: Context, plan: EntityPlan, upload: Upload) -> ImportPage:
+    """Answer the third and fourth step: how far it is, or how it went."""
+    url = f"/{plan.name}/import/{upload.token}"
+    entity = entity_link(ctx, plan)
+    if upload.state == "running":
+        return ImportPage(
+            entity=entity,
+            step="run",
+            action_url=url,
+            back_url=f"/{plan.name}",
+            progress=progress_of(ctx, upload, f"{url}/run"),
+            file_text=upload.name,
+        )
+    if upload.state in {"failed", "interrupted"} or upload.checked is None:
+        error = upload.error or _("The server stopped while the import ran.")
+        return ImportPage(
+            entity=entity,
+            step="result",
+            action_url=url,
+            result_title=_("Interrupted, nothing was written"),
+            errors=(error,),
+            again_url=url,
+            file_text=upload.name,
+        )
+    report = upload.checked
+    title = _("%(n)s records written") % {"n": format_number(ctx, report.written)}
+    if report.fields and not report.written:
+        title = _("Fields ready: %(fields)s") % {"fields": ", ".join(report.fields)}
     return ImportPage(
-        entity=entity_link(ctx, plan),
+        entity=entity,
         step="result",
-        action_url=f"/{plan.name}/import",
-        result_title=_("%(n)s records written") % written,
-        counts=counts_of(ctx, report),
+        action_url=url,
+        result_title=title,
+        counts=counts_of(ctx, report) if report.written or not report.fields else (),
+        refusals=_refusals(report),
+        error_file_url=f"{url}/refused" if report.refused else None,
         undo_url=f"/history/{report.operation}/undo" if report.operation else None,
         done_url=f"/{plan.name}",
-        errors=left,
+        file_text=upload.name,
+    )
+
+
+def progress_of(ctx: Context, upload: Upload, url: str) -> Progress:
+    """Answer how far a run is: reading is four fifths of the bar, writing the rest."""
+    words = {"n": format_number(ctx, upload.done), "all": format_number(ctx, upload.total)}
+    share = 80 * upload.done / upload.total if upload.total else 0
+    is_writing = bool(upload.total) and upload.done >= upload.total
+    return Progress(
+        label=_("Writing the records") if is_writing else _("Reading the rows"),
+        share=90 if is_writing else round(max(share, 2), 1),
+        text=_("%(n)s of %(all)s rows") % words if upload.total else "",
+        poll_url=url,
     )
 
 
 def counts_of(ctx: Context, report: ImportReport) -> tuple[ImportCount, ...]:
-    """Answer the figures of a report."""
-    refused = len({each.line for each in report.refused})
-    whole = report.written + report.unchanged + refused or 1
-    lines: tuple[tuple[str, int, str], ...] = (
+    """Answer the figures of a report; the shares of the bar make 100."""
+    lines = [
         (_("New"), report.created, "ok"),
         (_("Changed"), report.updated, "info"),
         (_("Unchanged"), report.unchanged, "mute"),
-        (_("Left out"), refused, "bad"),
-    )
+        (_("Left out"), report.left_out, "bad"),
+    ]
+    if report.repeated:
+        lines.insert(3, (_("Repeated in the file"), report.repeated, "mute"))
+    whole = sum(number for _label, number, _tone in lines) or 1
     return tuple(
         ImportCount(
-            label=label, count=format_number(ctx, n), share=round(100 * n / whole, 1), tone=tone
+            label=label, count=format_number(ctx, n), share=round(100 * n / whole, 2), tone=tone
         )
         for label, n, tone in lines
     )
 
 
-def _column(plan: EntityPlan, file: CsvFile, index: int, wanted: ImportPlan) -> ImportColumn:
-    name = file.columns[index]
-    chosen = wanted.map.get(name, "")
-    options = [Option(value="", label=_("Leave out"), selected=not chosen)]
-    options += [
-        Option(value=field.name, label=_(field.label), selected=field.name == chosen)
-        for field in plan.fields.values()
-        if field.editable
-    ]
-    values = dict.fromkeys(row.cells[index] for row in file.rows[:50] if row.cells[index])
-    tone: Literal["ok", ""] = "ok" if chosen else ""
-    return ImportColumn(
-        index=index,
-        name=name,
-        samples=", ".join(list(values)[:_SAMPLES])[:120],
-        options=tuple(options),
-        effect=_(plan.fields[chosen].label) if chosen in plan.fields else _("Left out"),
-        tone=tone,
+def _told(error: InvalidError | None) -> tuple[str, ...]:
+    if error is None:
+        return ()
+    return (
+        _(error.message),
+        *(
+            f"{name}: {_(text)}." if name else f"{_(text)}."
+            for name, text in error.problems.items()
+        ),
     )
+
+
+def _size(ctx: Context, size: int) -> str:
+    if size < _UNIT * _UNIT:
+        return f"{format_number(ctx, max(1, round(size / _UNIT)))} KB"
+    return f"{format_number(ctx, round(size / _UNIT / _UNIT))} MB"
+
+
+def _preview_columns(file: CsvFile, matching: Matching) -> list[int]:
+    chosen = [
+        index
+        for index, column in enumerate(file.columns)
+        if chosen_of(matching, column) not in {"", EXTERNAL}
+    ]
+    return chosen[:_PREVIEW_COLUMNS]
+
+
+def _preview_head(plan: EntityPlan, file: CsvFile, matching: Matching) -> tuple[str, ...]:
+    names = [file.columns[index] for index in _preview_columns(file, matching)]
+    return tuple(
+        _(plan.fields[field].label) if (field := matching.plan.map.get(name, "")) else name
+        for name in names
+    )
+
+
+def _preview(
+    plan: EntityPlan, file: CsvFile, matching: Matching, report: ImportReport
+) -> tuple[ImportRow, ...]:
+    effects = {
+        "create": Tag(label=_("New"), tone="ok"),
+        "update": Tag(label=_("Changed"), tone="info"),
+        "same": Tag(label=_("Unchanged"), tone="mute"),
+        "refuse": Tag(label=_("Left out"), tone="bad"),
+    }
+    wanted = {
+        line: effect
+        for effect, lines in report.preview.items()
+        for line in lines[: _PREVIEW_ROWS[effect]]
+    }
+    reasons = {each.line: each for each in report.refused}
+    rows = sorted((row for row in file.rows if row.line in wanted), key=lambda row: row.line)
+    places = _preview_columns(file, matching)
+    return tuple(
+        ImportRow(
+            number=str(row.line),
+            effect=effects[wanted[row.line]],
+            cells=tuple(_meant(plan, file, report, row, place) for place in places),
+            why=_why(file, matching, row, reasons[row.line].reason if row.line in reasons else ""),
+        )
+        for row in rows
+    )
+
+
+def _meant(plan: EntityPlan, file: CsvFile, report: ImportReport, row: CsvRow, place: int) -> str:
+    """Answer a cell as it was read, "GTXPro" as "GTX Pro"."""
+    text = row.cells[place]
+    found = report.columns.get(file.columns[place])
+    if found is not None and text in found.read_as and found.field in plan.fields:
+        return _(found.read_as[text][0])
+    return text[:80] or _("empty")
+
+
+def _why(file: CsvFile, matching: Matching, row: CsvRow, reason: str) -> str:
+    if reason:
+        return _(reason)
+    if matching.plan.external:
+        number = row.cells[file.column(matching.plan.external)]
+        return _("Number %(number)s") % {"number": number[:40]}
+    return ""
 
 
 def _refusals(report: ImportReport) -> tuple[ImportRow, ...]:
     return tuple(
         ImportRow(
             number=str(each.line),
-            effect=Tag(label=_("Left out"), tone="bad"),
+            effect=Tag(label=_("Written in part"), tone="warn")
+            if each.written
+            else Tag(label=_("Left out"), tone="bad"),
             cells=(each.column, each.value[:80]),
-            why=each.reason,
+            why=_(each.reason),
         )
         for each in report.refused[:_SHOWN]
     )
-
-
-def _decisions(plan: EntityPlan, wanted: ImportPlan) -> tuple[FieldInput, ...]:
-    keys = [Option(value="", label=_("No: every row is new"), selected=not wanted.key)]
-    keys += [
-        Option(value=name, label=_(plan.fields[name].label), selected=name == wanted.key)
-        for name in wanted.map.values()
-        if name in plan.fields and plan.fields[name].kind in _KEYS
-    ]
-    modes = (("both", _("Create and update")), ("create", _("Only create")),
-             ("update", _("Only update")))  # fmt: skip
-    orders = (("", _("Find out")), ("iso", "2026-11-24"), ("mdy", "11/24/2026"),
-              ("dmy", "24.11.2026"))  # fmt: skip
-    return (
-        FieldInput(name="key", label=_("Known by"), kind="select", value=wanted.key,
-                   options=tuple(keys), help=_("A row with a known value changes that record.")),
-        FieldInput(name="mode", label=_("Write"), kind="select", value=wanted.mode,
-                   options=tuple(Option(value=v, label=label, selected=v == wanted.mode)
-                                 for v, label in modes)),
-        FieldInput(name="dates", label=_("Dates look like"), kind="select", value=wanted.dates,
-                   options=tuple(Option(value=v, label=label, selected=v == wanted.dates)
-                                 for v, label in orders)),
-    )  # fmt: skip

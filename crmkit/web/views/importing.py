@@ -14,7 +14,7 @@ class ImportColumn(View, frozen=True, kw_only=True):
     samples: str
     options: tuple[Option, ...]
     effect: Html = ""
-    tone: str = ""  # ok, warn, bad
+    tone: str = ""  # ok, warn, bad, key
 
 
 class ImportRow(View, frozen=True, kw_only=True):
@@ -80,3 +80,6 @@ class ImportPage(View, frozen=True, kw_only=True):
     sample_url: str | None = None
     fields: tuple[FieldInput, ...] = ()  # of step file, e.g. the sheet
     done_url: str | None = None
+    again_url: str | None = None  # to the matching of a run that failed
+    refusals: tuple[ImportRow, ...] = ()  # cells are the column and its value
+    recent: tuple[Link, ...] = ()  # of step file: today's imports, `help` is when
