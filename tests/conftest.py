@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING
 import asyncpg
 import pytest
 
+from crmkit.access.core import site_of
 from crmkit.access.roles import load_roles
 from crmkit.config import Config
 from crmkit.db.engine import Database
 from crmkit.db.migrations import migrate
 from crmkit.db.server import EmbeddedServer
 from crmkit.model.context import Context, Principal
-from crmkit.plugin.site import Site, build_site
 from crmkit.records.save import create_record
 from crmkit.records.store import RecordStore
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
     from crmkit.model.role import Role
+    from crmkit.plugin.site import Site
 
     Make = Callable[..., Awaitable[int]]
     Login = Callable[..., Awaitable[Context]]
@@ -62,7 +63,7 @@ def pytest_unconfigure() -> None:
 
 @pytest.fixture(scope="session")
 def site() -> Site:
-    return build_site()
+    return site_of(Config())
 
 
 @pytest.fixture(scope="session")
@@ -88,7 +89,7 @@ async def dsn() -> str:
         await connection.execute(f'CREATE DATABASE "{name}"')
     finally:
         await connection.close()
-    await migrate(target, build_site().sources)
+    await migrate(target, site_of(Config()).sources)
     return target
 
 

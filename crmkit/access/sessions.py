@@ -5,13 +5,10 @@ from __future__ import annotations
 import hashlib
 import secrets
 from datetime import datetime, timedelta
-from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from crmkit.access.roles import load_roles
 from crmkit.model.context import Principal
 
 if TYPE_CHECKING:
@@ -21,7 +18,7 @@ if TYPE_CHECKING:
     from crmkit.model.role import Role
 
 _IDLE = timedelta(hours=3)
-_LIFE = timedelta(hours=12)
+SESSION_LIFE = timedelta(hours=12)
 _TOUCH_SECONDS = 60
 
 
@@ -47,12 +44,6 @@ def digest(token: str) -> str:
     return hashlib.sha256(token.encode(errors="replace")).hexdigest()
 
 
-@cache
-def default_roles() -> Mapping[str, Role]:
-    """Answer the roles that come with crmkit."""
-    return load_roles(Path("/nonexistent"))
-
-
 async def open_session(db: Database, user_id: int, address: str, device: str) -> Session:
     """Open a session with a fresh id; called at sign-in and nowhere else."""
     token = secrets.token_urlsafe(32)
@@ -62,7 +53,7 @@ async def open_session(db: Database, user_id: int, address: str, device: str) ->
         "VALUES ($1, $2, now() + $3::interval, $4, $5)",
         digest(token),
         user_id,
-        _LIFE,
+        SESSION_LIFE,
         address[:100],
         device[:200],
     )
@@ -89,9 +80,7 @@ FROM me
 """
 
 
-async def find_session(
-    db: Database, token: str, roles: Mapping[str, Role] | None = None
-) -> Principal | None:
+async def find_session(db: Database, token: str, roles: Mapping[str, Role]) -> Principal | None:
     """Answer who a cookie belongs to; None when unknown, idle for 3 hours, or 12 hours old.
 
     A session ends at once when its user is disabled or trashed.
@@ -99,7 +88,7 @@ async def find_session(
     row = await db.row(_FIND, digest(token), _IDLE, _TOUCH_SECONDS)
     if row is None:
         return None
-    role = (roles or default_roles()).get(row["role"])
+    role = roles.get(row["role"])
     if role is None:
         return None
     if row["stale"]:

@@ -80,16 +80,16 @@ def init(site: Path) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def migrate(site: Path, *, plan: bool, as_json: bool) -> None:
     """Bring the schema up to date."""
+    from crmkit.access.core import site_of  # noqa: PLC0415
     from crmkit.cli.site_server import SiteServer  # noqa: PLC0415
     from crmkit.config import load_config  # noqa: PLC0415
     from crmkit.db.migrations import migrate as run  # noqa: PLC0415
-    from crmkit.plugin.site import build_site  # noqa: PLC0415
 
     async def work() -> None:
         config = load_config(site)
         server = SiteServer(config)
         try:
-            sources = build_site(config.plugins.enabled).sources
+            sources = site_of(config).sources
             applied = await run(server.start().owner, sources, plan=plan)
         finally:
             server.stop()
@@ -104,6 +104,6 @@ def migrate(site: Path, *, plan: bool, as_json: bool) -> None:
 
 def main() -> None:
     """Run the command line."""
-    from crmkit.cli import data, users  # noqa: F401, PLC0415 - they add their commands
+    from crmkit.cli import data, inspecting, users  # noqa: F401, PLC0415 - they add commands
 
     _commands()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import rich_click as click
@@ -21,6 +21,7 @@ from crmkit.records.recipe import define_fields, open_file, read_recipe
 
 if TYPE_CHECKING:
     from crmkit.plugin.plan import EntityPlan
+    from crmkit.records.csv_file import CsvFile
 
 _MOST_SHOWN = 20
 
@@ -32,18 +33,23 @@ _MOST_SHOWN = 20
 @click.option("--recipe", type=click.Path(exists=True, path_type=Path), help="Several imports.")
 @click.option("--map", "pairs", multiple=True, help="column=field; default by the headings.")
 @click.option("--key", default="", help="Field that tells whether a row is known.")
+@click.option("--external", default="", help="Column with the number another system gives a row.")
+@click.option("--source", default="", help="Name of that system; default is the file's name.")
+@click.option("--constant", "constants", multiple=True, help="field=value for every row.")
+@click.option("--template", "templates", multiple=True, help="field=text with {column} in it.")
+@click.option("--dates", default="", help="Order of dates: iso, mdy or dmy; default is found out.")
+@click.option("--mode", default="both", help="both, create or update.")
 @click.option("--dry-run", "dry", is_flag=True, help="Only say what would happen.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def import_(  # noqa: PLR0913 - one argument for each option
+def import_(
     site: Path,
     what: str,
     file: Path | None,
     recipe: Path | None,
-    pairs: tuple[str, ...],
-    key: str,
     *,
     dry: bool,
     as_json: bool,
+    **options: Any,  # noqa: ANN401 - those of the plan
 ) -> None:
     """Import FILE into the entity WHAT, or with --recipe the files of the folder WHAT."""
 
@@ -56,13 +62,37 @@ def import_(  # noqa: PLR0913 - one argument for each option
                 raise InvalidError("Name the entity and the file: crmkit import crm.company a.csv")
             plan = opened.site.entity(what)
             csv_file = open_file(file.parent, file.name)
-            mapping = dict(pair.split("=", 1) for pair in pairs if "=" in pair)
-            mapping = mapping or suggest_mapping(plan, csv_file.columns)
-            wanted = ImportPlan(map=mapping, key=key)
+            wanted = _wanted(csv_file, plan, file.stem, options)
             run = dry_run if dry else run_import
             _show(plan, await run(opened.context(), plan, csv_file, wanted), as_json=as_json)
 
     _run(work())
+
+
+def _pairs(option: str, texts: tuple[str, ...]) -> dict[str, str]:
+    """Answer `name=value` texts as a dict.
+
+    Raises:
+        InvalidError: One has no equals sign.
+    """
+    wrong = next((text for text in texts if "=" not in text), None)
+    if wrong is not None:
+        raise InvalidError(f"{option} {wrong}: write it as name=value.")
+    return dict(text.split("=", 1) for text in texts)
+
+
+def _wanted(file: CsvFile, plan: EntityPlan, name: str, options: dict[str, Any]) -> ImportPlan:
+    raw = {
+        "map": _pairs("--map", options["pairs"]) or suggest_mapping(plan, file.columns),
+        "constants": _pairs("--constant", options["constants"]),
+        "templates": _pairs("--template", options["templates"]),
+        "source": options["source"] or (name if options["external"] else "file"),
+        **{key: options[key] for key in ("key", "external", "dates", "mode")},
+    }
+    try:
+        return msgspec.convert(raw, ImportPlan)
+    except msgspec.ValidationError as error:
+        raise InvalidError(f"{error}.") from error
 
 
 async def _run_recipe(opened: Opened, path: Path, folder: Path, *, as_json: bool) -> None:
@@ -83,6 +113,9 @@ def _show(plan: EntityPlan, report: ImportReport, *, as_json: bool) -> None:
         f"{plan.label}: {report.created:,} created, {report.updated:,} updated, "
         f"{report.unchanged:,} unchanged, {len(report.refused):,} refused"
     )
+    for field, spellings in report.read_as.items():
+        for text, meant in spellings.items():
+            click.echo(f"  {field}: {text!r} was read as {meant!r}", err=True)
     for each in report.refused[:_MOST_SHOWN]:
         value = f" {each.value!r}" if each.value else ""
         click.echo(f"  line {each.line}: {each.column}{value} {each.reason}", err=True)

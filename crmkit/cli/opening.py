@@ -6,20 +6,19 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from crmkit.access.roles import load_roles
+from crmkit.access.core import ADMINISTRATOR, site_of
 from crmkit.cli.site_server import SiteServer
 from crmkit.config import Config, load_config
 from crmkit.db.engine import Database
 from crmkit.db.migrations import migrate
 from crmkit.model.context import Context, Principal
-from crmkit.plugin.site import Site, build_site, load_custom_fields
+from crmkit.plugin.site import Site, load_custom_fields
 from crmkit.records.store import RecordStore
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from crmkit.model.role import Role
 
 
 @dataclass
@@ -29,16 +28,15 @@ class Opened:
     config: Config
     db: Database
     site: Site
-    roles: Mapping[str, Role]
 
     def context(self, cause: str = "command") -> Context:
         """Answer the context of the person at this machine, who may do everything."""
-        principal = Principal(None, "", self.roles["administrator"])
+        principal = Principal(None, "", self.site.roles[ADMINISTRATOR])
         return Context(self.db, self.site, self.config, principal, cause=cause, store=RecordStore())
 
     async def rebuild(self) -> None:
         """Build the Site again, for instance after a custom field was added."""
-        self.site = build_site(self.config.plugins.enabled, await load_custom_fields(self.db))
+        self.site = site_of(self.config, await load_custom_fields(self.db))
 
 
 @asynccontextmanager
@@ -54,7 +52,7 @@ async def open_site(folder: Path) -> AsyncIterator[Opened]:
     server = SiteServer(config)
     try:
         addresses = server.start()
-        site = build_site(config.plugins.enabled)
+        site = site_of(config)
         await migrate(addresses.owner, site.sources)
         settings = config.database
         db = Database(
@@ -65,7 +63,7 @@ async def open_site(folder: Path) -> AsyncIterator[Opened]:
         )
         await db.open()
         try:
-            opened = Opened(config, db, site, load_roles(config.folder / "config" / "roles.toml"))
+            opened = Opened(config, db, site)
             await opened.rebuild()
             yield opened
         finally:

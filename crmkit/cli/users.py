@@ -6,14 +6,18 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
-from crmkit.access.passwords import check_password_rules, hash_password
+from crmkit.access.password_change import set_password
+from crmkit.access.passwords import check_password_rules
+from crmkit.access.setup import make_link
 from crmkit.cli import _SITE, _commands, _run
 from crmkit.cli.opening import open_site
-from crmkit.errors import InvalidError
-from crmkit.records.save import create_record
+from crmkit.errors import NotFoundError
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from crmkit.access.setup import Kind
+    from crmkit.cli.opening import Opened
 
 
 @_commands.group()
@@ -32,18 +36,93 @@ def create(site: Path, email: str, name: str, role: str, password: str) -> None:
 
     async def work() -> None:
         async with open_site(site) as opened:
-            if role not in opened.roles:
-                raise InvalidError(f"There is no role `{role}`: {', '.join(opened.roles)}.")
             check_password_rules(password, (email, name))
-            ctx = opened.context()
             async with opened.db.transaction():
-                values = {"name": name, "email": email, "role": role, "active": True}
-                record_id = await create_record(ctx, opened.site.entity("core.user"), values)
-                await opened.db.execute(
-                    "UPDATE core_user SET password_hash = $2 WHERE id = $1",
-                    record_id,
-                    await hash_password(password),
-                )
+                record_id = await _make(opened, email, name, role)
+                await set_password(opened.db, record_id, password)
             click.echo(f"{name} can sign in as {email}.")
 
     _run(work())
+
+
+@user.command()
+@_SITE
+@click.argument("email")
+@click.option("--name", required=True, help="Full name.")
+@click.option("--role", default="seller", show_default=True)
+def invite(site: Path, email: str, name: str, role: str) -> None:
+    """Make an account and print the link by which the person chooses a password."""
+
+    async def work() -> None:
+        async with open_site(site) as opened:
+            record_id = await _make(opened, email, name, role)
+            click.echo(await _link(opened, "invite", record_id))
+
+    _run(work())
+
+
+@user.command()
+@_SITE
+@click.argument("email")
+@click.option("--link", is_flag=True, help="Print a link instead of asking for the password.")
+def password(site: Path, email: str, *, link: bool) -> None:
+    """Set the password of EMAIL (or a sign-in name); the person's other sessions end."""
+
+    async def work() -> None:
+        async with open_site(site) as opened:
+            record_id = await _find(opened, email)
+            if link:
+                click.echo(await _link(opened, "reset", record_id))
+                return
+            typed = click.prompt("Password", hide_input=True, confirmation_prompt=True)
+            await set_password(opened.db, record_id, typed)
+            click.echo("The password was set; other sessions of this person have ended.")
+
+    _run(work())
+
+
+@user.command()
+@_SITE
+@click.argument("email")
+def disable(site: Path, email: str) -> None:
+    """Let EMAIL no longer sign in; sessions end at once, records stay."""
+    _run(_switch(site, email, active=False))
+
+
+@user.command()
+@_SITE
+@click.argument("email")
+def enable(site: Path, email: str) -> None:
+    """Let EMAIL sign in again."""
+    _run(_switch(site, email, active=True))
+
+
+async def _switch(site: Path, email: str, *, active: bool) -> None:
+    async with open_site(site) as opened:
+        record_id = await _find(opened, email)
+        await opened.context().save("core.user", record_id, active=active)
+        click.echo(f"{email} may sign in." if active else f"{email} may no longer sign in.")
+
+
+async def _make(opened: Opened, email: str, name: str, role: str) -> int:
+    return await opened.context().create(
+        "core.user", name=name, email=email, role=role, active=True
+    )
+
+
+async def _find(opened: Opened, name: str) -> int:
+    found: int | None = await opened.db.value(
+        "SELECT id FROM core_user WHERE trashed_at IS NULL AND $1 <> '' "
+        "AND (lower(email) = lower($1) OR lower(login) = lower($1)) "
+        "ORDER BY lower(email) = lower($1) DESC LIMIT 1",
+        name,
+    )
+    if found is None:
+        raise NotFoundError(f"Nobody signs in as {name}. See `crmkit export core.user`.")
+    return found
+
+
+async def _link(opened: Opened, kind: Kind, record_id: int) -> str:
+    server = opened.config.server
+    base = server.base_url or f"http://{server.host}:{server.port}"
+    return f"{base}/setup/{await make_link(opened.db, kind, record_id)}"

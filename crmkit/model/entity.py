@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from crmkit.model.action import Action
     from crmkit.model.lifecycle import Lifecycle
     from crmkit.model.record import Record
+    from crmkit.model.values import Choice
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,7 @@ class FieldOptions:
         required: Must be filled.
         readonly: Shown, never edited by hand.
         hidden: Neither shown nor sent.
+        choices: Makes a choice of a text column, where they are known only when the Site is built.
     """
 
     label: str = ""
@@ -40,6 +42,7 @@ class FieldOptions:
     required: bool | None = None
     readonly: bool = False
     hidden: bool = False
+    choices: Sequence[Choice] = ()
 
 
 @dataclass(frozen=True)

@@ -51,6 +51,7 @@ USERS = Entity(
         Group(N_("Preferences"), [User.language, User.time_zone]),
     ],
     fields={
+        User.role: FieldOptions(label=N_("Role")),
         User.email: FieldOptions(label=N_("E-mail"), help=N_("For signing in and invitations.")),
         User.login: FieldOptions(label=N_("Sign-in name"), help=N_("May replace the e-mail.")),
         User.theme: FieldOptions(hidden=True),

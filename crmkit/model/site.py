@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from crmkit.model.role import Role
+
 
 class SiteLike(Protocol):
     """The part of a Site that reads and writes need."""
@@ -18,6 +20,10 @@ class SiteLike(Protocol):
     @property
     def hooks(self) -> Any:  # noqa: ANN401 - the dispatcher of the plugin layer
         """The dispatcher."""
+
+    @property
+    def roles(self) -> Mapping[str, Role]:
+        """Role name to role."""
 
     def entity(self, name: str) -> Any:  # noqa: ANN401
         """Answer an entity's plan."""

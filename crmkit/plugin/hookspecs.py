@@ -60,6 +60,9 @@ class HookSpecs:
     async def after_save(self, event: SaveEvent) -> None:
         """Write derived rows in the same commit."""
 
+    async def before_delete(self, event: SaveEvent) -> None:
+        """Raise Veto to keep `event.before` out of the trash; inside the transaction."""
+
     async def agenda(self, event: PageEvent) -> Any:  # noqa: ANN401 - documented in docs/
         """Answer what the reader has to do, for the home page; isolated."""
 

@@ -5,7 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import msgspec
-from piccolo.columns import Boolean, Varchar
+from piccolo.columns import (
+    Boolean,
+    Column,
+    Date,
+    Integer,
+    Numeric,
+    Text,
+    Timestamptz,
+    Varchar,
+)
 
 from crmkit.errors import PluginError
 from crmkit.model.action import Action
@@ -13,16 +22,24 @@ from crmkit.model.columns import Name, Pick, Reference
 from crmkit.model.entity import FieldOptions, Group, StepKind
 from crmkit.model.field import Field
 from crmkit.model.lifecycle import Lifecycle
-from crmkit.model.record import SYSTEM_COLUMNS
+from crmkit.model.record import SYSTEM_COLUMNS, Record
 from crmkit.model.values import Choice
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from piccolo.columns import Column
-
     from crmkit.model.entity import Entity
 
+#: Plain Piccolo columns and what they are to people; narrow ones before what they derive from.
+_KINDS: dict[type[Column], str] = {
+    Boolean: "checkbox",
+    Integer: "number",
+    Numeric: "decimal",
+    Varchar: "text",
+    Text: "textarea",
+    Timestamptz: "datetime",
+    Date: "date",
+}
 _WHO = frozenset({"owner", "team"})
 _SORTABLE = frozenset({"text", "number", "decimal", "money", "date", "datetime", "choice"})
 
@@ -59,6 +76,7 @@ class EntityPlan(msgspec.Struct, frozen=True, kw_only=True):
     """An entity of the Site.
 
     Attributes:
+        table: The declared class.
         name: `<plugin>.<name>`, the same in URL, API, command line, permissions and imports.
         fields: Every field people may see, custom ones included, in the order of the form.
         title: Name of the field that names a record.
@@ -72,6 +90,7 @@ class EntityPlan(msgspec.Struct, frozen=True, kw_only=True):
         step_links: Where the steps of its own records are.
     """
 
+    table: type[Record]
     name: str
     plugin: str
     tablename: str
@@ -148,6 +167,7 @@ def plan_entity(
     filters = {_name(column) for column in entity.filters} | {f.name for f in custom} | {"owner"}
     filters.add("team")
     return EntityPlan(
+        table=entity.table,
         name=names[tablename],
         plugin=plugin,
         tablename=tablename,
@@ -258,6 +278,8 @@ def _field(
     if lifecycle is not None and lifecycle.column == name:
         kind = "choice"
         choices = tuple(Choice(s.name, s.label, s.hue) for s in lifecycle.states)
+    elif options.choices:
+        kind, choices = "choice", tuple(options.choices)
     elif isinstance(column, Pick):
         choices = column.options
     is_system = name in {"created_at", "updated_at"}
@@ -281,16 +303,10 @@ def _field(
 
 
 def _piccolo_kind(column: Column) -> str:
-    if isinstance(column, Boolean):
-        return "checkbox"
-    by_type = {
-        "VARCHAR": "text",
-        "TEXT": "textarea",
-        "INTEGER": "number",
-        "BIGINT": "number",
-        "SMALLINT": "number",
-        "DATE": "date",
-        "TIMESTAMPTZ": "datetime",
-        "TIMESTAMP WITH TIME ZONE": "datetime",
-    }
-    return by_type.get(column.column_type.split("(", 1)[0], "decimal")
+    for kind, name in _KINDS.items():
+        if isinstance(column, kind):
+            return name
+    raise PluginError(
+        f"`{_name(column)}`: {type(column).__name__} is no column for records. "
+        "Take one of crmkit.model.columns."
+    )

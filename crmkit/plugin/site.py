@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, cast
 
 import msgspec
 import structlog
@@ -14,11 +14,10 @@ import crmkit.model
 from crmkit.db.migrations import MigrationSource
 from crmkit.errors import NotFoundError, PluginError
 from crmkit.model.field import Field
-from crmkit.model.people import TEAMS, USERS
+from crmkit.model.role import Role
 from crmkit.model.values import Choice
 from crmkit.plugin.discovery import Found, discover, load_plugin
 from crmkit.plugin.dispatch import Dispatcher
-from crmkit.plugin.hookspecs import Plugin
 from crmkit.plugin.plan import EntityPlan, link_steps, plan_entity
 
 if TYPE_CHECKING:
@@ -26,18 +25,20 @@ if TYPE_CHECKING:
 
     from crmkit.db.engine import Database
     from crmkit.model.entity import Entity
+    from crmkit.plugin.hookspecs import Plugin
 
 _log = structlog.get_logger("crmkit.site")
 
 CORE_MIGRATIONS = MigrationSource("core", Path(crmkit.model.__file__).parent / "migrations")
 
 
-class CorePlugin(Plugin):
-    """The reserved plugin `core`: users and teams are entities like everything else."""
+class CorePlugin(Protocol):
+    """The reserved plugin `core`, which the access layer brings: users, teams, and roles."""
+
+    roles: Mapping[str, Role]
 
     def entities(self) -> Iterable[Entity]:
         """Contribute users and teams."""
-        return (USERS, TEAMS)
 
 
 class Site(msgspec.Struct, frozen=True):
@@ -48,12 +49,14 @@ class Site(msgspec.Struct, frozen=True):
         hooks: The dispatcher.
         sources: Migrations, in the order they run.
         failed: Plugin id to the reason it was left out.
+        roles: Role name to role, as the site has them.
     """
 
     entities: Mapping[str, EntityPlan]
     hooks: Dispatcher
     sources: tuple[MigrationSource, ...]
     failed: Mapping[str, str]
+    roles: Mapping[str, Role]
 
     def entity(self, name: str) -> EntityPlan:
         """Answer an entity.
@@ -68,17 +71,20 @@ class Site(msgspec.Struct, frozen=True):
 
 
 def build_site(
-    enabled: Sequence[str] | None = None, custom_fields: Mapping[str, Sequence[Field]] | None = None
+    core: CorePlugin,
+    enabled: Sequence[str] | None = None,
+    custom_fields: Mapping[str, Sequence[Field]] | None = None,
 ) -> Site:
     """Build the Site from what is installed.
 
     Args:
+        core: The reserved plugin, `crmkit.access.core.Core`.
         enabled: Ids of plugins; None is all installed.
         custom_fields: Entity name to the company's own fields.
 
     A plugin that cannot be loaded is named in `failed` and left out; the rest is built.
     """
-    plugins: dict[str, Plugin] = {"core": CorePlugin()}
+    plugins: dict[str, Plugin] = {"core": cast("Plugin", core)}
     sources = [CORE_MIGRATIONS]
     failed: dict[str, str] = {}
     for found in discover():
@@ -97,6 +103,7 @@ def build_site(
         hooks=Dispatcher(plugins),
         sources=tuple(sources),
         failed=MappingProxyType(failed),
+        roles=MappingProxyType(dict(core.roles)),
     )
 
 

@@ -174,6 +174,9 @@ async def _set_trashed(
             raise await _stale(ctx, plan, record_id, stored)
         if (stored["trashed_at"] is not None) == trashed:
             return
+        if trashed:
+            event = SaveEvent(ctx, plan, {}, stored, record_id)
+            await ctx.site.hooks.run("before_delete", event)
         moment = ctx.now() if trashed else None
         await ctx.db.execute(
             f'UPDATE "{plan.tablename}" SET trashed_at = $2, updated_at = $3, updated_by = $4, '  # noqa: S608

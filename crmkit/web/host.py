@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 import structlog
 import uvicorn
 
+from crmkit.access.core import site_of
 from crmkit.access.setup import make_link, needs_setup
 from crmkit.db.engine import Database
 from crmkit.db.migrations import migrate
 from crmkit.errors import ConfigError
-from crmkit.plugin.site import build_site, load_custom_fields
+from crmkit.plugin.site import load_custom_fields
 from crmkit.web.app import create_app
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def serve(config: Config, owner_dsn: str, app_dsn: str, host: str, port: int) ->
 
 
 async def _serve(config: Config, owner_dsn: str, app_dsn: str, taken: socket.socket) -> None:
-    await migrate(owner_dsn, build_site(config.plugins.enabled).sources)
+    await migrate(owner_dsn, site_of(config).sources)
     database = config.database
     db = Database(
         app_dsn,
@@ -93,7 +94,7 @@ async def _serve(config: Config, owner_dsn: str, app_dsn: str, taken: socket.soc
     )
     await db.open()
     try:
-        site = build_site(config.plugins.enabled, await load_custom_fields(db))
+        site = site_of(config, await load_custom_fields(db))
         server = _Server(
             uvicorn.Config(
                 create_app(site, db, config),

@@ -15,8 +15,9 @@ import asyncpg
 import msgspec
 import structlog
 
+from crmkit.access.core import site_of
 from crmkit.errors import CrmkitError
-from crmkit.plugin.site import build_site, load_custom_fields
+from crmkit.plugin.site import load_custom_fields
 from crmkit.records.csv_file import CsvFile, read_csv
 from crmkit.records.import_fields import Matching, run_matching
 from crmkit.web.translate import _
@@ -101,7 +102,7 @@ async def _run(services: Services, ctx: Context, upload: Upload, matching: Match
             save_upload(ctx, upload)
         if report.fields:
             fields = await load_custom_fields(ctx.db)
-            services.site = build_site(ctx.config.plugins.enabled, fields)
+            services.site = site_of(ctx.config, fields)
         save_upload(ctx, change(upload, state="done"))
     except CrmkitError as error:
         problems = " ".join(f"{k}: {v}." for k, v in getattr(error, "problems", {}).items())

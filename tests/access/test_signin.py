@@ -11,9 +11,10 @@ from crmkit.access.signin import sign_in
 from crmkit.errors import InvalidError, LimitError, NotFoundError, SignInError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping
 
     from crmkit.db.engine import Database
+    from crmkit.model.role import Role
 
     Make = Callable[..., Awaitable[int]]
 
@@ -28,42 +29,52 @@ async def account(db: Database, make: Make, **values: object) -> int:
     return user
 
 
-async def test_each_sign_in_gets_a_session_of_its_own(db: Database, make: Make) -> None:
+async def test_each_sign_in_gets_a_session_of_its_own(
+    db: Database, roles: Mapping[str, Role], make: Make
+) -> None:
     user = await account(db, make)
 
     first = await sign_in(db, " anna@EXAMPLE.com", PASSWORD, "127.0.0.1", "test")
     second = await sign_in(db, "anna@example.com", PASSWORD, "127.0.0.1", "test")
 
     assert first.token != second.token
-    principal = await find_session(db, second.token)
+    principal = await find_session(db, second.token, roles)
     assert principal is not None
     assert user == principal.user_id
 
 
-async def test_a_session_id_nobody_issued_is_unknown(db: Database) -> None:
-    assert await find_session(db, "chosen-by-the-client") is None
+async def test_a_session_id_nobody_issued_is_unknown(
+    db: Database, roles: Mapping[str, Role]
+) -> None:
+    assert await find_session(db, "chosen-by-the-client", roles) is None
 
 
-async def test_signing_out_ends_the_session_on_the_server(db: Database, make: Make) -> None:
+async def test_signing_out_ends_the_session_on_the_server(
+    db: Database, roles: Mapping[str, Role], make: Make
+) -> None:
     await account(db, make)
     session = await sign_in(db, "anna@example.com", PASSWORD, "127.0.0.1", "test")
 
     await end_session(db, session.token)
 
-    assert await find_session(db, session.token) is None
+    assert await find_session(db, session.token, roles) is None
 
 
-async def test_disabling_a_person_ends_their_sessions_at_once(db: Database, make: Make) -> None:
+async def test_disabling_a_person_ends_their_sessions_at_once(
+    db: Database, roles: Mapping[str, Role], make: Make
+) -> None:
     user = await account(db, make)
     session = await sign_in(db, "anna@example.com", PASSWORD, "127.0.0.1", "test")
 
     await db.execute("UPDATE core_user SET active = false WHERE id = $1", user)
 
-    assert await find_session(db, session.token) is None
+    assert await find_session(db, session.token, roles) is None
 
 
 @pytest.mark.parametrize("column", ["seen_at", "created_at"])
-async def test_a_session_ends_when_idle_or_old(db: Database, make: Make, column: str) -> None:
+async def test_a_session_ends_when_idle_or_old(
+    db: Database, roles: Mapping[str, Role], make: Make, column: str
+) -> None:
     await account(db, make)
     session = await sign_in(db, "anna@example.com", PASSWORD, "127.0.0.1", "test")
     change = "seen_at = now() - interval '3 h 1 s'"
@@ -72,7 +83,7 @@ async def test_a_session_ends_when_idle_or_old(db: Database, make: Make, column:
 
     await db.execute(f"UPDATE core_session SET {change}")
 
-    assert await find_session(db, session.token) is None
+    assert await find_session(db, session.token, roles) is None
 
 
 async def test_unknown_disabled_and_wrong_read_the_same(db: Database, make: Make) -> None:

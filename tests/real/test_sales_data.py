@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from crmkit.access.sessions import default_roles
-from crmkit.plugin.site import build_site, load_custom_fields
+from crmkit.access.core import site_of
+from crmkit.plugin.site import load_custom_fields
 from crmkit.records.bulk import Selection, bulk_edit
 from crmkit.records.filters import Filter
 from crmkit.records.history import undo_operation
@@ -35,7 +35,7 @@ pytestmark = pytest.mark.skipif(
 async def bring_in(admin: Context) -> tuple[Context, list[ImportReport]]:
     recipe = read_recipe(RECIPE)
     await define_fields(admin, recipe, DATA)
-    ctx = replace(admin, site=build_site(None, await load_custom_fields(admin.db)))
+    ctx = replace(admin, site=site_of(admin.config, await load_custom_fields(admin.db)))
     reports = [
         await run_import(ctx, ctx.site.entity(step.entity), open_file(DATA, step.file), step.plan)
         for step in recipe.imports
@@ -98,7 +98,7 @@ async def test_a_seller_sees_own_and_team_only(admin: Context) -> None:
     row = await ctx.db.row("SELECT id, team FROM core_user WHERE name = 'Darcel Schlecht'")
     assert row is not None
     person = replace(
-        ctx.principal, user_id=row["id"], role=default_roles()["seller"], teams=(row["team"],)
+        ctx.principal, user_id=row["id"], role=ctx.site.roles["seller"], teams=(row["team"],)
     )
     seller = replace(ctx, principal=person)
     plan = ctx.site.entity("crm.opportunity")

@@ -5,7 +5,7 @@ from typing import Any
 from litestar import Response, get, post
 from litestar.params import FromPath
 
-from crmkit.access.sessions import end_session
+from crmkit.access.sessions import SESSION_LIFE, end_session
 from crmkit.access.setup import Link, accept_link, read_link
 from crmkit.access.signin import sign_in
 from crmkit.errors import InvalidError, LimitError, SignInError
@@ -39,7 +39,7 @@ def _enter(request: AnyRequest, token: str, url: str) -> Response[Any]:
         httponly=True,
         secure=services.is_https,
         samesite="lax",
-        max_age=60 * 60 * 24 * 30,
+        max_age=int(SESSION_LIFE.total_seconds()),
     )
     return response
 
@@ -66,6 +66,7 @@ async def login_create(request: AnyRequest) -> Response[Any]:
             str(form.get("password", "")),
             visit_of(request).address,
             _device(request),
+            previous=visit_of(request).session,
         )
     except (SignInError, LimitError) as error:
         page = LoginPage(action_url="/login", next_url=target, name=name, error=error.message)

@@ -119,7 +119,8 @@ class Guard:
         morsel = cookies.get(self._services.cookie)
         if morsel is None or not morsel.value:
             return
-        principal = await find_session(self._services.db, morsel.value)
+        services = self._services
+        principal = await find_session(services.db, morsel.value, services.site.roles)
         if principal is None:
             return
         visit.principal, visit.session = principal, morsel.value

@@ -1,0 +1,102 @@
+"""The reserved plugin `core`: users and teams are entities, with rules no door gets around."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from crmkit.access.roles import load_roles
+from crmkit.errors import Veto
+from crmkit.model.people import TEAMS, USERS, User
+from crmkit.model.role import VERBS, Role
+from crmkit.model.values import Choice
+from crmkit.plugin.hookspecs import Plugin
+from crmkit.plugin.site import build_site
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from crmkit.config import Config
+    from crmkit.model.context import Context
+    from crmkit.model.entity import Entity
+    from crmkit.model.field import Field
+    from crmkit.plugin.hookspecs import SaveEvent
+    from crmkit.plugin.site import Site
+
+ADMINISTRATOR = "administrator"
+_USER = "core.user"
+_WIDTH = {"none": 0, "own": 1, "team": 2, "all": 3}
+_LOCK = 0x63726D61  # "crma"
+
+
+class Core(Plugin):
+    """Users, teams and the rules on who may be given which role."""
+
+    def __init__(self, roles: Mapping[str, Role]) -> None:
+        self.roles = roles
+
+    def entities(self) -> Iterable[Entity]:
+        """Contribute users, their role a choice of those the site has, and teams."""
+        choices = tuple(Choice(role.name, role.label) for role in self.roles.values())
+        fields = {**USERS.fields, User.role: replace(USERS.fields[User.role], choices=choices)}
+        return (replace(USERS, fields=fields), TEAMS)
+
+    async def before_save(self, event: SaveEvent) -> None:
+        """Refuse a role above one's own, and losing the last administrator."""
+        if event.entity.name != _USER:
+            return
+        after = {**event.before, **event.values}
+        if event.values.get("role", event.before.get("role")) != event.before.get("role"):
+            self._check_grant(event.ctx, str(event.values["role"]))
+        if _administers(event.before) and not _administers(after):
+            await _keep_one(event)
+
+    async def before_delete(self, event: SaveEvent) -> None:
+        """Refuse to trash the last administrator."""
+        if event.entity.name == _USER and _administers(event.before):
+            await _keep_one(event)
+
+    def _check_grant(self, ctx: Context, name: str) -> None:
+        role = self.roles.get(name)
+        if role is None:
+            message = "The role was not given."
+            raise Veto(message, role=f"is none of this site: {', '.join(self.roles)}")
+        for entity in ctx.site.entities:
+            for verb in VERBS:
+                own = ctx.principal.role.scope(entity, verb)
+                if _WIDTH[role.scope(entity, verb)] > _WIDTH[own]:
+                    message = "The role was not given."
+                    raise Veto(message, role=f"may {verb} {entity} further than your own role")
+
+
+def site_of(config: Config, custom_fields: Mapping[str, Sequence[Field]] | None = None) -> Site:
+    """Build the Site of a folder: its plugins, its roles, its own fields.
+
+    Raises:
+        ConfigError: config/roles.toml cannot be used.
+    """
+    roles = load_roles(config.folder / "config" / "roles.toml")
+    return build_site(Core(roles), config.plugins.enabled, custom_fields)
+
+
+def _administers(user: Mapping[str, Any]) -> bool:
+    return bool(
+        user
+        and user.get("role") == ADMINISTRATOR
+        and user.get("active")
+        and user.get("trashed_at") is None
+    )
+
+
+async def _keep_one(event: SaveEvent) -> None:
+    """Refuse when nobody else administers; two that demote each other wait for one another."""
+    await event.ctx.db.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
+    others = await event.ctx.db.value(
+        "SELECT count(*) FROM core_user WHERE role = $1 AND active AND trashed_at IS NULL "
+        "AND id <> $2 AND password_hash <> ''",
+        ADMINISTRATOR,
+        event.record_id,
+    )
+    if not others:
+        message = "This is the last administrator. Make somebody else one first."
+        raise Veto(message, role="would leave nobody who administers; make another one first")

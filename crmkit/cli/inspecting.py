@@ -1,0 +1,186 @@
+"""What a site is made of: `routes`, `policies`, `plugin`, `check`, `makemigrations`."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+import rich_click as click
+
+from crmkit.access.core import site_of
+from crmkit.cli import _SITE, _commands, _run
+from crmkit.cli.opening import Opened, open_site
+from crmkit.config import load_config
+from crmkit.db.schema import compare_schema
+from crmkit.errors import ConflictError, NotFoundError
+from crmkit.model.role import VERBS
+from crmkit.plugin.discovery import discover
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+def _print(rows: Sequence[dict[str, Any]], *, as_json: bool) -> None:
+    """Print rows as JSON, or as columns as wide as their widest cell."""
+    if as_json:
+        click.echo(json.dumps(list(rows)))
+        return
+    if not rows:
+        return
+    names = list(rows[0])
+    widths = {name: max(len(name), *(len(str(row[name])) for row in rows)) for name in names}
+    for row in ({name: name for name in names}, *rows):
+        click.echo("  ".join(str(row[name]).ljust(widths[name]) for name in names).rstrip())
+
+
+@_commands.command()
+@_SITE
+@_JSON
+def routes(site: Path, *, as_json: bool) -> None:
+    """List every route with the policy that protects it."""
+
+    async def work() -> None:
+        from crmkit.web.app import create_app  # noqa: PLC0415 - the web stack is heavy
+        from crmkit.web.policy import list_routes  # noqa: PLC0415
+
+        async with open_site(site) as opened:
+            app = create_app(opened.site, opened.db, opened.config)
+            lines = list_routes(app)
+        rows = [{"method": each.method, "path": each.path, "policy": each.policy} for each in lines]
+        _print(rows, as_json=as_json)
+
+    _run(work())
+
+
+@_commands.command()
+@_SITE
+@_JSON
+def policies(site: Path, *, as_json: bool) -> None:
+    """List what each role may do with each entity: none, own, team or all."""
+
+    async def work() -> None:
+        config = load_config(site)
+        built = site_of(config)
+        rows = [
+            {"entity": name, "role": role.name, **{verb: role.scope(name, verb) for verb in VERBS}}
+            for name in built.entities
+            for role in built.roles.values()
+        ]
+        _print(rows, as_json=as_json)
+
+    _run(work())
+
+
+@_commands.group()
+def plugin() -> None:
+    """See which plugins there are."""
+
+
+@plugin.command("list")
+@_SITE
+@_JSON
+def list_(site: Path, *, as_json: bool) -> None:
+    """List installed plugins with their state and, when one failed, the reason."""
+
+    async def work() -> None:
+        config = load_config(site)
+        failed = site_of(config).failed
+        enabled = config.plugins.enabled
+        rows = []
+        for found in discover():
+            manifest = found.manifest
+            state = "enabled" if enabled is None or manifest.id in enabled else "disabled"
+            reason = failed.get(manifest.id, "")
+            rows.append(
+                {"id": manifest.id, "version": manifest.version, "name": manifest.name,
+                 "state": "failed" if reason else state, "reason": reason}
+            )  # fmt: skip
+        _print(rows, as_json=as_json)
+
+    _run(work())
+
+
+@_commands.command()
+@_SITE
+@_JSON
+def check(site: Path, *, as_json: bool) -> None:
+    """Check settings, roles, plugins and the schema; exit code 1 when something is wrong."""
+
+    async def work() -> None:
+        async with open_site(site) as opened:
+            problems = [
+                *(f"plugin {name}: {reason}" for name, reason in opened.site.failed.items()),
+                *await _database_problems(opened),
+            ]
+        if as_json:
+            click.echo(json.dumps(problems))
+        elif not problems:
+            click.echo("Nothing is wrong.")
+        if problems:
+            raise ConflictError("\n".join(problems))
+
+    _run(work())
+
+
+async def _database_problems(opened: Opened) -> list[str]:
+    """Answer what the database lacks: folding of Cyrillic (TRAPS E1), extensions, columns."""
+    problems = []
+    if await opened.db.value("SELECT lower('ЖУК')") != "жук":
+        problems.append(
+            "database: Cyrillic letters are not folded, so search will miss them. "
+            "Create the database with a UTF-8 locale such as C.UTF-8."
+        )
+    if not await opened.db.value("SELECT 'жук' % 'жуки'"):
+        problems.append(
+            "database: trigrams of Cyrillic are empty. Create it with `LC_CTYPE 'C.UTF-8'`."
+        )
+    tables = [plan.table for plan in opened.site.entities.values()]
+    problems += [
+        f"table {each.table} {each.text}" for each in await compare_schema(opened.db, tables)
+    ]
+    return problems
+
+
+@_commands.command()
+@_SITE
+@click.argument("plugin_id")
+def makemigrations(site: Path, plugin_id: str) -> None:
+    """Write a migration of what PLUGIN_ID declares and the database lacks."""
+
+    async def work() -> None:
+        found = next((each for each in discover() if each.manifest.id == plugin_id), None)
+        if found is None:
+            raise NotFoundError(f"There is no plugin `{plugin_id}`. See `crmkit plugin list`.")
+        async with open_site(site) as opened:
+            plans = [p for p in opened.site.entities.values() if p.plugin == plugin_id]
+            differences = await compare_schema(opened.db, [plan.table for plan in plans])
+        missing = [each for each in differences if each.sql]
+        for each in differences:
+            if not each.sql:
+                click.echo(f"{each.table} {each.text}; write that change by hand.", err=True)
+        if not missing:
+            click.echo("Nothing is missing.")
+            return
+        numbers = [int(path.name[:4]) for path in found.migrations.glob("[0-9]*.sql")]
+        name = "tables" if "not in the database" in missing[0].text else "columns"
+        path = found.migrations / f"{max(numbers, default=0) + 1:04d}_{name}.sql"
+        forward = "\n".join(each.sql for each in missing)
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(f"{forward}\n-- backwards\n{_backwards(forward)}", encoding="utf-8")
+        click.echo(f"Wrote {path}. Read it before you commit it.")
+
+    _run(work())
+
+
+def _backwards(forward: str) -> str:
+    tables = re.findall(r"^CREATE TABLE (\S+)", forward, re.MULTILINE)
+    lines = [f"DROP TABLE {name};" for name in tables]
+    changes = re.findall(r"^ALTER TABLE (\S+)\n(.*?);$", forward, re.MULTILINE | re.DOTALL)
+    for table, body in changes:
+        names = re.findall(r"ADD COLUMN (\S+)", body)
+        lines += [f"ALTER TABLE {table} DROP COLUMN {name};" for name in reversed(names)]
+    return "\n".join(reversed(lines)) + "\n"

@@ -1,0 +1,60 @@
+"""Compares declared tables with the database, and writes what a migration lacks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from crmkit.db.ddl import add_column_sql, column_type, create_table_sql
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from piccolo.table import Table
+
+    from crmkit.db.engine import Database
+
+#: As the catalogue names the types that declarations use.
+_SAME = {"bigint": "int8", "integer": "int4", "smallint": "int2", "boolean": "bool"}
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What a declared table has and the database has not, or has otherwise; `sql` repairs it."""
+
+    table: str
+    text: str
+    sql: str = ""
+
+
+async def compare_schema(db: Database, tables: Iterable[type[Table]]) -> list[Difference]:
+    """Answer the differences between declarations and the migrated database, by table."""
+    rows = await db.rows(
+        "SELECT table_name, column_name, udt_name FROM information_schema.columns "
+        "WHERE table_schema = 'public' ORDER BY table_name, ordinal_position"
+    )
+    stored: dict[str, dict[str, str]] = {}
+    for row in rows:
+        stored.setdefault(row["table_name"], {})[row["column_name"]] = row["udt_name"]
+    found = []
+    for table in tables:
+        found += _compare(table, stored.get(table._meta.tablename))  # noqa: SLF001
+    return found
+
+
+def _compare(table: type[Table], stored: dict[str, str] | None) -> list[Difference]:
+    name = table._meta.tablename  # noqa: SLF001
+    if stored is None:
+        return [Difference(name, "is not in the database", create_table_sql(table))]
+    found = []
+    for column in table._meta.columns:  # noqa: SLF001
+        column_name = str(column._meta.name)  # noqa: SLF001
+        kind = stored.get(column_name)
+        wanted = column_type(column)
+        if kind is None:
+            text = f"has no column `{column_name}`"
+            found.append(Difference(name, text, add_column_sql(table, column)))
+        elif kind != _SAME.get(wanted, wanted):
+            text = f"`{column_name}` is {kind} in the database and {wanted} in the declaration"
+            found.append(Difference(name, text))
+    return found
