@@ -227,7 +227,7 @@ class _Writer:
                 record, meant = ids.get(key), found.ids.get(text.strip())
                 if record is None or meant is None:
                     reason = (
-                        f"names no {target.label.lower()} that is known; the rest was written"
+                        "names no record that is known; the rest was written"
                         if record is not None
                         else "cannot be linked without a key; choose what rows are known by"
                     )

@@ -192,13 +192,12 @@ class _Import:
         }
         found = await find_references(self._ctx, field, meant.values())
         ids: dict[str, Any] = {"": None, **found.ids}
-        label = field.label.lower()
         for name in dict.fromkeys(meant.values()):
             if name not in ids:
                 ids[name] = ValueProblem(
-                    f"names more than one {label}; write which one"
+                    "names more than one record; write which one"
                     if name in found.several
-                    else f"names no {label} that is known"
+                    else "names no record that is known"
                 )
         unknown = self._wanted.unknown.get(field.name, "refuse")
         if unknown != "refuse" and field.reference != self._plan.name:

@@ -100,7 +100,7 @@ def _of_values(ctx: Context, plan: EntityPlan, found: ColumnReport) -> tuple[str
     field = plan.fields[found.field]
     said: list[str] = []
     tone = "ok"
-    if field.kind in {"reference", "choice"} and found.distinct:
+    if field.kind in {"reference", "choice"} and found.distinct and not found.read_as:
         known = found.distinct - found.missing - len(found.made)
         said.append(
             _("%(n)s of %(all)s found")

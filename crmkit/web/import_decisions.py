@@ -143,6 +143,7 @@ def _writing(plan: EntityPlan, file: CsvFile, matching: Matching) -> Iterator[Fi
             name="title",
             label=_("%(field)s is made of") % {"field": _(plan.title_field.label)},
             value=wanted.templates.get(plan.title, ""),
+            required=True,
             help=_("Text with {column} in braces, for example {example}.").replace(
                 "{example}", f"{{{file.columns[0]}}}"
             ),
@@ -152,6 +153,7 @@ def _writing(plan: EntityPlan, file: CsvFile, matching: Matching) -> Iterator[Fi
             name="source",
             label=_("System the numbers are from"),
             value=wanted.source,
+            required=True,
             max_length=60,
         )
     elif not matching.fields_only:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _SHOWN = 20
 _PREVIEW_ROWS = {"create": 3, "update": 3, "same": 2, "refuse": 2}
-_PREVIEW_COLUMNS = 4
+_PREVIEW_COLUMNS = 3
 _UNIT = 1024
 
 

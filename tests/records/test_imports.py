@@ -130,7 +130,7 @@ async def test_a_name_two_records_share_is_not_guessed(admin: Context, make: Mak
     await make("crm.company", name="Twin")
     await make("crm.company", name="Twin")
     report = await bring(admin, "crm.person", "n,c\nAnna,Twin\n", map={"n": "name", "c": "company"})
-    assert ["names more than one company; write which one"] == [e.reason for e in report.refused]
+    assert ["names more than one record; write which one"] == [e.reason for e in report.refused]
 
 
 async def test_missing_teams_are_made_once_and_undone_with_the_import(admin: Context) -> None:
