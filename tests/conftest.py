@@ -15,10 +15,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import asyncpg
+import httpx
 import pytest
 
 from crmkit.access.core import site_of
 from crmkit.access.roles import load_roles
+from crmkit.access.sessions import open_session
 from crmkit.config import Config
 from crmkit.db.engine import Database
 from crmkit.db.migrations import migrate
@@ -26,6 +28,8 @@ from crmkit.db.server import EmbeddedServer
 from crmkit.model.context import Context, Principal
 from crmkit.records.save import create_record
 from crmkit.records.store import RecordStore
+from crmkit.web.app import create_app
+from crmkit.web.services import sign
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -35,6 +39,7 @@ if TYPE_CHECKING:
 
     Make = Callable[..., Awaitable[int]]
     Login = Callable[..., Awaitable[Context]]
+    Browse = Callable[[str], Awaitable[httpx.AsyncClient]]
 
 _DSN = "CRMKIT_TEST_DSN"
 _stage: list[tuple[EmbeddedServer, Path]] = []
@@ -158,3 +163,24 @@ def act_as(admin: Context, make: Make, roles: Mapping[str, Role]) -> Login:
         return replace(admin, principal=person, cause="page")
 
     return become
+
+
+@pytest.fixture
+def browse(site: Site, db: Database, config: Config) -> Browse:
+    """Answer a signed-in client of a new user with a role; "" is nobody."""
+    app = create_app(site, db, config)
+
+    async def start(role: str = "") -> httpx.AsyncClient:
+        transport = httpx.ASGITransport(app=app)  # type: ignore[arg-type]
+        client = httpx.AsyncClient(transport=transport, base_url="http://localhost")
+        if role:
+            user = await db.value(
+                "INSERT INTO core_user (name, role) VALUES ('Anna Snelling', $1) RETURNING id",
+                role,
+            )
+            session = await open_session(db, user, "127.0.0.1", "test")
+            client.cookies.set("crmkit", session.token)
+            client.headers["X-CSRF-Token"] = sign(session.token, "csrf")
+        return client
+
+    return start

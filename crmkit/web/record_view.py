@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 Record = dict[str, Any]
 _FACTS = 5
+_USERS = "core.user"
 
 
 def may(ctx: Context, plan: EntityPlan, verb: Any) -> bool:  # noqa: ANN401
@@ -161,6 +162,11 @@ def _actions(ctx: Context, plan: EntityPlan, record: Record) -> tuple[Action, ..
         for action in plan.actions
         if action.offered(state) and may(ctx, plan, action.permission)
     ]
+    if plan.name == _USERS and may(ctx, plan, "admin") and record["active"]:
+        made.append(
+            Action(name="link", label=_("Link to choose a password"), icon="key",
+                   url=f"/settings/users/{record['id']}/link")
+        )  # fmt: skip
     if may(ctx, plan, "delete"):
         trash = Action(
             name="trash", label=_("Move to trash"), url=f"{url}/trash", icon="trash",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from litestar import Request
 
+from crmkit.errors import ConflictError
 from crmkit.model.context import Context
 from crmkit.records.store import RecordStore
 from crmkit.web.translate import catalogue
@@ -82,6 +83,22 @@ def visit_of(request: AnyRequest) -> Visit:
     """Answer what the guard found out about the request."""
     found: Visit = request.scope["visit"]  # type: ignore[typeddict-item]
     return found
+
+
+def base_url(request: AnyRequest) -> str:
+    """Answer what a link of this site begins with.
+
+    The name in the request is one the guard knows, so nobody chooses where a link leads.
+
+    Raises:
+        ConflictError: The site answers to any name, and its own is not configured.
+    """
+    server = services_of(request).config.server
+    if server.base_url:
+        return server.base_url
+    if server.host == "0.0.0.0":  # noqa: S104 - compared, not listened on
+        raise ConflictError("Links need the address of this site: set `base_url` in crmkit.toml.")
+    return f"http://{request.headers['host']}"
 
 
 def context_of(request: AnyRequest) -> Context:

@@ -12,7 +12,7 @@ record.html (record, header, fields, timeline, side), field.html (field with `fi
 `editor`), form.html (form, duplicates), options.html (options with `options`), home.html (home,
 after done), import.html (import, progress), search.html (results), table.html (table),
 history.html (history), error.html (alert; toast for 5xx). Whole pages only: settings.html,
-role.html, merge.html, login.html, setup.html.
+login.html, setup.html.
 
 Tones are "", "ok", "warn", "bad", "info", "mute". Hues are 1 to 8 (avatars, tags),
 steps of an order are 1 to 5 (`seq`, 5 is won). Icons are Tabler outline names.
@@ -83,10 +83,6 @@ from crmkit.web.views.settings import (
     Change,
     HistoryItem,
     HistoryPage,
-    MatrixCell,
-    MatrixRow,
-    MergePage,
-    RolePage,
     SettingsPage,
     TablePage,
 )
@@ -139,9 +135,6 @@ __all__ = [
     "ListPage",
     "LoginPage",
     "LooseEnd",
-    "MatrixCell",
-    "MatrixRow",
-    "MergePage",
     "NavGroup",
     "NavItem",
     "Option",
@@ -150,7 +143,6 @@ __all__ = [
     "PanelLine",
     "Progress",
     "RecordPage",
-    "RolePage",
     "Row",
     "RowGroup",
     "SearchGroup",

@@ -56,3 +56,4 @@ class FormPage(View, frozen=True, kw_only=True):
     narrow: bool = False
     danger: tuple[Action, ...] = ()
     multipart: bool = False
+    is_get: bool = False  # the button only goes on, nothing is sent

@@ -1,10 +1,8 @@
-"""Settings, roles, history and merging."""
-
-from typing import Literal
+"""Settings, tables of them, and the history."""
 
 from crmkit.web.views.form import FormPage
 from crmkit.web.views.list import Column, Row
-from crmkit.web.views.pieces import Action, Empty, Html, Link, Option, Pair, View
+from crmkit.web.views.pieces import Action, Empty, Html, Link, View
 
 
 class TablePage(View, frozen=True, kw_only=True):
@@ -32,32 +30,6 @@ class SettingsPage(View, frozen=True, kw_only=True):
     tabs: tuple[Link, ...] = ()
     links: tuple[Link, ...] = ()
     danger: tuple[Action, ...] = ()
-
-
-class MatrixCell(View, frozen=True, kw_only=True):
-    """Who may do it: a select `<row>.<column>` of `options`, or plain text."""
-
-    text: str = ""
-    name: str | None = None
-    options: tuple[Option, ...] = ()
-
-
-class MatrixRow(View, frozen=True, kw_only=True):
-    """An entity and what a role may do with it."""
-
-    label: str
-    cells: tuple[MatrixCell, ...]
-    source: str | None = None
-
-
-class RolePage(View, frozen=True, kw_only=True):
-    """A role: its fields and its rights, entity by verb."""
-
-    form: FormPage
-    verbs: tuple[str, ...]
-    rows: tuple[MatrixRow, ...]
-    tabs: tuple[Link, ...] = ()
-    users: tuple[Link, ...] = ()
 
 
 class Change(View, frozen=True, kw_only=True):
@@ -91,18 +63,3 @@ class HistoryPage(View, frozen=True, kw_only=True):
     next_url: str | None = None
     empty: Empty | None = None
     tabs: tuple[Link, ...] = ()
-
-
-class MergePage(View, frozen=True, kw_only=True):
-    """Two records side by side; radio `<field>` is "a" or "b". POST to `action_url`."""
-
-    title: str
-    left: Link
-    right: Link
-    rows: tuple[tuple[str, str, str, str, Literal["a", "b"]], ...]
-    # (field, label, left value, right value, chosen)
-    action_url: str
-    cancel_url: str
-    submit: str
-    text: str = ""
-    hidden: tuple[Pair, ...] = ()
