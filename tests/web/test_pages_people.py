@@ -20,12 +20,12 @@ async def test_an_invited_person_chooses_a_password_once(browse: Browse) -> None
     page = await admin.post("/settings/invite", data=sent)
     link = re.search(r'value="http://localhost(/setup/[\w-]+)"', page.text)
     assert link is not None
-    tom = await browse()
+    tom = await browse("")
     entered = await tom.post(link[1], data={"name": "Tom Whitfield", "password": PASSWORD})
     assert 303 == entered.status_code
     tom.cookies.update(entered.cookies)
     assert "Tom Whitfield" in (await tom.get("/")).text
-    again = await (await browse()).post(link[1], data={"name": "X", "password": OTHER})
+    again = await (await browse("")).post(link[1], data={"name": "X", "password": OTHER})
     assert 404 == again.status_code
 
 
@@ -74,7 +74,7 @@ async def test_changing_the_password_signs_out_everywhere_else(
     await db.execute(
         "UPDATE core_user SET password_hash = $2 WHERE id = $1", user, await hash_password(PASSWORD)
     )
-    other = await browse()
+    other = await browse("")
     other.cookies.set("crmkit", (await open_session(db, user, "10.0.0.9", "phone")).token)
     assert 200 == (await other.get("/settings/account")).status_code
     wrong = await client.post("/settings/password", data={"old": "x", "password": OTHER})
@@ -90,7 +90,7 @@ async def test_changing_the_password_signs_out_everywhere_else(
 async def test_a_session_elsewhere_can_be_ended(browse: Browse, db: Database) -> None:
     client = await browse("seller")
     user = await db.value("SELECT max(id) FROM core_user")
-    other = await browse()
+    other = await browse("")
     other.cookies.set("crmkit", (await open_session(db, user, "10.0.0.9", "my phone")).token)
     page = await client.get("/settings/sessions")
     assert "my phone" in page.text
