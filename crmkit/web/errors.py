@@ -72,6 +72,8 @@ def _text(error: Exception, status: int) -> str:
         return " ".join([error.message, *(f"{name}: {what}." for name, what in problems.items())])
     if status == 404:  # noqa: PLR2004
         return _("The address leads nowhere. Look at how it is spelled or begin at Today.")
+    if status == 413:  # noqa: PLR2004
+        return _("A file may have 50 MB. Split a larger one and send the parts.")
     if status < _SERVER:
         return _(
             "The address or the form holds something that does not fit. Go back and change it."

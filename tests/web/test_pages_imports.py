@@ -128,6 +128,18 @@ async def test_what_is_no_table_is_refused_with_place_and_remedy(
     assert 0 == await db.value("SELECT count(*) FROM crm_company")
 
 
+async def test_more_than_the_server_takes_is_refused_before_it_is_read(
+    browse: Browse, config: SiteConfig
+) -> None:
+    client = await browse("administrator")
+    kind = "multipart/form-data; boundary=x"
+    length = {"Content-Length": str(200 * 1024 * 1024), "Content-Type": kind}
+    answer = await client.post("/crm.company/import", headers=length, content=b"--x")
+    assert 413 == answer.status_code
+    assert "Split a larger one" in answer.text
+    assert not (config.var / "imports").exists()
+
+
 @pytest.mark.parametrize(
     "data",
     ["Müller,Köln".encode("cp1252"), "Müller,Köln".encode("utf-16"), "Müller,Köln".encode()],
