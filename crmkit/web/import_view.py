@@ -9,9 +9,9 @@ from crmkit.web.fields import entity_link
 from crmkit.web.format import format_moment, format_number
 from crmkit.web.import_columns import chosen_of, columns_of
 from crmkit.web.import_decisions import decisions_of
-from crmkit.web.import_form import EXTERNAL
+from crmkit.web.import_preview import preview_head, preview_rows, refusal_rows
 from crmkit.web.translate import _
-from crmkit.web.views import ImportCount, ImportPage, ImportRow, Link, Progress, Tag
+from crmkit.web.views import ImportCount, ImportPage, Link, Progress
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,14 +19,11 @@ if TYPE_CHECKING:
     from crmkit.errors import InvalidError
     from crmkit.model.context import Context
     from crmkit.plugin.plan import EntityPlan
-    from crmkit.records.csv_file import CsvFile, CsvRow
+    from crmkit.records.csv_file import CsvFile
     from crmkit.records.import_fields import Matching
     from crmkit.records.import_plan import ImportReport
     from crmkit.web.uploads import Upload
 
-_SHOWN = 20
-_PREVIEW_ROWS = {"create": 3, "update": 3, "same": 2, "refuse": 2}
-_PREVIEW_COLUMNS = 3
 _UNIT = 1024
 
 
@@ -93,9 +90,9 @@ def match_page(  # noqa: PLR0913, PLR0917 - all that the second step shows
         file_text=_("%(file)s, %(n)s rows, %(size)s") % size,
         matched=_("%(n)s of %(all)s matched") % {"n": matched, "all": len(file.columns)},
         columns=columns_of(ctx, plan, file, matching, report),
-        preview_head=_preview_head(plan, file, matching),
-        preview=_preview(plan, file, matching, report) if report else (),
-        refusals=_refusals(report) if report else (),
+        preview_head=preview_head(plan, file, matching),
+        preview=preview_rows(plan, file, matching, report) if report else (),
+        refusals=refusal_rows(report) if report else (),
         counts=counts_of(ctx, report) if report and not matching.fields_only else (),
         counts_note=_("Dry run, %(n)s s") % {"n": f"{seconds:.1f}"} if report else None,
         options=decisions_of(ctx, plan, file, matching, report),
@@ -141,7 +138,7 @@ def run_page(ctx: Context, plan: EntityPlan, upload: Upload) -> ImportPage:
         action_url=url,
         result_title=title,
         counts=counts_of(ctx, report) if report.written or not report.fields else (),
-        refusals=_refusals(report),
+        refusals=refusal_rows(report),
         error_file_url=f"{url}/refused" if report.refused else None,
         undo_url=f"/history/{report.operation}/undo" if report.operation else None,
         done_url=f"/{plan.name}",
@@ -197,80 +194,3 @@ def _size(ctx: Context, size: int) -> str:
     if size < _UNIT * _UNIT:
         return f"{format_number(ctx, max(1, round(size / _UNIT)))} KB"
     return f"{format_number(ctx, round(size / _UNIT / _UNIT))} MB"
-
-
-def _preview_columns(file: CsvFile, matching: Matching) -> list[int]:
-    chosen = [
-        index
-        for index, column in enumerate(file.columns)
-        if chosen_of(matching, column) not in {"", EXTERNAL}
-    ]
-    return chosen[:_PREVIEW_COLUMNS]
-
-
-def _preview_head(plan: EntityPlan, file: CsvFile, matching: Matching) -> tuple[str, ...]:
-    names = [file.columns[index] for index in _preview_columns(file, matching)]
-    return tuple(
-        _(plan.fields[field].label) if (field := matching.plan.map.get(name, "")) else name
-        for name in names
-    )
-
-
-def _preview(
-    plan: EntityPlan, file: CsvFile, matching: Matching, report: ImportReport
-) -> tuple[ImportRow, ...]:
-    effects = {
-        "create": Tag(label=_("New"), tone="ok"),
-        "update": Tag(label=_("Changed"), tone="info"),
-        "same": Tag(label=_("Unchanged"), tone="mute"),
-        "refuse": Tag(label=_("Left out"), tone="bad"),
-    }
-    wanted = {
-        line: effect
-        for effect, lines in report.preview.items()
-        for line in lines[: _PREVIEW_ROWS[effect]]
-    }
-    reasons = {each.line: each for each in report.refused}
-    rows = sorted((row for row in file.rows if row.line in wanted), key=lambda row: row.line)
-    places = _preview_columns(file, matching)
-    return tuple(
-        ImportRow(
-            number=str(row.line),
-            effect=effects[wanted[row.line]],
-            cells=tuple(_meant(plan, file, report, row, place) for place in places),
-            why=_why(file, matching, row, reasons[row.line].reason if row.line in reasons else ""),
-        )
-        for row in rows
-    )
-
-
-def _meant(plan: EntityPlan, file: CsvFile, report: ImportReport, row: CsvRow, place: int) -> str:
-    """Answer a cell as it was read, "GTXPro" as "GTX Pro"."""
-    text = row.cells[place]
-    found = report.columns.get(file.columns[place])
-    if found is not None and text in found.read_as and found.field in plan.fields:
-        return _(found.read_as[text][0])
-    return text[:80] or _("empty")
-
-
-def _why(file: CsvFile, matching: Matching, row: CsvRow, reason: str) -> str:
-    if reason:
-        return _(reason)
-    if matching.plan.external:
-        number = row.cells[file.column(matching.plan.external)]
-        return _("Number %(number)s") % {"number": number[:40]}
-    return ""
-
-
-def _refusals(report: ImportReport) -> tuple[ImportRow, ...]:
-    return tuple(
-        ImportRow(
-            number=str(each.line),
-            effect=Tag(label=_("Written in part"), tone="warn")
-            if each.written
-            else Tag(label=_("Left out"), tone="bad"),
-            cells=(each.column, each.value[:80]),
-            why=_(each.reason),
-        )
-        for each in report.refused[:_SHOWN]
-    )
