@@ -28,14 +28,12 @@ def _locale(language: str) -> Locale:
 
 @lru_cache(maxsize=20_000)
 def _money(value: Decimal, currency: str, language: str) -> str:
-    whole = value == value.to_integral_value()
+    locale = _locale(language)
+    if value != value.to_integral_value():
+        return babel_numbers.format_currency(value, currency, locale=locale)
+    pattern = locale.currency_formats["standard"].pattern.replace("0.00", "0")
     return babel_numbers.format_currency(
-        value,
-        currency,
-        locale=_locale(language),
-        format="¤#,##0" if whole and language == "en" else None,
-        currency_digits=not whole,
-        decimal_quantization=not whole,
+        value, currency, pattern, locale=locale, currency_digits=False
     )
 
 
@@ -71,8 +69,8 @@ def format_date(ctx: Context, value: date) -> str:
 
 
 def format_long_date(ctx: Context, value: date) -> str:
-    """Format a day with its weekday, such as Tuesday 24 November."""
-    return _day(value, "EEEE d MMMM", ctx.language)
+    """Format a day with its weekday, such as Tuesday, 24 November."""
+    return _day(value, "EEEE, d MMMM", ctx.language)
 
 
 def format_month(ctx: Context, value: date) -> str:
