@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from crmkit.access.predicate import allowed as may
-from crmkit.errors import ConflictError, NotFoundError
+from crmkit.errors import ConflictError, CrmkitError, NotFoundError
+from crmkit.model.values import N_
 from crmkit.records.journal import open_operation
 from crmkit.records.query import plain
 from crmkit.records.read import get_record
@@ -95,8 +96,9 @@ async def list_operations(ctx: Context, limit: int = 50) -> list[OperationRow]:
 async def undo_operation(ctx: Context, operation_id: int) -> UndoResult:
     """Replay an operation backwards, itself as an operation that can be undone.
 
-    A field that changed since keeps its newer value, and the record is listed in `kept`. The
-    same rights are asked as for the changes themselves.
+    A field that changed since keeps its newer value, and a record that rules, rights or the trash
+    keep from going back stays; both are listed in `kept`. The same rights are asked as for the
+    changes themselves.
 
     Raises:
         NotFoundError: There is no such operation of this person.
@@ -108,9 +110,9 @@ async def undo_operation(ctx: Context, operation_id: int) -> UndoResult:
         )
         everybody = may(ctx, ctx.site.entity("core.user"), "admin")
         if operation is None or not (everybody or operation["user_id"] == ctx.user_id):
-            raise NotFoundError("There is no such change of yours to undo.")
+            raise NotFoundError(ctx.translate(N_("There is no such change of yours to undo.")))
         if operation["undone_at"] is not None:
-            raise ConflictError("This was undone already.")
+            raise ConflictError(ctx.translate(N_("This was undone already.")))
         rows = await ctx.db.rows(
             "SELECT * FROM core_journal WHERE operation = $1 ORDER BY id DESC", operation_id
         )
@@ -118,7 +120,7 @@ async def undo_operation(ctx: Context, operation_id: int) -> UndoResult:
         kept: list[tuple[str, int]] = []
         undone = 0
         for row in rows:
-            if await _undo_row(inner, row):
+            if await _try_undo(inner, row):
                 undone += 1
             else:
                 kept.append((row["entity"], row["record"]))
@@ -131,27 +133,30 @@ async def undo_operation(ctx: Context, operation_id: int) -> UndoResult:
     return UndoResult(undone, tuple(kept))
 
 
+async def _try_undo(ctx: Context, row: Any) -> bool:  # noqa: ANN401 - a driver's row
+    """Undo one row in a savepoint: what refuses to go back stays, without harm to the others."""
+    try:
+        async with ctx.db.transaction():
+            return await _undo_row(ctx, row)
+    except CrmkitError:
+        return False
+
+
 async def _undo_row(ctx: Context, row: Any) -> bool:  # noqa: ANN401 - a driver's row
     plan = ctx.site.entity(row["entity"])
-    try:
-        if row["action"] == "create":
-            await trash_record(ctx, plan, row["record"])
-            return True
-        if row["action"] == "trash":
-            await restore_record(ctx, plan, row["record"])
-            return True
-        if row["action"] == "restore":
-            await trash_record(ctx, plan, row["record"])
-            return True
-        stored = await get_record(ctx, plan, row["record"], "edit", lock=True)
-        untouched = {
-            name: value
-            for name, value in row["before"].items()
-            if plain(stored.get(name)) == row["after"].get(name)
-        }
-        values = {name: from_journal(plan, name, value) for name, value in untouched.items()}
-        if values:
-            await save_record(ctx, plan, row["record"], values)
-        return len(untouched) == len(row["before"])
-    except NotFoundError:
-        return False
+    if row["action"] in {"create", "restore"}:
+        await trash_record(ctx, plan, row["record"])
+        return True
+    if row["action"] == "trash":
+        await restore_record(ctx, plan, row["record"])
+        return True
+    stored = await get_record(ctx, plan, row["record"], "edit", lock=True)
+    untouched = {
+        name: value
+        for name, value in row["before"].items()
+        if plain(stored.get(name)) == row["after"].get(name)
+    }
+    values = {name: from_journal(plan, name, value) for name, value in untouched.items()}
+    if values:
+        await save_record(ctx, plan, row["record"], values)
+    return len(untouched) == len(row["before"])

@@ -8,6 +8,7 @@ import asyncpg
 
 from crmkit.access.predicate import check, predicate
 from crmkit.errors import ConflictError, InvalidError, StaleVersionError
+from crmkit.model.values import N_
 from crmkit.plugin.hookspecs import SaveEvent
 from crmkit.records.journal import write_journal, write_search, write_stage
 from crmkit.records.query import plain
@@ -15,7 +16,7 @@ from crmkit.records.read import get_record
 from crmkit.records.values import parse_values
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from crmkit.model.context import Context
     from crmkit.plugin.plan import EntityPlan
@@ -87,7 +88,8 @@ async def save_record(
     async with ctx.db.transaction():
         stored = await get_record(ctx, plan, record_id, "edit", lock=True)
         if stored["trashed_at"] is not None:
-            raise ConflictError(f"{plan.singular} lies in the trash. Restore it before editing.")
+            text = ctx.translate(N_("{record} lies in the trash. Restore it before editing."))
+            raise ConflictError(text.format(record=ctx.translate(plan.singular)))
         if version is not None and version != stored["version"]:
             raise await _stale(ctx, plan, record_id, stored)
         new = {name: value for name, value in values.items() if value != stored.get(name)}
@@ -96,7 +98,8 @@ async def save_record(
         changed = {name: value for name, value in new.items() if value != stored.get(name)}
         if not changed:
             return int(stored["version"])
-        if "owner" in changed and "team" not in changed:
+        # What is taken back was recorded whole: nothing is filled in for it.
+        if "owner" in changed and "team" not in changed and ctx.cause != "undo":
             await _fill_defaults(ctx, plan, changed)
         await _check_rules(ctx, plan, changed, stored)
         await _update(ctx, plan, record_id, changed, stored)
@@ -140,12 +143,16 @@ async def _write(ctx: Context, plan: EntityPlan, sql: str, *args: Any) -> int:  
     except asyncpg.UniqueViolationError as error:
         name = (error.constraint_name or "").removeprefix(f"{plan.tablename}_").split("_")[0]
         raise InvalidError(
-            "Another record has this value already.", {name: "is taken; choose another"}
+            ctx.translate(N_("Another record has this value already.")),
+            {name: ctx.translate(N_("is taken; choose another"))},
         ) from error
     except asyncpg.ForeignKeyViolationError as error:
-        raise InvalidError("A record that was chosen no longer exists. Choose again.") from error
+        raise InvalidError(
+            ctx.translate(N_("A record that was chosen no longer exists. Choose again."))
+        ) from error
     except (asyncpg.DataError, asyncpg.CheckViolationError) as error:
-        raise InvalidError(f"A value cannot be stored: {error}.") from error
+        text = ctx.translate(N_("A value cannot be stored: {reason}."))
+        raise InvalidError(text.format(reason=error)) from error
 
 
 async def trash_record(
@@ -200,7 +207,9 @@ async def _stale(
         record_id,
     )
     return StaleVersionError(
-        "Somebody saved this record after you opened it. Compare the values and save again.",
+        ctx.translate(
+            N_("Somebody saved this record after you opened it. Compare the values and save again.")
+        ),
         stored,
         (last["name"] or "") if last else "",
         last["at"] if last else None,
@@ -251,14 +260,18 @@ async def _check_rules(
     problems: dict[str, str] = {}
     for name, field in plan.fields.items():
         if field.required and whole.get(name) in (None, "") and (name in changed or not stored):
-            problems[name] = "is needed; fill it in"
+            problems[name] = ctx.translate(N_("is needed; fill it in"))
     for name in changed:
         if name not in plan.fields:
-            problems[name] = "is no field of this record"
-    problems |= check_lifecycle(plan, changed, stored, whole, back=ctx.cause == "undo")
+            problems[name] = ctx.translate(N_("is no field of this record"))
+    problems |= check_lifecycle(
+        plan, changed, stored, whole, back=ctx.cause == "undo", translate=ctx.translate
+    )
     problems |= await _check_references(ctx, plan, changed)
     if problems:
-        raise InvalidError("Some fields need a correction before this can be saved.", problems)
+        raise InvalidError(
+            ctx.translate(N_("Some fields need a correction before this can be saved.")), problems
+        )
 
 
 def check_lifecycle(
@@ -268,11 +281,13 @@ def check_lifecycle(
     whole: Mapping[str, Any],
     *,
     back: bool = False,
+    translate: Callable[[str], str] = str,
 ) -> dict[str, str]:
     """Answer what the lifecycle forbids, by column.
 
     Args:
         back: A move is taken back, which no transition needs to allow.
+        translate: English to the reader's language.
     """
     lifecycle = plan.lifecycle
     if lifecycle is None:
@@ -282,13 +297,15 @@ def check_lifecycle(
     if lifecycle.column in changed:
         old = str(stored.get(lifecycle.column) or "")
         if not back and not lifecycle.can_move(old, state):
-            problems[lifecycle.column] = "cannot be reached from where the record stands"
+            problems[lifecycle.column] = translate(
+                N_("cannot be reached from where the record stands")
+            )
     watched = {lifecycle.column, *lifecycle.requires.get(state, ())}
     if watched & set(changed):
         found = lifecycle.state(state)
-        label = found.label if found else state
+        label = translate(found.label) if found else state
         for column in lifecycle.missing(state, whole):
-            problems[column] = f"is needed for {label}"
+            problems[column] = translate(N_("is needed for {state}")).format(state=label)
     return problems
 
 
@@ -309,5 +326,7 @@ async def _check_references(
             *allowed.args,
         )
         if found is None and not (name == "owner" and value == ctx.user_id):
-            problems[name] = "names a record that does not exist; choose one from the list"
+            problems[name] = ctx.translate(
+                N_("names a record that does not exist; choose one from the list")
+            )
     return problems

@@ -12,6 +12,7 @@ from babel.numbers import get_currency_precision
 from email_validator import EmailNotValidError, validate_email
 
 from crmkit.errors import InvalidError
+from crmkit.model.values import N_
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -23,11 +24,26 @@ if TYPE_CHECKING:
 _LARGEST = 2**63
 _LONGEST = 1_000_000
 _URL = re.compile(r"^https?://[^\s/$.?#][^\s]*$", re.IGNORECASE)
+#: `Decimal` also takes 1_0, NaN, Infinity and digits of other scripts.
+_PLAIN_NUMBER = re.compile(r"^[+-]?[0-9]*\.?[0-9]*(?:[eE][+-]?[0-9]{1,3})?$")
 _DAY = re.compile(r"^\d{4}-\d{2}-\d{2}$")
 
 
 class ValueProblem(ValueError):  # noqa: N818 - a problem of a value, told to a person
-    """A value does not fit; the text says what to do."""
+    """A value does not fit; the text says what to do.
+
+    `str()` of it is English; `told` is for the reader.
+    """
+
+    def __init__(self, text: str, **values: object) -> None:
+        super().__init__(text.format(**values) if values else text)
+        self._text = text
+        self._values = values
+
+    def told(self, translate: Callable[[str], str]) -> str:
+        """Answer the text in the reader's language."""
+        text = translate(self._text)
+        return text.format(**self._values) if self._values else text
 
 
 def parse_values(ctx: Context, plan: EntityPlan, raw: Mapping[str, str]) -> dict[str, Any]:
@@ -44,14 +60,16 @@ def parse_values(ctx: Context, plan: EntityPlan, raw: Mapping[str, str]) -> dict
     for name, text in raw.items():
         field = plan.field(name)
         if field is None or not field.editable:
-            problems[name] = "is no field that can be written"
+            problems[name] = ctx.translate(N_("is no field that can be written"))
             continue
         try:
             values[name] = parse_value(ctx, field, text)
         except ValueProblem as problem:
-            problems[name] = str(problem)
+            problems[name] = problem.told(ctx.translate)
     if problems:
-        raise InvalidError("Some fields need a correction before this can be saved.", problems)
+        raise InvalidError(
+            ctx.translate(N_("Some fields need a correction before this can be saved.")), problems
+        )
     return values
 
 
@@ -62,16 +80,16 @@ def parse_value(ctx: Context, field: Field, text: str) -> Any:  # noqa: ANN401
         ValueProblem: It does not fit.
     """
     if "\x00" in text or any("\ud800" <= letter <= "\udfff" for letter in text):
-        raise ValueProblem("holds a character that cannot be stored; remove it")
+        raise ValueProblem(N_("holds a character that cannot be stored; remove it"))
     text = text.strip() if field.kind != "textarea" else text.replace("\r\n", "\n").rstrip()
     if field.kind == "checkbox":
         return text.lower() in {"1", "on", "true", "yes"}
     if not text:
         return "" if field.kind in _TEXTUAL else None
     if field.max_length is not None and len(text) > field.max_length:
-        raise ValueProblem(f"is longer than {field.max_length} characters; shorten it")
+        raise ValueProblem(N_("is longer than {n} characters; shorten it"), n=field.max_length)
     if len(text) > _LONGEST:
-        raise ValueProblem("is longer than a million characters; shorten it")
+        raise ValueProblem(N_("is longer than a million characters; shorten it"))
     parse = _PARSERS.get(field.kind)
     return parse(ctx, field, text) if parse else text
 
@@ -82,7 +100,7 @@ _TEXTUAL = frozenset({"text", "textarea", "email", "phone", "url", "choice", "cu
 def _number(_ctx: Context, _field: Field, text: str) -> int:
     digits = re.sub(r"[\s\u00a0\u202f']", "", text)
     if not re.fullmatch(r"[+-]?\d{1,19}", digits) or abs(int(digits)) >= _LARGEST:
-        raise ValueProblem("is not a whole number; enter digits only")
+        raise ValueProblem(N_("is not a whole number; enter digits only"))
     return int(digits)
 
 
@@ -98,14 +116,17 @@ def parse_decimal(text: str) -> Decimal:
         plain = plain.replace("," if dot > comma else ".", "").replace(",", ".")
     elif comma >= 0:
         tail = len(plain) - comma - 1
-        lone = plain.count(",") == 1 and tail != 3  # noqa: PLR2004 - a group has three digits
+        # A group has three digits and no zero before it.
+        lone = plain.count(",") == 1 and (tail != 3 or plain.lstrip("+-").startswith("0"))  # noqa: PLR2004
         plain = plain.replace(",", "." if lone else "")
+    if not _PLAIN_NUMBER.match(plain):
+        raise ValueProblem(N_("is not a number, such as 1234.50"))
     try:
         number = Decimal(plain)
     except InvalidOperation as error:
-        raise ValueProblem("is not a number, such as 1234.50") from error
+        raise ValueProblem(N_("is not a number, such as 1234.50")) from error
     if not number.is_finite() or abs(number) >= 10**14:
-        raise ValueProblem("is too large")
+        raise ValueProblem(N_("is too large"))
     return number
 
 
@@ -117,7 +138,7 @@ def _money(ctx: Context, _field: Field, text: str) -> Decimal:
     number = parse_decimal(text)
     digits = min(get_currency_precision(ctx.config.currency), 2)
     if number != round(number, digits):
-        raise ValueProblem(f"has more than {digits} digits after the point; round it")
+        raise ValueProblem(N_("has more than {n} digits after the point; round it"), n=digits)
     return number
 
 
@@ -127,26 +148,26 @@ def _date(_ctx: Context, _field: Field, text: str) -> date:
             raise ValueError(text)  # noqa: TRY301
         return date.fromisoformat(text)
     except ValueError as error:
-        raise ValueProblem("is not a date, such as 2026-11-24") from error
+        raise ValueProblem(N_("is not a date, such as 2026-11-24")) from error
 
 
 def _moment(ctx: Context, _field: Field, text: str) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as error:
-        raise ValueProblem("is not a date with a time, such as 2026-11-24T14:00") from error
+        raise ValueProblem(N_("is not a date with a time, such as 2026-11-24T14:00")) from error
     return (moment if moment.tzinfo else moment.replace(tzinfo=ctx.time_zone)).astimezone(UTC)
 
 
 def _choice(_ctx: Context, field: Field, text: str) -> str:
     if text not in {choice.value for choice in field.choices}:
-        raise ValueProblem("is not one of the choices")
+        raise ValueProblem(N_("is not one of the choices"))
     return text
 
 
 def _reference(_ctx: Context, _field: Field, text: str) -> int:
     if not re.fullmatch(r"\d{1,18}", text):
-        raise ValueProblem("names no record, or several; type the full name of one")
+        raise ValueProblem(N_("names no record, or several; type the full name of one"))
     return int(text)
 
 
@@ -154,13 +175,15 @@ def _email(_ctx: Context, _field: Field, text: str) -> str:
     try:
         validate_email(text, check_deliverability=False, allow_smtputf8=True)
     except EmailNotValidError as error:
-        raise ValueProblem(f"is not a complete address: {str(error).rstrip('.')}") from error
+        raise ValueProblem(N_("is not a complete address, such as anna@example.com")) from error
     return text
 
 
 def _phone(_ctx: Context, _field: Field, text: str) -> str:
     if sum(letter.isdigit() for letter in text) < 3:  # noqa: PLR2004 - emergency numbers have 3
-        raise ValueProblem("is not a telephone number; enter it with its country, +1 312 555 0148")
+        raise ValueProblem(
+            N_("is not a telephone number; enter it with its country, +1 312 555 0148")
+        )
     return text
 
 
@@ -176,13 +199,13 @@ def phone_e164(text: str) -> str:
 def _url(_ctx: Context, _field: Field, text: str) -> str:
     address = text if "://" in text else f"https://{text}"
     if not _URL.match(address):
-        raise ValueProblem("is not a web address, such as https://example.com")
+        raise ValueProblem(N_("is not a web address, such as https://example.com"))
     return address
 
 
 def _currency(_ctx: Context, _field: Field, text: str) -> str:
     if not re.fullmatch(r"[A-Za-z]{3}", text):
-        raise ValueProblem("is not a currency code of three letters, such as USD")
+        raise ValueProblem(N_("is not a currency code of three letters, such as USD"))
     return text.upper()
 
 
