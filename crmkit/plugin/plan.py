@@ -165,7 +165,7 @@ def plan_entity(
     listed = tuple(_name(column) for column in entity.list) or tuple(order[:6])
     listed += tuple(field.name for field in custom if field.listed)
     filters = {_name(column) for column in entity.filters} | {f.name for f in custom} | {"owner"}
-    filters.add("team")
+    filters |= {"team", title}
     return EntityPlan(
         table=entity.table,
         name=names[tablename],
@@ -251,7 +251,7 @@ def _form(entity: Entity, fields: Mapping[str, Field]) -> tuple[FormGroup, ...]:
 
 def _fields(entity: Entity, names: Mapping[str, str]) -> list[Field]:
     found = []
-    filters = {_name(column) for column in entity.filters} | {"owner", "team"}
+    filters = {_name(column) for column in entity.filters} | {"owner", "team", _name(entity.title)}
     search = {_name(column) for column in entity.search}
     options_by_name = {_name(column): options for column, options in entity.fields.items()}
     for column in entity.table._meta.columns:  # noqa: SLF001

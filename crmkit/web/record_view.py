@@ -309,6 +309,7 @@ def form_page(
                     error=problems.get(name),
                     conflict=show_text(ctx, field, current) if differs else None,
                     currency=str(current.get("currency") or ""),
+                    autofocus=not record and not problems and not groups and not inputs,
                 )
             )
         if inputs:

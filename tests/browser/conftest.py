@@ -1,0 +1,169 @@
+"""A real browser against a real server: one of both for each worker.
+
+`page` is signed in as an administrator of a site with a small history of sales. Every test fails
+when the page writes an error to the console or breaks the content security policy.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from playwright.sync_api import Browser, BrowserContext, Page, StorageState
+
+    Open = Callable[..., Page]
+
+PASSWORD = "correct horse battery"
+EMAIL = "ada@example.com"
+_CHROMIUM = ("chromium", "chromium-browser", "google-chrome-stable")
+_ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+_COMPANIES = """name,sector,revenue,country
+Acme Corporation,technolgy,1100.04,United States
+Betasoloin,medical,251.41,United States
+Cancity,retail,718.62,United States
+Kan-code,software,11698.03,United States
+Ёлка,retail,12,Россия
+"""
+_DEALS = """name,company,stage,amount,close_date,owner
+GTX Pro Kan-code,Kan-code,Engaging,4514,,Ada Boss
+GTK 500 Acme,Acme Corporation,Prospecting,26768,,Ada Boss
+MG Special Cancity,Cancity,Proposal,55,,Ada Boss
+"""
+
+
+def crmkit(site: Path, *words: str, text: str = "") -> str:
+    """Run a command on the site and answer what it printed."""
+    command = [sys.executable, "-m", "crmkit", *words, "--site", str(site)]
+    done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
+    assert 0 == done.returncode, done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A site with five companies and three deals."""
+    site = tmp_path_factory.mktemp("site")
+    crmkit(site, "user", "create", EMAIL, "--name", "Ada Boss", "--role", "administrator",
+           "--password", PASSWORD)  # fmt: skip
+    for entity, text in (("crm.company", _COMPANIES), ("crm.opportunity", _DEALS)):
+        file = site / f"{entity}.csv"
+        file.write_text(text, encoding="utf-8")
+        crmkit(site, "import", entity, str(file))
+    return site
+
+
+@contextmanager
+def serving(site: Path) -> Iterator[str]:
+    """Serve a site on a free port and answer its address."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+    log = (site / "serve.log").open("w+")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "crmkit", "serve", "--site", str(site), "--port", str(port)],
+        stdout=log,
+        stderr=log,
+    )
+    base = f"http://127.0.0.1:{port}"
+    try:
+        for _ in range(300):
+            try:
+                with urllib.request.urlopen(f"{base}/readyz", timeout=5):  # noqa: S310 - loopback
+                    break
+            except (urllib.error.URLError, OSError):
+                assert process.poll() is None, (site / "serve.log").read_text()
+                time.sleep(0.1)
+        yield base
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(timeout=20)
+        log.close()
+
+
+@pytest.fixture(scope="session")
+def base(folder: Path) -> Iterator[str]:
+    """The address of the running site."""
+    with serving(folder) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Chromium of this machine; skips without one unless it is demanded."""
+    found = next((path for name in _CHROMIUM if (path := shutil.which(name))), None)
+    if found is None and os.environ.get("CRMKIT_BROWSER") != "demanded":
+        pytest.skip("there is no Chromium on this machine")
+    from playwright.sync_api import sync_playwright  # noqa: PLC0415 - its own dependency group
+
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=found, args=_ARGUMENTS)
+        yield opened
+        opened.close()
+
+
+@pytest.fixture(scope="session")
+def state(browser: Browser, base: str) -> StorageState:
+    """The cookies of a signed-in administrator."""
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(f"{base}/login")
+    page.fill("[name=name]", EMAIL)
+    page.fill("[name=password]", PASSWORD)
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"{base}/")
+    found = context.storage_state()
+    context.close()
+    return found
+
+
+@pytest.fixture
+def open_page(browser: Browser, base: str, state: StorageState) -> Iterator[Open]:
+    """Open pages in contexts of their own; fails at the end when the console had errors."""
+    contexts: list[BrowserContext] = []
+    errors: list[str] = []
+
+    def start(path: str = "/", *, signed_in: bool = True, **options: Any) -> Page:  # noqa: ANN401
+        if signed_in:
+            options.setdefault("storage_state", state)
+        options.setdefault("viewport", {"width": 1280, "height": 800})
+        context = browser.new_context(base_url=base, **options)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(10_000)
+        page.on(
+            "console",
+            lambda line: (
+                errors.append(f"{page.url}: {line.text}")
+                if line.type == "error" and "status of 4" not in line.text
+                else None
+            ),
+        )
+        page.on("pageerror", lambda error: errors.append(f"{page.url}: {error}"))
+        page.goto(path)
+        return page
+
+    yield start
+    for context in contexts:
+        context.close()
+    assert [] == errors
+
+
+@pytest.fixture
+def page(open_page: Open) -> Page:
+    """A signed-in page on Today."""
+    return open_page("/")
