@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from litestar import Litestar
+from litestar.config.compression import CompressionConfig
 from litestar.datastructures import State
 
 from crmkit.web.assets import serve_static
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 #: Bytes of a form; the upload of an import has its own limit.
 _LARGEST_FORM = 2 * 1024 * 1024
+#: Of gzip: a list of 50 rows takes under a millisecond and shrinks to a tenth.
+_LEVEL = 4
 
 
 async def _before(request: AnyRequest) -> None:
@@ -56,6 +59,7 @@ def create_app(
         before_request=_before,
         exception_handlers={Exception: handle_error},
         openapi_config=None,
+        compression_config=CompressionConfig(backend="gzip", gzip_compress_level=_LEVEL),
         request_max_body_size=_LARGEST_FORM,
         state=State({"services": services}),
         logging_config=None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from crmkit.model.context import Principal
     from crmkit.plugin.site import Site
 
+_TOKEN_BYTES = 32  # of SHA-256
 AnyRequest: TypeAlias = Request[Any, Any, Any]
 
 
@@ -64,12 +66,32 @@ class Visit:
 
     @property
     def csrf(self) -> str:
-        """The token forms send back; it dies with the session it is made of."""
-        return sign(self.session, "csrf") if self.session else ""
+        """The token forms send back; it dies with the session it is made of.
+
+        It reads differently on each page, so that the size of a compressed page tells nothing
+        about it (the BREACH attack).
+        """
+        if not self.session:
+            return ""
+        pad = secrets.token_bytes(_TOKEN_BYTES)
+        token = bytes.fromhex(sign(self.session, "csrf"))
+        return (pad + bytes(a ^ b for a, b in zip(pad, token, strict=True))).hex()
+
+
+def unmask(text: str) -> str:
+    """Answer the token of a masked one; any other text as it is."""
+    if len(text) != _TOKEN_BYTES * 4:
+        return text
+    try:
+        raw = bytes.fromhex(text)
+    except ValueError:
+        return text
+    pad, masked = raw[:_TOKEN_BYTES], raw[_TOKEN_BYTES:]
+    return bytes(a ^ b for a, b in zip(pad, masked, strict=True)).hex()
 
 
 def sign(secret: str, text: str) -> str:
-    """Answer a MAC of a text, 43 letters."""
+    """Answer the HMAC-SHA256 of a text, 64 hexadecimal digits."""
     return hmac.new(secret.encode(), text.encode(), hashlib.sha256).hexdigest()
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from crmkit.errors import ForbiddenError
-from crmkit.web.services import services_of, visit_of
+from crmkit.web.services import services_of, sign, unmask, visit_of
 from crmkit.web.translate import _
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ async def check_form(request: AnyRequest) -> None:
     if not token:
         form = await request.form()
         token = str(form.get("csrf_token", ""))
-    if not hmac.compare_digest(token.encode(), visit.csrf.encode()):
+    if not hmac.compare_digest(unmask(token).encode(), sign(visit.session, "csrf").encode()):
         raise ForbiddenError(
             _("This page is from an earlier sign-in. Reload it and send the form again.")
         )
