@@ -138,6 +138,7 @@ LEADS = Entity(
     ],
     board=Lead.state,
     lifecycle=LEAD_STATES,
+    order=Lead.updated_at,
     actions=[
         Action(
             "convert",
@@ -232,6 +233,7 @@ OPPORTUNITIES = Entity(
     lifecycle=STAGES,
     sums=[Opportunity.amount],
     closed=Opportunity.close_date,
+    order=Opportunity.updated_at,
     fields={
         Opportunity.name: _NAME,
         Opportunity.company: _COMPANY,
@@ -287,6 +289,7 @@ ACTIVITIES = Entity(
     ],
     search=[Activity.body, Activity.outcome],
     steps=STEPS,
+    order=Activity.due_at,
     form=[
         Group(N_("Activity"), [Activity.subject, Activity.kind, Activity.due_at, Activity.body]),
         Group(

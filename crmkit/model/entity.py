@@ -104,6 +104,7 @@ class Entity:
         fields: Column to what differs.
         lifecycle: State machine of one column.
         sums: Money columns that groups and boards add up.
+        order: Column the list is sorted by, newest or largest first, until people choose.
         closed: Date a record reached a final state; boards show final ones of this month only.
         subtitle: Columns of the line under the title of a record's page.
         facts: Columns of the key facts on a record's page; default the list's.
@@ -124,6 +125,7 @@ class Entity:
     fields: Mapping[Column, FieldOptions] = field(default_factory=dict)
     lifecycle: Lifecycle | None = None
     sums: Sequence[Column] = ()
+    order: Column | None = None
     closed: Column | None = None
     subtitle: Sequence[Column] = ()
     facts: Sequence[Column] = ()

@@ -82,6 +82,7 @@ class EntityPlan(msgspec.Struct, frozen=True, kw_only=True):
         title: Name of the field that names a record.
         board: Name of the lifecycle's field, or "".
         sums: Names of money fields that groups and boards add up.
+        order: Name of the field the list is sorted by downwards, or "" for the title upwards.
         closed: Name of the date a record reached a final state, or "".
         subtitle: Names of the fields under the title of a record's page.
         facts: Names of the key facts on a record's page.
@@ -106,6 +107,7 @@ class EntityPlan(msgspec.Struct, frozen=True, kw_only=True):
     board: str = ""
     lifecycle: Lifecycle | None = None
     sums: tuple[str, ...] = ()
+    order: str = ""
     closed: str = ""
     subtitle: tuple[str, ...] = ()
     facts: tuple[str, ...] = ()
@@ -183,6 +185,7 @@ def plan_entity(
         board=_name(entity.board) if entity.board is not None else "",
         lifecycle=entity.lifecycle,
         sums=tuple(_name(column) for column in entity.sums),
+        order=_name(entity.order) if entity.order is not None else "",
         closed=_name(entity.closed) if entity.closed is not None else "",
         subtitle=tuple(_name(column) for column in entity.subtitle),
         facts=tuple(_name(column) for column in entity.facts)

@@ -62,14 +62,18 @@ class ListState(msgspec.Struct, frozen=True, kw_only=True):
         return ListQuery(
             columns=self.shown(plan),
             filters=self.filters,
-            sort=self.sort.lstrip("-"),
-            descending=self.sort.startswith("-"),
+            sort=self.order(plan).lstrip("-"),
+            descending=self.order(plan).startswith("-"),
             token=self.page,
             backwards=self.back,
             limit=PAGE_SIZE,
             search=self.search,
             trashed=trashed,
         )
+
+    def order(self, plan: EntityPlan) -> str:
+        """Answer the field the list is sorted by, with a leading minus downwards."""
+        return self.sort or (f"-{plan.order}" if plan.order else "")
 
     def shows_steps(self, plan: EntityPlan) -> bool:
         """Say whether the next step is a column; of records with a lifecycle it is by default."""

@@ -107,20 +107,21 @@ def list_page(  # noqa: PLR0913 - a list is made of these
     )
 
 
-def _column(field: Field, index: int, state: ListState) -> Column:
-    ascending = state.sort == field.name
-    order: Literal["asc", "desc"] | None = None
-    if state.sort.lstrip("-") == field.name:
-        order = "asc" if ascending else "desc"
+def _column(field: Field, index: int, state: ListState, order: str) -> Column:
+    ascending = order == field.name
+    arrow: Literal["asc", "desc"] | None = None
+    if order.lstrip("-") == field.name:
+        arrow = "asc" if ascending else "desc"
     place = _PLACES[index] if index < len(_PLACES) else "hide"
     url = state.url(sort=f"-{field.name}" if ascending else field.name)
-    return column_of(field, place, url if field.sortable else None, order)
+    return column_of(field, place, url if field.sortable else None, arrow)
 
 
 def _columns(
     plan: EntityPlan, names: tuple[str, ...], state: ListState, *, with_step: bool
 ) -> tuple[Column, ...]:
-    columns = [_column(plan.fields[name], index, state) for index, name in enumerate(names)]
+    order = state.order(plan)
+    columns = [_column(plan.fields[name], i, state, order) for i, name in enumerate(names)]
     if with_step:
         columns.insert(step_place(names), step_column())
     return tuple(columns)

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from crmkit.model.field import Field
     from crmkit.plugin.plan import EntityPlan
     from crmkit.records.steps import Step
-    from crmkit.web.views import Panel, TimelineDay
+    from crmkit.web.views import FieldInput, Panel, TimelineDay
 
 Record = dict[str, Any]
 _FACTS = 5
@@ -291,9 +291,9 @@ def form_page(
     """
     problems = invalid.problems if invalid else {}
     current = record or {}
-    groups = []
+    groups: list[FormGroup] = []
     for group in plan.form:
-        inputs = []
+        inputs: list[FieldInput] = []
         for name in group.names:
             field = plan.fields[name]
             if not field.editable:

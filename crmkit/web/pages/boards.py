@@ -190,6 +190,8 @@ async def _rows(ctx: Context, plan: EntityPlan, state: ListState, stage: State) 
     query = ListQuery(
         columns=tuple(name for name in names if name in plan.fields),
         filters=tuple(filters),
+        sort=plan.order,
+        descending=bool(plan.order),
         search=state.search,
         limit=_CARDS,
     )
