@@ -22,6 +22,11 @@ if TYPE_CHECKING:
     from crmkit.plugin.plan import EntityPlan
 
 _NUMERIC = frozenset({"number", "decimal", "money"})
+#: Pixels of columns whose values are of one length; texts share what is left.
+_WIDTHS = {
+    "number": "110", "decimal": "110", "money": "110", "date": "116", "datetime": "150",
+    "choice": "128", "checkbox": "80",
+}  # fmt: skip
 _INPUTS = {"decimal": "number", "currency": "text", "choice": "select"}
 
 
@@ -114,6 +119,7 @@ def column_of(
         align="end" if field.kind in _NUMERIC else "start",
         kind=field.kind,
         place=place,
+        width=_WIDTHS.get(field.kind),
         sort_url=sort_url,
         sorted=order,
         source=field.source or None,
