@@ -50,10 +50,22 @@ class Dispatcher:
         answers: list[tuple[str, Any]] = []
         for name, implementation in self.implementations(hook):
             try:
-                answer = await implementation(event)
+                answer = await _isolated(event, implementation)
             except Exception as error:  # noqa: BLE001 - isolation is what this is for
                 _log.error("hook failed", plugin=name, hook=hook, error=repr(error))
                 continue
             if answer:
                 answers.append((name, answer))
         return answers
+
+
+async def _isolated(event: Any, implementation: Any) -> Any:  # noqa: ANN401 - any hook
+    """Call one implementation; inside a transaction in a savepoint.
+
+    SQL that fails in it then does not poison what the caller still writes (TRAPS C10).
+    """
+    ctx = getattr(event, "ctx", None)
+    if ctx is None or not ctx.db.in_transaction:
+        return await implementation(event)
+    async with ctx.db.transaction():
+        return await implementation(event)

@@ -45,12 +45,12 @@ async def run_action(
         InvalidError: The input does not fit; names the field.
     """
     action = find_action(plan, name)
-    data = decode_input(action, raw or {})
     async with one_operation(ctx, "action", action.label) as inner:
         record = await get_record(inner, plan, record_id, action.permission, lock=True)
         state = record.get(plan.lifecycle.column) if plan.lifecycle else ""
         if record["trashed_at"] is not None or not action.offered(state):
             raise ConflictError(f"{plan.singular} {record_id} is in a state that forbids this.")
+        data = decode_input(action, raw or {})
         url = await action.handler(inner, record_id, data, version)
         return ActionResult(url or f"/{plan.name}/{record_id}", int(inner.operation or 0))
 

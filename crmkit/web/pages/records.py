@@ -314,6 +314,7 @@ async def state_update(
     }
     if plan.lifecycle is None:
         raise NotFoundError(_("This record has no states."))
+    await get_record(ctx, plan, record_id, "edit")
     values = parse_values(ctx, plan, raw) | {plan.lifecycle.column: str(form.get("to", ""))}
     async with one_operation(ctx, "update", plan.singular) as inner:
         await save_record(inner, plan, record_id, values, _version(form))

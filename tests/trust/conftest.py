@@ -1,0 +1,43 @@
+"""Somebody signed in, and a record of every kind with all that can be sent to it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    import httpx
+
+    from crmkit.db.engine import Database
+    from crmkit.plugin.site import Site
+
+    Browse = Callable[[str], Awaitable[httpx.AsyncClient]]
+    Make = Callable[..., Awaitable[int]]
+    SignIn = Callable[[str], Awaitable[tuple[httpx.AsyncClient, int]]]
+    Samples = dict[str, int]
+
+
+@pytest.fixture
+def sign_in(browse: Browse, db: Database) -> SignIn:
+    """Answer a client of a new person with a role, and the person's id."""
+
+    async def start(role: str) -> tuple[httpx.AsyncClient, int]:
+        client = await browse(role)
+        return client, await db.value("SELECT max(id) FROM core_user")
+
+    return start
+
+
+def title_of(site: Site, entity: str, text: str) -> dict[str, Any]:
+    """Answer the values a record of an entity must have."""
+    plan = site.entity(entity)
+    return {plan.title: text} | ({"role": "seller"} if entity == "core.user" else {})
+
+
+@pytest.fixture
+async def samples(site: Site, make: Make) -> Samples:
+    """One record of each entity: entity to id."""
+    return {name: await make(name, **title_of(site, name, "Sample")) for name in site.entities}
