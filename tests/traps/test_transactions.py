@@ -208,15 +208,23 @@ async def test_unreachable_database_fails_fast() -> None:
 
 
 async def test_restart_under_load(scratch: Database, dsn: str) -> None:
-    """TRAPS C13: each pooled connection was cut; reads run again, a write says it was lost."""
-    await asyncio.gather(*(scratch.value("SELECT pg_sleep(0.05)") for _ in range(4)))
+    """TRAPS C13: reads whose connections are cut run once more, a write says it was lost."""
+    reads = [asyncio.create_task(scratch.value("SELECT 5 FROM pg_sleep(0.6)")) for _ in range(3)]
+    write = asyncio.create_task(
+        scratch.execute("INSERT INTO trap_row (id) SELECT 9 FROM pg_sleep(0.6)")
+    )
+    await asyncio.sleep(0.2)
     owner = await asyncpg.connect(dsn)
-    await owner.execute(
+    cut = await owner.fetch(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
         "WHERE application_name = 'crmkit' AND query LIKE '%pg_sleep%' AND pid <> pg_backend_pid()"
     )
+    assert 4 == len(cut)
+    assert [5] * 3 == await asyncio.gather(*reads)
+    with pytest.raises(UnavailableError):
+        await write
+    assert 0 == await owner.fetchval("SELECT count(*) FROM trap_row")
     await owner.close()
-    assert [1] * 4 == await asyncio.gather(*(scratch.value("SELECT 1") for _ in range(4)))
 
 
 def test_two_sites_in_one_process() -> None:

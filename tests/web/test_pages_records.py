@@ -179,3 +179,17 @@ async def test_a_company_shows_its_people_and_deals(browse: Browse) -> None:
     assert "Tom Whitfield" in page
     assert f'href="/crm.opportunity?f=company:is:{number}"' in page
     assert f'href="/crm.person/new?company={number}"' in page
+
+
+async def test_going_back_never_leaves_the_site(browse: Browse) -> None:
+    client = await browse("seller")
+    for referer, back in (
+        ("http://localhost/crm.lead?q=a", "/crm.lead?q=a"),
+        ("https://evil.example/x", "/"),
+        ("http://localhost//evil.example", "/evil.example"),
+        ("", "/"),
+    ):
+        made = await client.post("/crm.activity/new", data={"subject": "Call", "kind": "call"})
+        url = made.headers["location"]
+        done = await client.post(f"{url}/done", headers={"Referer": referer})
+        assert back == done.headers["location"], referer
