@@ -18,13 +18,15 @@ import urllib.request
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from playwright.sync_api import Browser, BrowserContext, Page, StorageState
+    from playwright._impl._api_structures import SetCookieParam
+    from playwright.sync_api import Browser, BrowserContext, Page
 
     Open = Callable[..., Page]
 
@@ -102,9 +104,13 @@ def base(folder: Path) -> Iterator[str]:
         yield address
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def browser() -> Iterator[Browser]:
-    """Chromium of this machine; skips without one unless it is demanded."""
+    """Chromium of this machine; skips without one unless it is demanded.
+
+    One for each test: while Playwright's synchronous interface is open, a loop runs in this
+    thread, and no asynchronous test could run beside it.
+    """
     found = next((path for name in _CHROMIUM if (path := shutil.which(name))), None)
     if found is None and os.environ.get("CRMKIT_BROWSER") != "demanded":
         pytest.skip("there is no Chromium on this machine")
@@ -117,32 +123,33 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="session")
-def state(browser: Browser, base: str) -> StorageState:
+def state(base: str) -> SetCookieParam:
     """The cookies of a signed-in administrator."""
-    context = browser.new_context()
-    page = context.new_page()
-    page.goto(f"{base}/login")
-    page.fill("[name=name]", EMAIL)
-    page.fill("[name=password]", PASSWORD)
-    page.keyboard.press("Enter")
-    page.wait_for_url(f"{base}/")
-    found = context.storage_state()
-    context.close()
-    return found
+    with httpx.Client(base_url=base) as client:
+        sent = client.post("/login", data={"name": EMAIL, "password": PASSWORD})
+    assert 303 == sent.status_code, sent.text
+    cookie: SetCookieParam = {
+        "name": "crmkit",
+        "value": sent.cookies["crmkit"],
+        "url": base,
+        "httpOnly": True,
+        "sameSite": "Lax",
+    }
+    return cookie
 
 
 @pytest.fixture
-def open_page(browser: Browser, base: str, state: StorageState) -> Iterator[Open]:
+def open_page(browser: Browser, base: str, state: SetCookieParam) -> Iterator[Open]:
     """Open pages in contexts of their own; fails at the end when the console had errors."""
     contexts: list[BrowserContext] = []
     errors: list[str] = []
 
     def start(path: str = "/", *, signed_in: bool = True, **options: Any) -> Page:  # noqa: ANN401
-        if signed_in:
-            options.setdefault("storage_state", state)
         options.setdefault("viewport", {"width": 1280, "height": 800})
         context = browser.new_context(base_url=base, **options)
         contexts.append(context)
+        if signed_in:
+            context.add_cookies([state])
         page = context.new_page()
         page.set_default_timeout(10_000)
         page.on(
