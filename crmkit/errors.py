@@ -118,3 +118,7 @@ class LimitError(CrmkitError):
 
 class UnavailableError(CrmkitError):
     """The database or a service does not answer in time; nothing was written."""
+
+
+class StorageFullError(UnavailableError):
+    """A disk has no room left; nothing was written."""

@@ -56,7 +56,7 @@ def import_(
     async def work() -> None:
         async with open_site(site) as opened:
             if recipe is not None:
-                await _run_recipe(opened, recipe, Path(what), as_json=as_json)
+                await _run_recipe(opened, recipe, Path(what), dry=dry, as_json=as_json)
                 return
             if file is None:
                 raise InvalidError("Name the entity and the file: crmkit import crm.company a.csv")
@@ -95,14 +95,28 @@ def _wanted(file: CsvFile, plan: EntityPlan, name: str, options: dict[str, Any])
         raise InvalidError(f"{error}.") from error
 
 
-async def _run_recipe(opened: Opened, path: Path, folder: Path, *, as_json: bool) -> None:
+class _TakenBackError(Exception):
+    """Ends a transaction that was only tried."""
+
+
+async def _run_recipe(
+    opened: Opened, path: Path, folder: Path, *, dry: bool, as_json: bool
+) -> None:
+    """Run all steps in one transaction, so that a recipe is written whole or not at all."""
     recipe = read_recipe(path)
-    if await define_fields(opened.context(), recipe, folder):
-        await opened.rebuild()
-    for step in recipe.imports:
-        plan = opened.site.entity(step.entity)
-        file = open_file(folder, step.file)
-        _show(plan, await run_import(opened.context(), plan, file, step.plan), as_json=as_json)
+    try:
+        async with opened.db.transaction():
+            if await define_fields(opened.context(), recipe, folder):
+                await opened.rebuild()
+            for step in recipe.imports:
+                plan = opened.site.entity(step.entity)
+                file = open_file(folder, step.file)
+                report = await run_import(opened.context(), plan, file, step.plan)
+                _show(plan, report, as_json=as_json)
+            if dry:
+                raise _TakenBackError  # noqa: TRY301 - it is caught to roll back
+    except _TakenBackError:
+        click.echo("Nothing was written.", err=True)
 
 
 def _show(plan: EntityPlan, report: ImportReport, *, as_json: bool) -> None:

@@ -111,11 +111,13 @@ def check(site: Path, *, as_json: bool) -> None:
     """Check settings, roles, plugins and the schema; exit code 1 when something is wrong."""
 
     async def work() -> None:
-        async with open_site(site) as opened:
+        async with open_site(site, migrating=False) as opened:
             problems = [
                 *(f"plugin {name}: {reason}" for name, reason in opened.site.failed.items()),
-                *await _database_problems(opened),
+                *(f"migration {name} is pending: run `crmkit migrate`" for name in opened.pending),
             ]
+            if not opened.pending:
+                problems += await _database_problems(opened)
         if as_json:
             click.echo(json.dumps(problems))
         elif not problems:

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-
 @dataclass
 class Opened:
     """A site that is open."""
@@ -28,6 +27,7 @@ class Opened:
     config: Config
     db: Database
     site: Site
+    pending: tuple[str, ...] = ()
 
     def context(self, cause: str = "command") -> Context:
         """Answer the context of the person at this machine, who may do everything."""
@@ -40,8 +40,11 @@ class Opened:
 
 
 @asynccontextmanager
-async def open_site(folder: Path) -> AsyncIterator[Opened]:
+async def open_site(folder: Path, *, migrating: bool = True) -> AsyncIterator[Opened]:
     """Open the site of a folder, migrate it, and close everything at the end.
+
+    Args:
+        migrating: False leaves the schema as it is and names what is missing in `pending`.
 
     Raises:
         ConfigError: crmkit.toml cannot be used.
@@ -53,7 +56,7 @@ async def open_site(folder: Path) -> AsyncIterator[Opened]:
     try:
         addresses = server.start()
         site = site_of(config)
-        await migrate(addresses.owner, site.sources)
+        missing = await migrate(addresses.owner, site.sources, plan=not migrating)
         settings = config.database
         db = Database(
             addresses.app,
@@ -64,7 +67,10 @@ async def open_site(folder: Path) -> AsyncIterator[Opened]:
         await db.open()
         try:
             opened = Opened(config, db, site)
-            await opened.rebuild()
+            if migrating or not missing:
+                await opened.rebuild()
+            else:
+                opened.pending = tuple(f"{each.plugin} {each.name}" for each in missing)
             yield opened
         finally:
             await db.close()

@@ -1,27 +1,32 @@
-"""`crmkit serve`: database first, then the heavy imports, then the pages."""
+"""`crmkit serve`: the port and the database first, then the heavy imports, then the pages."""
 
 from __future__ import annotations
 
+import socket
 from typing import TYPE_CHECKING
 
 import rich_click as click
 
 from crmkit.cli.site_server import SiteServer, make_site
 from crmkit.config import load_config
+from crmkit.errors import ConfigError
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+_BACKLOG = 512
 
 
 def serve_site(folder: Path, host: str | None, port: int | None) -> None:
     """Serve until a signal ends it.
 
     Raises:
-        CrmkitError: Settings, database, schema or port do not allow it.
+        CrmkitError: Settings, port, database or schema do not allow it.
     """
     if make_site(folder):
         click.echo(f"Made a new site in {folder.resolve()}.")
     config = load_config(folder)
+    taken = listen(host or config.server.host, config.server.port if port is None else port)
     server = SiteServer(config)
     try:
         # PostgreSQL starts while these are imported.
@@ -29,12 +34,29 @@ def serve_site(folder: Path, host: str | None, port: int | None) -> None:
 
         addresses = server.start()
         server.keep_alive()
-        serve(
-            config,
-            addresses.owner,
-            addresses.app,
-            host or config.server.host,
-            config.server.port if port is None else port,
-        )
+        serve(config, addresses.owner, addresses.app, taken)
     finally:
+        taken.close()
         server.stop()
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Take the port before anything slow happens.
+
+    Raises:
+        ConfigError: Another program has it, or it is not ours to take.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    taken = socket.socket(family, socket.SOCK_STREAM)
+    taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        taken.bind((host, port))
+    except OSError as error:
+        taken.close()
+        raise ConfigError(
+            f"{host}:{port} cannot be used ({error.strerror}). Another program may have it: "
+            f"stop that, or choose a port with `--port {port + 1}`."
+        ) from error
+    taken.listen(_BACKLOG)
+    taken.set_inheritable(True)
+    return taken

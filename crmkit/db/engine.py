@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 import msgspec
 
-from crmkit.errors import DatabaseStartError, UnavailableError
+from crmkit.errors import DatabaseStartError, StorageFullError, UnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
@@ -42,6 +42,10 @@ _SERVER_SETTINGS = {
     "tcp_keepalives_idle": "10",
     "tcp_user_timeout": "10000",
 }
+
+
+def _full() -> StorageFullError:
+    return StorageFullError("The disk of the database is full. Nothing was saved; make room on it.")
 
 
 class _Transaction:
@@ -164,6 +168,8 @@ class Database:
                 raise UnavailableError("The database connection was lost. Try again.") from error
         except (asyncpg.LockNotAvailableError, TimeoutError) as error:
             raise UnavailableError("The database is busy. Try again in a moment.") from error
+        except asyncpg.DiskFullError as error:
+            raise _full() from error
         # A restarted server fails each pooled connection once (TRAPS C13); reads may run again.
         return await self._call(method, sql, args, retry=False)
 
@@ -199,7 +205,10 @@ class Database:
     ) -> None:
         """Write rows with COPY, the fastest way in."""
         async with self._connection() as connection:
-            await connection.copy_records_to_table(table, columns=columns, records=rows)
+            try:
+                await connection.copy_records_to_table(table, columns=columns, records=rows)
+            except asyncpg.DiskFullError as error:
+                raise _full() from error
 
     async def cursor(
         self,
@@ -257,6 +266,10 @@ class Database:
         try:
             async with connection.transaction():
                 yield
+        except asyncpg.DiskFullError as error:
+            raise _full() from error
+        except _LOST as error:
+            raise UnavailableError("The database connection was lost. Try again.") from error
         finally:
             # Also after a failing COMMIT (TRAPS C4): the connection goes back, the task is free.
             current.open = False

@@ -17,6 +17,7 @@ from crmkit.errors import (
     LimitError,
     NotFoundError,
     SignInError,
+    StorageFullError,
     UnavailableError,
 )
 from crmkit.web.render import answer, wants_fragment
@@ -39,6 +40,7 @@ STATUS: tuple[tuple[type[CrmkitError], int], ...] = (
     (InvalidError, 422),
     (ConflictError, 409),
     (LimitError, 429),
+    (StorageFullError, 507),
     (UnavailableError, 503),
 )
 _SERVER = 500
@@ -63,6 +65,7 @@ def _title(status: int) -> str:
         422: _("Something needs a correction"),
         429: _("Too many tries"),
         503: _("The database does not answer"),
+        507: _("The disk is full"),
     }.get(status, _("Something went wrong"))
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import socket
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -15,39 +14,16 @@ from crmkit.access.core import site_of
 from crmkit.access.setup import make_link, needs_setup
 from crmkit.db.engine import Database
 from crmkit.db.migrations import migrate
-from crmkit.errors import ConfigError
 from crmkit.plugin.site import load_custom_fields
 from crmkit.web.app import create_app
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Iterator
 
     from crmkit.config import Config
 
-_BACKLOG = 512
 _GRACE_SECONDS = 5
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """Take the port before anything slow happens.
-
-    Raises:
-        ConfigError: Another program has it, or it is not ours to take.
-    """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    taken = socket.socket(family, socket.SOCK_STREAM)
-    taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        taken.bind((host, port))
-    except OSError as error:
-        taken.close()
-        raise ConfigError(
-            f"{host}:{port} cannot be used ({error.strerror}). Another program may have it: "
-            f"stop that, or choose a port with `--port {port + 1}`."
-        ) from error
-    taken.listen(_BACKLOG)
-    taken.set_inheritable(True)
-    return taken
 
 
 def configure_logging() -> None:
@@ -63,24 +39,20 @@ def configure_logging() -> None:
     )
 
 
-def serve(config: Config, owner_dsn: str, app_dsn: str, host: str, port: int) -> None:
+def serve(config: Config, owner_dsn: str, app_dsn: str, taken: socket.socket) -> None:
     """Serve until SIGTERM or SIGINT; returns when all requests have their answers.
 
     Args:
+        taken: The port, listened on.
         owner_dsn: Address as the owner of the tables, for migrations.
         app_dsn: Address for reading and writing records.
 
     Raises:
-        ConfigError: The port is taken.
         DatabaseStartError: The database does not answer.
         MigrationError: The schema cannot be brought up to date.
     """
     configure_logging()
-    taken = listen(host, port)
-    try:
-        asyncio.run(_serve(config, owner_dsn, app_dsn, taken))
-    finally:
-        taken.close()
+    asyncio.run(_serve(config, owner_dsn, app_dsn, taken))
 
 
 async def _serve(config: Config, owner_dsn: str, app_dsn: str, taken: socket.socket) -> None:
