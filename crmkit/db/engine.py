@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
@@ -27,6 +27,7 @@ _LOST = (
     asyncpg.InterfaceError,
     asyncpg.AdminShutdownError,
     asyncpg.CannotConnectNowError,
+    asyncpg.InternalClientError,  # a statement on a connection that broke under the one before
     ConnectionError,
 )
 _PROBE_SECONDS = 5.0
@@ -141,6 +142,8 @@ class Database:
             return await self._pool.acquire(timeout=self._timeout)
         except TimeoutError as error:
             raise UnavailableError("The database is busy. Try again in a moment.") from error
+        except (OSError, *_LOST) as error:
+            raise UnavailableError("The database does not answer. Try again soon.") from error
 
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:
@@ -156,7 +159,10 @@ class Database:
             await self._release(connection)
 
     async def _release(self, connection: asyncpg.pool.PoolConnectionProxy[asyncpg.Record]) -> None:
-        if self._pool is not None:
+        if self._pool is None:
+            return
+        # A connection that broke is terminated by the pool; who used it knows already.
+        with suppress(*_LOST):
             await self._pool.release(connection, timeout=_CLOSE_SECONDS)
 
     async def _call(self, method: str, sql: str, args: Sequence[Any], *, retry: bool) -> Any:  # noqa: ANN401 - whatever the driver answers

@@ -8,18 +8,12 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
-import socket
-import subprocess
-import sys
-import time
-import urllib.error
-import urllib.request
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
+
+from tests.sites import EMAIL, PASSWORD, add_administrator, crmkit, serving
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -30,8 +24,6 @@ if TYPE_CHECKING:
 
     Open = Callable[..., Page]
 
-PASSWORD = "correct horse battery"
-EMAIL = "ada@example.com"
 _CHROMIUM = ("chromium", "chromium-browser", "google-chrome-stable")
 _ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 _COMPANIES = """name,sector,revenue,country
@@ -48,53 +40,16 @@ MG Special Cancity,Cancity,Proposal,55,,Ada Boss
 """
 
 
-def crmkit(site: Path, *words: str, text: str = "") -> str:
-    """Run a command on the site and answer what it printed."""
-    command = [sys.executable, "-m", "crmkit", *words, "--site", str(site)]
-    done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
-    assert 0 == done.returncode, done.stderr
-    return done.stdout
-
-
 @pytest.fixture(scope="session")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A site with five companies and three deals."""
     site = tmp_path_factory.mktemp("site")
-    crmkit(site, "user", "create", EMAIL, "--name", "Ada Boss", "--role", "administrator",
-           "--password", PASSWORD)  # fmt: skip
+    add_administrator(site)
     for entity, text in (("crm.company", _COMPANIES), ("crm.opportunity", _DEALS)):
         file = site / f"{entity}.csv"
         file.write_text(text, encoding="utf-8")
         crmkit(site, "import", entity, str(file))
     return site
-
-
-@contextmanager
-def serving(site: Path) -> Iterator[str]:
-    """Serve a site on a free port and answer its address."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port = taken.getsockname()[1]
-    log = (site / "serve.log").open("w+")
-    process = subprocess.Popen(
-        [sys.executable, "-m", "crmkit", "serve", "--site", str(site), "--port", str(port)],
-        stdout=log,
-        stderr=log,
-    )
-    base = f"http://127.0.0.1:{port}"
-    try:
-        for _ in range(300):
-            try:
-                with urllib.request.urlopen(f"{base}/readyz", timeout=5):  # noqa: S310 - loopback
-                    break
-            except (urllib.error.URLError, OSError):
-                assert process.poll() is None, (site / "serve.log").read_text()
-                time.sleep(0.1)
-        yield base
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(timeout=20)
-        log.close()
 
 
 @pytest.fixture(scope="session")

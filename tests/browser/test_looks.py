@@ -9,7 +9,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
-from tests.browser.conftest import EMAIL, PASSWORD
+from tests.sites import EMAIL, PASSWORD
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import EMAIL, PASSWORD, crmkit, serving
+from tests.sites import EMAIL, PASSWORD, crmkit, serving
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -80,7 +80,6 @@ async def test_each_part_is_served_by_an_index(admin: Context) -> None:
         kind = {"website": "url"}.get(column, column)
         expression = COMPARED[kind].format(f"t.{column}")
         plan = await admin.db.rows(
-            f"EXPLAIN SELECT t.id FROM crm_company t WHERE {expression} = 'x' "
-            f"AND t.{column} <> ''"
+            f"EXPLAIN SELECT t.id FROM crm_company t WHERE {expression} = 'x' AND t.{column} <> ''"
         )
         assert any(f"crm_company_{column}_same_idx" in row[0] for row in plan), column

@@ -1,0 +1,137 @@
+"""Every command as people run it: exit code 0 done, 1 refused with one sentence, 2 wrong usage."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.sites import EMAIL, add_administrator, crmkit, run
+
+if TYPE_CHECKING:
+    import subprocess
+    from pathlib import Path
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A site with an administrator and two companies."""
+    folder = tmp_path_factory.mktemp("site")
+    add_administrator(folder)
+    file = folder / "companies.csv"
+    file.write_text("name,sector,office\nKan-code,software,Berlin\nAcme,retail,\n")
+    crmkit(folder, "import", "crm.company", str(file), "--map", "name=name", "--map",
+           "sector=sector", "--key", "name")  # fmt: skip
+    return folder
+
+
+def _refused(done: subprocess.CompletedProcess[str], told: str) -> None:
+    assert 1 == done.returncode
+    assert re.search(told, done.stderr), done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_init_is_done_once(site: Path) -> None:
+    (site / "crmkit.toml").unlink(missing_ok=True)
+    assert "is ready" in crmkit(site, "init")
+    assert "was there already" in crmkit(site, "init")
+    assert (site / "crmkit.toml").exists()
+
+
+def test_migrate_says_what_it_would_do(site: Path, tmp_path: Path) -> None:
+    assert "Nothing to do" in crmkit(site, "migrate")
+    assert [] == json.loads(crmkit(site, "migrate", "--plan", "--json"))
+    planned = json.loads(crmkit(tmp_path, "migrate", "--plan", "--json"))
+    assert "core 0001_initial" == planned[0]
+    assert planned == json.loads(crmkit(tmp_path, "migrate", "--json"))
+
+
+def test_an_import_can_be_tried_and_repeated(site: Path, tmp_path: Path) -> None:
+    file = tmp_path / "more.csv"
+    file.write_text("id,firm,founded\n7,Labdrill,1999\n8,Sumace,soon\n")
+    words = ("import", "crm.company", str(file), "--map", "firm=name", "--map", "founded=founded",
+             "--external", "id", "--constant", "sector=tools", "--json")  # fmt: skip
+    tried = json.loads(crmkit(site, *words, "--dry-run"))
+    assert (1, 1) == (tried["created"], len(tried["refused"]))
+    assert "Labdrill" not in crmkit(site, "export", "crm.company")
+    first, second = (json.loads(crmkit(site, *words)) for _ in range(2))
+    assert (1, 0) == (first["created"], second["created"])
+    assert 1 == second["unchanged"]
+    assert 3 == first["refused"][0]["line"]
+    assert "tools" in crmkit(site, "export", "crm.company", "--machine")
+
+
+def test_an_import_that_cannot_be_is_refused_with_its_place(site: Path, tmp_path: Path) -> None:
+    file = tmp_path / "a.csv"
+    file.write_text("firm\nKan\n")
+    _refused(run(site, "import", "crm.nothing", str(file)), "no entity `crm.nothing`")
+    _refused(run(site, "import", "crm.company"), "Name the entity and the file")
+    _refused(run(site, "import", "crm.company", str(file), "--map", "firm"), "name=value")
+    _refused(run(site, "import", "crm.company", str(file), "--map", "none=name"), "none")
+    assert 2 == run(site, "import", "crm.company", str(tmp_path / "gone.csv")).returncode
+    assert 2 == run(site, "import", "--banana").returncode
+
+
+def test_a_recipe_is_tried_as_a_whole(site: Path, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("name\nRecipe one\n")
+    recipe = tmp_path / "recipe.toml"
+    step = (
+        '[[imports]]\nentity = "crm.company"\nfile = "{}"\n'
+        'plan = {{ map = {{ name = "name" }}, key = "name" }}\n'
+    )
+    recipe.write_text(step.format("a.csv"))
+    crmkit(site, "import", str(tmp_path), "--recipe", str(recipe), "--dry-run")
+    assert "Recipe one" not in crmkit(site, "export", "crm.company")
+    recipe.write_text(step.format("a.csv") + step.format("gone.csv"))
+    _refused(run(site, "import", str(tmp_path), "--recipe", str(recipe)), r"gone\.csv")
+    assert "Recipe one" not in crmkit(site, "export", "crm.company")
+    recipe.write_text('[[imports]]\nentitty = "crm.company"\n')
+    _refused(run(site, "import", str(tmp_path), "--recipe", str(recipe)), "entitty")
+
+
+def test_people_are_made_invited_and_switched_off(site: Path) -> None:
+    link = crmkit(site, "user", "invite", "tom@example.com", "--name", "Tom")
+    assert re.search(r"^http://127\.0\.0\.1:8000/setup/[\w-]{40,}$", link.strip())
+    assert "/setup/" in crmkit(site, "user", "password", "tom@example.com", "--link")
+    words = "a quite different staple"
+    crmkit(site, "user", "password", "tom@example.com", text=f"{words}\n{words}\n")
+    _refused(run(site, "user", "password", "tom@example.com", text="short\nshort\n"), "12 or more")
+    assert "no longer" in crmkit(site, "user", "disable", "tom@example.com")
+    assert "may sign in" in crmkit(site, "user", "enable", "tom@example.com")
+    _refused(run(site, "user", "disable", EMAIL), "last administrator")
+    _refused(run(site, "user", "disable", "nobody@example.com"), "Nobody signs in as")
+    _refused(
+        run(site, "user", "invite", "x@example.com", "--name", "X", "--role", "king"),
+        "role: is none",
+    )
+    _refused(run(site, "user", "invite", "TOM@example.com", "--name", "Tom"), "mail")
+
+
+def test_a_site_shows_what_it_is_made_of(site: Path) -> None:
+    routes = json.loads(crmkit(site, "routes", "--json"))
+    assert {"method": "GET", "path": "/{entity:str}", "policy": "entity.read"} in routes
+    policies = json.loads(crmkit(site, "policies", "--json"))
+    seller = next(p for p in policies if (p["entity"], p["role"]) == ("crm.lead", "seller"))
+    assert ("team", "own", "none") == (seller["read"], seller["edit"], seller["export"])
+    plugins = json.loads(crmkit(site, "plugin", "list", "--json"))
+    assert [("crm", "enabled")] == [(each["id"], each["state"]) for each in plugins]
+    assert "entity.read" in crmkit(site, "routes")
+
+
+def test_check_finds_what_is_wrong_and_changes_nothing(site: Path, tmp_path: Path) -> None:
+    assert "Nothing is wrong" in crmkit(site, "check")
+    done = run(tmp_path, "check", "--json")
+    assert 1 == done.returncode
+    assert "core 0001_initial is pending" in json.loads(done.stdout)[0]
+    assert 1 == run(tmp_path, "check").returncode
+    (site / "config").mkdir()
+    (site / "config" / "roles.toml").write_text("[seller]\nlabel = 'S'\n")
+    _refused(run(site, "check"), r"roles\.toml.*administrator")
+    (site / "config" / "roles.toml").unlink()
+
+
+def test_nothing_is_missing_in_the_migrations(site: Path) -> None:
+    assert "Nothing is missing" in crmkit(site, "makemigrations", "crm")
+    _refused(run(site, "makemigrations", "nothing"), "no plugin `nothing`")
