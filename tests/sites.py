@@ -52,10 +52,11 @@ def free_port() -> int:
 class Serving:
     """A serving process; `log` is what it printed."""
 
-    def __init__(self, site: Path, port: int | None = None) -> None:
+    def __init__(self, site: Path, port: int | None = None, log: Path | None = None) -> None:
         self.site, self.port = site, port or free_port()
         self.base = f"http://127.0.0.1:{self.port}"
-        self._log = (site / "serve.log").open("a+")
+        self._path = log or site / "serve.log"
+        self._log = self._path.open("a+")
         self.process = subprocess.Popen(
             [sys.executable, "-m", "crmkit", "serve", "--site", str(site), "--port",
              str(self.port)],
@@ -66,7 +67,7 @@ class Serving:
     @property
     def log(self) -> str:
         """Everything printed so far."""
-        return (self.site / "serve.log").read_text()
+        return self._path.read_text()
 
     def wait(self, seconds: float = 30.0) -> float:
         """Wait until it can work, and answer the seconds it took."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
+import sys
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, TextIO, cast
 
 import structlog
 import uvicorn
@@ -26,6 +27,23 @@ if TYPE_CHECKING:
 _GRACE_SECONDS = 5
 
 
+class _PatientOutput:
+    """Standard output; a full disk below it loses lines of the log, not requests."""
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+
+    def write(self, text: str) -> None:
+        """Write, or lose the line."""
+        with suppress(OSError):
+            self._file.write(text)
+
+    def flush(self) -> None:
+        """Flush, or lose what is left."""
+        with suppress(OSError):
+            self._file.flush()
+
+
 def configure_logging() -> None:
     """Log JSON lines; events carry chosen fields only, never headers or bodies (TRAPS S3)."""
     structlog.configure(
@@ -35,6 +53,7 @@ def configure_logging() -> None:
             structlog.processors.format_exc_info,
             structlog.processors.JSONRenderer(ensure_ascii=False),
         ],
+        logger_factory=structlog.PrintLoggerFactory(cast("TextIO", _PatientOutput(sys.stdout))),
         cache_logger_on_first_use=True,
     )
 
