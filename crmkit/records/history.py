@@ -154,9 +154,14 @@ async def _undo_row(ctx: Context, row: Any) -> bool:  # noqa: ANN401 - a driver'
     untouched = {
         name: value
         for name, value in row["before"].items()
-        if plain(stored.get(name)) == row["after"].get(name)
+        # By value, not by text: 2.5 was written where the column now says 2.5000.
+        if _same(stored.get(name), from_journal(plan, name, row["after"].get(name)))
     }
     values = {name: from_journal(plan, name, value) for name, value in untouched.items()}
     if values:
         await save_record(ctx, plan, row["record"], values)
     return len(untouched) == len(row["before"])
+
+
+def _same(stored: Any, written: Any) -> bool:  # noqa: ANN401 - values of any column
+    return bool(stored == written or plain(stored) == plain(written))

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from crmkit.records.bulk import Selection, bulk_edit
-from crmkit.records.history import undo_operation
+from crmkit.records.history import list_operations, undo_operation
 from crmkit.records.read import get_record
 from crmkit.records.save import save_record, trash_record
 
@@ -46,3 +47,11 @@ async def test_undoing_a_new_owner_keeps_a_team_that_did_not_change(
 
     stored = await get_record(admin, plan, company)
     assert (anna, west) == (stored["owner"], stored["team"])
+
+
+async def test_an_amount_of_few_digits_goes_back(admin: Context, make: Make) -> None:
+    deal = await make("crm.opportunity", name="GTX", amount=Decimal("1.5"))
+    await admin.save("crm.opportunity", deal, amount=Decimal("2.5"))
+    operation = (await list_operations(admin))[0].id
+    assert () == (await undo_operation(admin, operation)).kept
+    assert Decimal("1.5") == (await admin.get("crm.opportunity", deal))["amount"]
