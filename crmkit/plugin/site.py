@@ -85,7 +85,7 @@ def build_site(
     A plugin that cannot be loaded is named in `failed` and left out; the rest is built.
     """
     plugins: dict[str, Plugin] = {"core": cast("Plugin", core)}
-    sources = [CORE_MIGRATIONS]
+    sources = {"core": CORE_MIGRATIONS}
     failed: dict[str, str] = {}
     for found in discover():
         name = found.manifest.id
@@ -95,13 +95,16 @@ def build_site(
             plugins[name] = load_plugin(found)
         except PluginError as error:
             failed[name] = error.message
-            _log.error("plugin left out", plugin=name, reason=error.message)
             continue
-        sources.append(_source(found))
+        sources[name] = _source(found)
+    plans = _plan_all(plugins, custom_fields or {}, failed)
+    for name, reason in failed.items():
+        _log.error("plugin left out", plugin=name, reason=reason)
+        plugins.pop(name, None)
     return Site(
-        entities=MappingProxyType(_entities(plugins, custom_fields or {})),
+        entities=MappingProxyType(link_steps(plans)),
         hooks=Dispatcher(plugins),
-        sources=tuple(sources),
+        sources=tuple(source for name, source in sources.items() if name not in failed),
         failed=MappingProxyType(failed),
         roles=MappingProxyType(dict(core.roles)),
     )
@@ -111,24 +114,53 @@ def _source(found: Found) -> MigrationSource:
     return MigrationSource(found.manifest.id, found.migrations, found.manifest.requires)
 
 
-def _entities(
-    plugins: Mapping[str, Plugin], custom: Mapping[str, Sequence[Field]]
+def _plan_all(
+    plugins: Mapping[str, Plugin],
+    custom: Mapping[str, Sequence[Field]],
+    failed: dict[str, str],
 ) -> dict[str, EntityPlan]:
-    declared = [(name, entity) for name, plugin in plugins.items() for entity in plugin.entities()]
+    """Plan every plugin's entities; one whose declarations do not fit goes to `failed` alone."""
+    declared: dict[str, list[Entity]] = {}
+    for name, plugin in plugins.items():
+        try:
+            declared[name] = list(plugin.entities())
+        except Exception as error:  # noqa: BLE001 - a stranger's code
+            failed[name] = f"Its entities cannot be read: {error!r}."
     names = {
-        entity.table._meta.tablename: entity.table._meta.tablename.replace("_", ".", 1)  # noqa: SLF001
-        for _, entity in declared
+        _tablename(entity): _tablename(entity).replace("_", ".", 1)
+        for entities in declared.values()
+        for entity in entities
     }
-    plans = [
-        plan_entity(
-            name,
-            entity,
-            names,
-            custom.get(names[entity.table._meta.tablename], ()),  # noqa: SLF001
+    plans: dict[str, EntityPlan] = {}
+    for name, entities in declared.items():
+        try:
+            own = {
+                plan.name: plan
+                for plan in (
+                    plan_entity(name, each, names, custom.get(names[_tablename(each)], ()))
+                    for each in entities
+                )
+            }
+            _check_new(name, own, plans)
+        except PluginError as error:
+            failed[name] = error.message
+            continue
+        plans |= own
+    return plans
+
+
+def _check_new(
+    plugin: str, own: Mapping[str, EntityPlan], others: Mapping[str, EntityPlan]
+) -> None:
+    twice = sorted(set(own) & set(others))
+    if twice:
+        raise PluginError(
+            f"Plugin `{plugin}`: `{twice[0]}` is declared by `{others[twice[0]].plugin}` already."
         )
-        for name, entity in declared
-    ]
-    return link_steps({plan.name: plan for plan in plans})
+
+
+def _tablename(entity: Entity) -> str:
+    return str(entity.table._meta.tablename)  # noqa: SLF001 - Piccolo has no public name
 
 
 async def load_custom_fields(db: Database) -> dict[str, list[Field]]:
