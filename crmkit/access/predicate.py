@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from crmkit.errors import ForbiddenError
+from crmkit.model.values import N_
 
 if TYPE_CHECKING:
     from crmkit.model.context import Context
@@ -58,7 +59,7 @@ def check(ctx: Context, plan: EntityPlan, verb: Verb) -> None:
         ForbiddenError: It does not.
     """
     if not allowed(ctx, plan, verb):
-        raise ForbiddenError(
-            f"The role {ctx.principal.role.label} may not {verb} {plan.label.lower()}. "
-            "An administrator can change that."
+        text = ctx.translate(
+            N_("Your role does not allow this for: {what}. An administrator can change that.")
         )
+        raise ForbiddenError(text.format(what=ctx.translate(plan.label)))

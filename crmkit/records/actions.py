@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from crmkit.errors import ConflictError, InvalidError, NotFoundError
+from crmkit.model.values import N_
 from crmkit.records.journal import one_operation
 from crmkit.records.read import get_record
 
@@ -49,8 +50,9 @@ async def run_action(
         record = await get_record(inner, plan, record_id, action.permission, lock=True)
         state = record.get(plan.lifecycle.column) if plan.lifecycle else ""
         if record["trashed_at"] is not None or not action.offered(state):
-            raise ConflictError(f"{plan.singular} {record_id} is in a state that forbids this.")
-        data = decode_input(action, raw or {})
+            text = N_("This cannot be done in the state the record is in.")
+            raise ConflictError(ctx.translate(text))
+        data = decode_input(ctx, action, raw or {})
         url = await action.handler(inner, record_id, data, version)
         return ActionResult(url or f"/{plan.name}/{record_id}", int(inner.operation or 0))
 
@@ -67,24 +69,25 @@ def find_action(plan: EntityPlan, name: str) -> Action:
     raise NotFoundError(f"{plan.singular} has no action `{name}`.")
 
 
-def decode_input(action: Action, raw: Mapping[str, Any]) -> msgspec.Struct | None:
+def decode_input(ctx: Context, action: Action, raw: Mapping[str, Any]) -> msgspec.Struct | None:
     """Answer the input struct of an action, or None when it asks for nothing.
 
     Raises:
         InvalidError: A field is unknown, missing or does not fit.
     """
+    refused = ctx.translate(N_("The form holds something that does not fit."))
+    strange = ctx.translate(N_("is not known here"))
     if action.input is None:
         if raw:
-            raise InvalidError("This takes no input.", {next(iter(raw)): "is not known here"})
+            raise InvalidError(refused, dict.fromkeys(raw, strange))
         return None
     known = set(action.input.__struct_fields__)
-    unknown = {key: "is not known here" for key in raw if key not in known}
+    unknown = {key: strange for key in raw if key not in known}
     if unknown:
-        raise InvalidError("The form holds something that does not fit.", unknown)
+        raise InvalidError(refused, unknown)
     try:
         return msgspec.convert(dict(raw), action.input, strict=False)
     except msgspec.ValidationError as error:
         field = str(error).rpartition("$.")[2].rstrip("`") if "$." in str(error) else ""
-        raise InvalidError(
-            "The form holds something that does not fit.", {field: str(error)}
-        ) from error
+        told = ctx.translate(N_("does not fit; enter another value"))
+        raise InvalidError(refused, {field: told}) from error

@@ -8,6 +8,7 @@ import msgspec
 
 from crmkit.access.predicate import check
 from crmkit.errors import CrmkitError, InvalidError
+from crmkit.model.values import N_
 from crmkit.records.journal import open_operation
 from crmkit.records.query import ListQuery, Statement, where_clause
 from crmkit.records.save import restore_record, save_record, trash_record
@@ -47,7 +48,8 @@ async def select_ids(ctx: Context, plan: EntityPlan, selection: Selection) -> li
         *statement.args,
     )
     if len(rows) > MOST:
-        raise InvalidError(f"More than {MOST:,} records at once. Narrow the filter.")
+        text = ctx.translate(N_("More than {most} records at once. Narrow the filter."))
+        raise InvalidError(text.format(most=MOST))
     return [row["id"] for row in rows]
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from crmkit.errors import InvalidError
+from crmkit.model.values import N_
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,22 +59,22 @@ def filter_sql(ctx: Context, plan: EntityPlan, each: Filter, add: Add) -> str:
         return _step_sql(ctx, plan, each)
     field = plan.field(each.field)
     if field is None or not (field.filterable or field.name in plan.filters):
-        raise InvalidError(
-            f"`{each.field}` is no field to filter {plan.name} by.", {"filter": "remove it"}
-        )
+        text = ctx.translate(N_("`{field}` is no field to filter by. Remove it."))
+        raise InvalidError(text.format(field=each.field[:80]))
     if each.op not in OPERATORS.get(field.kind, ()):
-        raise InvalidError(
-            f"`{each.op}` is no way to filter `{each.field}` by.", {"filter": "choose another"}
-        )
+        raise _no_way(ctx, each)
     return _condition(ctx, field, each, add)
+
+
+def _no_way(ctx: Context, each: Filter) -> InvalidError:
+    text = ctx.translate(N_("`{way}` is no way to filter `{field}` by. Choose another."))
+    return InvalidError(text.format(way=each.op[:80], field=each.field[:80]))
 
 
 def _step_sql(ctx: Context, plan: EntityPlan, each: Filter) -> str:
     """Whether a record has an open step; a fact about the record, whoever holds the step."""
     if each.op not in {"empty", "filled"}:
-        raise InvalidError(
-            f"`{each.op}` is no way to filter by the next step.", {"filter": "choose another"}
-        )
+        raise _no_way(ctx, each)
     found = []
     for link in plan.step_links:
         target = ctx.site.entity(link.entity)
@@ -102,7 +103,7 @@ def _condition(ctx: Context, field: Field, each: Filter, add: Add) -> str:
         return _contains(ctx, field, expression, add(_pattern(each.value)))
     if each.op == "in":
         return f"{expression} = ANY({add(each.value.split(',')[:_MOST])}::text[])"
-    value = add(_typed(field, each))
+    value = add(_typed(ctx, field, each))
     cast = "::numeric" if field.kind in {"number", "decimal", "money"} else ""
     sign = {"is": "=", "over": ">", "under": "<"}.get(each.op)
     if sign is None:
@@ -128,7 +129,7 @@ def _pattern(text: str) -> str:
     return f"%{escaped}%"
 
 
-def _typed(field: Field, each: Filter) -> Any:  # noqa: ANN401 - one return a kind
+def _typed(ctx: Context, field: Field, each: Filter) -> Any:  # noqa: ANN401 - one return a kind
     value = each.value.strip()
     try:
         if field.kind in {"number", "decimal", "money"}:
@@ -146,10 +147,10 @@ def _typed(field: Field, each: Filter) -> Any:  # noqa: ANN401 - one return a ki
         if field.kind == "checkbox":
             return value in {"1", "true", "yes"}
     except (ValueError, InvalidOperation) as error:
+        text = ctx.translate(N_("The filter on {field} has a value that does not fit: {value}."))
         raise InvalidError(
-            f"The filter on `{field.name}` has a value that does not fit: {value[:80]!r}.",
-            {"filter": "enter another value"},
+            text.format(field=ctx.translate(field.label), value=value[:80])
         ) from error
     if "\x00" in value:
-        raise InvalidError("A filter holds a NUL character. Remove it.", {"filter": "remove it"})
+        raise InvalidError(ctx.translate(N_("A filter holds a NUL character. Remove it.")))
     return value

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from crmkit.access.predicate import predicate
 from crmkit.errors import NotFoundError
+from crmkit.model.values import N_
 from crmkit.records.query import ListQuery, Statement, select_list, where_clause
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ async def get_record(
         NotFoundError: There is none, or the reader may not use the verb on it.
     """
     if abs(record_id) >= 2**63:
-        raise NotFoundError(f"{plan.singular} {record_id} does not exist.")
+        raise _not_found(ctx, plan, record_id)
     allowed = predicate(ctx, plan, verb, "t", 2)
     columns, joins = select_list(plan, tuple(plan.fields))
     row = await ctx.db.row(
@@ -38,8 +39,13 @@ async def get_record(
         *allowed.args,
     )
     if row is None:
-        raise NotFoundError(f"{plan.singular} {record_id} does not exist, or is not yours to see.")
+        raise _not_found(ctx, plan, record_id)
     return dict(row)
+
+
+def _not_found(ctx: Context, plan: EntityPlan, record_id: int) -> NotFoundError:
+    text = ctx.translate(N_("{record} {number} does not exist, or is not yours to see."))
+    return NotFoundError(text.format(record=ctx.translate(plan.singular), number=record_id))
 
 
 async def lookup(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from crmkit.errors import InvalidError, NotFoundError
+from crmkit.model.values import N_
 
 if TYPE_CHECKING:
     from crmkit.model.context import Context
@@ -50,11 +51,12 @@ async def save_view(
     """
     name = name.replace("\x00", "").strip()
     if not name or len(name) > _LONGEST_NAME:
+        text = ctx.translate(N_("has to have 1 to {most} characters"))
         raise InvalidError(
-            "The view was not saved.", {"name": f"has to have 1 to {_LONGEST_NAME} characters"}
+            ctx.translate(N_("The view was not saved.")), {"name": text.format(most=_LONGEST_NAME)}
         )
     if len(state) > _LONGEST_STATE or "\x00" in state:
-        raise InvalidError("The view was not saved: it has too many filters.")
+        raise InvalidError(ctx.translate(N_("The view was not saved: it has too many filters.")))
     async with ctx.db.transaction():
         await ctx.db.execute(
             "SELECT pg_advisory_xact_lock(hashtextextended($1, $2))", plan.name, ctx.user_id or 0
@@ -72,7 +74,8 @@ async def save_view(
             ctx.user_id,
         )
         if number >= _MOST:
-            raise InvalidError(f"There are {_MOST} views already. Delete one first.")
+            text = ctx.translate(N_("There are {most} views already. Delete one first."))
+            raise InvalidError(text.format(most=_MOST))
         made: int = await ctx.db.value(
             "INSERT INTO core_saved_view (entity, name, state, shared, user_id) "
             "VALUES ($1, $2, $3, $4, $5) RETURNING id",
@@ -98,4 +101,4 @@ async def delete_view(ctx: Context, plan: EntityPlan, view_id: int) -> None:
         ctx.user_id,
     )
     if found is None:
-        raise NotFoundError("There is no such view of yours.")
+        raise NotFoundError(ctx.translate(N_("There is no such view of yours.")))

@@ -9,6 +9,7 @@ import msgspec
 
 from crmkit.access.predicate import allowed, predicate
 from crmkit.errors import NotFoundError
+from crmkit.model.values import N_
 from crmkit.records.journal import one_operation
 from crmkit.records.save import create_record, save_record
 from crmkit.records.values import parse_values
@@ -75,7 +76,7 @@ async def finish_step(
         StaleVersionError: Somebody changed it since the page was shown.
     """
     if plan.steps is None:
-        raise NotFoundError("There is nothing to be done here.")
+        raise NotFoundError(ctx.translate(N_("There is nothing to be done here.")))
     async with one_operation(ctx, "update", plan.singular) as inner:
         await save_record(inner, plan, record_id, {plan.steps.done: ctx.now()}, version)
         return int(inner.operation or 0)
@@ -117,4 +118,4 @@ async def write_step(
         if not found.planned:
             values[target.steps.done] = ctx.now()
         return await create_record(ctx, target, values)
-    raise NotFoundError("This cannot be written here.")
+    raise NotFoundError(ctx.translate(N_("This cannot be written here.")))

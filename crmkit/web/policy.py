@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from crmkit.access.predicate import check
-from crmkit.errors import CrmkitError, ForbiddenError, SignInError
+from crmkit.errors import CrmkitError, ForbiddenError, NotFoundError, SignInError
 from crmkit.model.role import VERBS
 from crmkit.web.services import context_of, services_of, visit_of
 from crmkit.web.shell import is_admin
@@ -79,5 +79,10 @@ def check_policy(request: AnyRequest) -> None:
     if policy == ADMIN and not is_admin(principal):
         raise ForbiddenError(_("Only an administrator may do this. Ask one of yours."))
     if policy.startswith("entity."):
-        plan = services_of(request).site.entity(request.path_params["entity"])
+        try:
+            plan = services_of(request).site.entity(request.path_params["entity"])
+        except NotFoundError:
+            raise NotFoundError(
+                _("The address leads nowhere. Look at how it is spelled or begin at Today.")
+            ) from None
         check(context_of(request), plan, policy.removeprefix("entity."))  # type: ignore[arg-type]

@@ -76,7 +76,7 @@ async def test_for_machines_values_are_byte_for_byte(
 
 async def test_an_export_needs_the_right(admin: Context, roles: Mapping[str, Role]) -> None:
     seller = replace(admin, principal=Principal(1, "Anna", roles["seller"]))
-    with pytest.raises(ForbiddenError, match="may not export"):
+    with pytest.raises(ForbiddenError, match="does not allow"):
         await export(seller, "crm.company")
 
 

@@ -78,7 +78,7 @@ async def test_a_number_of_somebody_elses_record_is_refused(
 
 async def test_importing_needs_the_right(admin: Context, roles: Mapping[str, Role]) -> None:
     seller = replace(admin, principal=Principal(1, "Anna", roles["seller"]))
-    with pytest.raises(ForbiddenError, match="may not import"):
+    with pytest.raises(ForbiddenError, match="does not allow"):
         await bring(seller, "crm.company", "name\nA\n", map={"name": "name"})
 
 

@@ -34,7 +34,8 @@ async def test_every_reference_of_a_record_is_a_foreign_key_without_implicit_cas
     """TRAPS R1: deleting a user must not delete what the user owned."""
     rows = await db.rows(
         "SELECT c.conrelid::regclass::text AS name, a.attname AS column, "
-        "c.confdeltype::text AS kind FROM pg_constraint c JOIN pg_attribute a ON a.attrelid = c.conrelid "
+        "c.confdeltype::text AS kind FROM pg_constraint c "
+        "JOIN pg_attribute a ON a.attrelid = c.conrelid "
         "AND a.attnum = c.conkey[1] WHERE c.contype = 'f'"
     )
     keys = {(row["name"].strip('"'), row["column"]): row["kind"] for row in rows}
