@@ -193,3 +193,15 @@ async def test_going_back_never_leaves_the_site(browse: Browse) -> None:
         url = made.headers["location"]
         done = await client.post(f"{url}/done", headers={"Referer": referer})
         assert back == done.headers["location"], referer
+
+
+async def test_the_timeline_shows_what_was_done_or_what_changed(browse: Browse) -> None:
+    client = await browse("seller")
+    made = await client.post("/crm.company/new", data={"name": "Kan-code"})
+    url = made.headers["location"]
+    await client.post(f"{url}/timeline/note", data={"text": "Reached Tom"})
+    for show, note, change in (("", True, True), ("done", True, False), ("changes", False, True)):
+        part = (await client.get(f"{url}?show={show}", headers=HTMX)).text
+        assert part.lstrip().startswith('<div id="timeline">')
+        assert note == ("Reached Tom" in part), show
+        assert change == ("created this record" in part), show

@@ -70,24 +70,38 @@ def _raw(plan: EntityPlan, form: Mapping[str, Any]) -> dict[str, str]:
     return raw
 
 
-async def _days(ctx: Context, plan: EntityPlan, record_id: int) -> tuple[TimelineDay, ...]:
-    entries = change_entries(ctx, plan, await list_changes(ctx, plan, record_id))
-    event = PageEvent(ctx, entity=plan, record_id=record_id)
-    for _plugin, more in await ctx.site.hooks.collect("timeline", event):
-        entries.extend(more)
+async def _days(
+    ctx: Context, plan: EntityPlan, record_id: int, show: str
+) -> tuple[TimelineDay, ...]:
+    """Answer the timeline: everything, only what people did, or only what changed."""
+    entries = []
+    if show != "done":
+        entries += change_entries(ctx, plan, await list_changes(ctx, plan, record_id))
+    if show != "changes":
+        event = PageEvent(ctx, entity=plan, record_id=record_id)
+        for _plugin, more in await ctx.site.hooks.collect("timeline", event):
+            entries.extend(more)
     return by_day(ctx, entries)
 
 
-async def _page(ctx: Context, plan: EntityPlan, record_id: int) -> RecordPage:
+async def _page(ctx: Context, plan: EntityPlan, record_id: int, show: str = "") -> RecordPage:
     record = await get_record(ctx, plan, record_id)
     event = PageEvent(ctx, entity=plan, record_id=record_id)
     panels: list[Panel] = []
     for _plugin, more in await ctx.site.hooks.collect("page_panels", event):
         panels.extend(more)
-    days = await _days(ctx, plan, record_id)
+    days = await _days(ctx, plan, record_id, show)
     step = (await next_steps(ctx, plan, [record_id])).get(record_id)
     related, moving = related_panels(ctx, record_id, await list_related(ctx, plan, record_id))
-    return record_page(ctx, plan, record, days, step, related=related, panels=(*moving, *panels))
+    page = record_page(ctx, plan, record, days, step, related=related, panels=(*moving, *panels))
+    if not page.composer:
+        return page
+    kinds = (("", _("Everything")), ("done", _("Notes and calls")), ("changes", _("Changes")))
+    filters = tuple(
+        Link(label=label, url=f"{page.url}?show={name}" if name else page.url, current=name == show)
+        for name, label in kinds
+    )
+    return msgspec.structs.replace(page, timeline_filters=filters)
 
 
 @get("/{entity:str}/{record_id:int}", policy="entity.read")
@@ -97,13 +111,15 @@ async def record_show(
     """Show a record."""
     ctx = context_of(request)
     plan = _plan(ctx, entity)
-    page = await _page(ctx, plan, record_id)
+    show = request.query_params.get("show", "")
+    page = await _page(ctx, plan, record_id, show if show in {"done", "changes"} else "")
     wanted = request.query_params.get("write", "")
     if any(tab.name == wanted for tab in page.composer):
         tabs = tuple(msgspec.structs.replace(t, current=t.name == wanted) for t in page.composer)
         page = msgspec.structs.replace(page, composer=tabs)
+    crumbs = _crumbs(plan, page.title)
     return answer(
-        request, "record.html", title=page.title, crumbs=_crumbs(plan, page.title), page=page
+        request, "record.html", title=page.title, block="timeline", crumbs=crumbs, page=page
     )
 
 
