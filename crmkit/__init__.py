@@ -13,12 +13,33 @@ if TYPE_CHECKING:
     from crmkit.access.predicate import predicate
     from crmkit.errors import ConflictError, InvalidError, NotFoundError, Veto
     from crmkit.model.action import Action
+    from crmkit.model.adapters import HealthCheck, NavEntry, Permission
     from crmkit.model.context import Context
     from crmkit.model.entity import Entity, FieldOptions, Group, StepKind, Steps
+    from crmkit.model.event import Event, EventType
+    from crmkit.model.extension import (
+        Computed,
+        Extension,
+        ExtField,
+        ExtState,
+        Panel,
+        SideTable,
+    )
     from crmkit.model.lifecycle import Lifecycle, State
+    from crmkit.model.metric import Metric, Widget
     from crmkit.model.record import Record
     from crmkit.model.values import N_, Choice
-    from crmkit.plugin.hookspecs import PageEvent, Plugin, SaveEvent
+    from crmkit.plugin.events import (
+        AccessEvent,
+        FormEvent,
+        LifeEvent,
+        PageEvent,
+        QueryEvent,
+        SaveEvent,
+        TransitionEvent,
+    )
+    from crmkit.plugin.hookspecs import Plugin, hookimpl
+    from crmkit.plugin.sql import Sql
     from crmkit.web.format import format_date, format_moment, format_money, format_number
     from crmkit.web.shell import avatar_of
     from crmkit.web.translate import _, ngettext
@@ -36,6 +57,26 @@ if TYPE_CHECKING:
 
 #: Public name to the module that has it, and its name there.
 _HOMES = {
+    "HealthCheck": ("crmkit.model.adapters", "HealthCheck"),
+    "NavEntry": ("crmkit.model.adapters", "NavEntry"),
+    "Permission": ("crmkit.model.adapters", "Permission"),
+    "Event": ("crmkit.model.event", "Event"),
+    "EventType": ("crmkit.model.event", "EventType"),
+    "Computed": ("crmkit.model.extension", "Computed"),
+    "ExtField": ("crmkit.model.extension", "ExtField"),
+    "Extension": ("crmkit.model.extension", "Extension"),
+    "ExtState": ("crmkit.model.extension", "ExtState"),
+    "Panel": ("crmkit.model.extension", "Panel"),
+    "SideTable": ("crmkit.model.extension", "SideTable"),
+    "Metric": ("crmkit.model.metric", "Metric"),
+    "Widget": ("crmkit.model.metric", "Widget"),
+    "AccessEvent": ("crmkit.plugin.events", "AccessEvent"),
+    "FormEvent": ("crmkit.plugin.events", "FormEvent"),
+    "LifeEvent": ("crmkit.plugin.events", "LifeEvent"),
+    "QueryEvent": ("crmkit.plugin.events", "QueryEvent"),
+    "TransitionEvent": ("crmkit.plugin.events", "TransitionEvent"),
+    "hookimpl": ("crmkit.plugin.hookspecs", "hookimpl"),
+    "Sql": ("crmkit.plugin.sql", "Sql"),
     "_": ("crmkit.web.translate", "_"),
     "Action": ("crmkit.model.action", "Action"),
     "ActionButton": ("crmkit.web.views", "Action"),
@@ -60,11 +101,11 @@ _HOMES = {
     "N_": ("crmkit.model.values", "N_"),
     "ngettext": ("crmkit.web.translate", "ngettext"),
     "NotFoundError": ("crmkit.errors", "NotFoundError"),
-    "PageEvent": ("crmkit.plugin.hookspecs", "PageEvent"),
+    "PageEvent": ("crmkit.plugin.events", "PageEvent"),
     "Plugin": ("crmkit.plugin.hookspecs", "Plugin"),
     "predicate": ("crmkit.access.predicate", "predicate"),
     "Record": ("crmkit.model.record", "Record"),
-    "SaveEvent": ("crmkit.plugin.hookspecs", "SaveEvent"),
+    "SaveEvent": ("crmkit.plugin.events", "SaveEvent"),
     "State": ("crmkit.model.lifecycle", "State"),
     "StepKind": ("crmkit.model.entity", "StepKind"),
     "Steps": ("crmkit.model.entity", "Steps"),
@@ -76,39 +117,59 @@ _HOMES = {
 
 __all__ = [
     "N_",
+    "AccessEvent",
     "Action",
     "ActionButton",
     "AgendaItem",
     "AgendaSection",
     "Avatar",
     "Choice",
+    "Computed",
     "ConflictError",
     "Context",
     "Entity",
+    "Event",
+    "EventType",
+    "ExtField",
+    "ExtState",
+    "Extension",
     "FieldOptions",
+    "FormEvent",
     "FunnelStep",
     "Group",
+    "HealthCheck",
     "InvalidError",
+    "LifeEvent",
     "Lifecycle",
     "LooseEnd",
+    "Metric",
+    "NavEntry",
     "NotFoundError",
     "PageEvent",
+    "Panel",
+    "Permission",
     "Plugin",
+    "QueryEvent",
     "Record",
     "SaveEvent",
+    "SideTable",
+    "Sql",
     "State",
     "StepKind",
     "Steps",
     "Suggestion",
     "Tag",
     "TimelineItem",
+    "TransitionEvent",
     "Veto",
+    "Widget",
     "_",
     "avatar_of",
     "format_date",
     "format_moment",
     "format_money",
     "format_number",
+    "hookimpl",
     "ngettext",
     "predicate",
 ]

@@ -9,7 +9,8 @@
     ├── ForbiddenError        the role does not allow it
     ├── NotFoundError         no such record, entity or page for this reader
     ├── InvalidError          input that breaks rules, all problems at once
-    │   └── Veto              a plugin refused and says why
+    │   ├── Veto              a plugin refused and says why
+    │   └── HookFailedError   a plugin's code failed inside a write or a check
     ├── ConflictError         two things that exclude each other
     │   └── StaleVersionError somebody saved in between
     ├── LimitError            too often or too large
@@ -80,6 +81,23 @@ class Veto(InvalidError):  # noqa: N818 - the word of the contract
 
     def __init__(self, message: str, **problems: str) -> None:
         super().__init__(message, problems)
+
+
+class HookFailedError(InvalidError):
+    """A plugin's code failed where that must not be passed over; nothing was written.
+
+    Attributes:
+        plugin: Its id.
+        hook: What it was asked.
+    """
+
+    def __init__(self, plugin: str, hook: str) -> None:
+        super().__init__(
+            f"The plugin `{plugin}` failed in `{hook}`; nothing was saved. "
+            "An administrator can look at the plugins page and switch it off."
+        )
+        self.plugin = plugin
+        self.hook = hook
 
 
 class ConflictError(CrmkitError):

@@ -11,16 +11,18 @@ from crmkit.model.people import TEAMS, USERS, User
 from crmkit.model.role import VERBS, Role
 from crmkit.model.values import Choice
 from crmkit.plugin.hookspecs import Plugin
+from crmkit.plugin.site import Choice as SiteChoice
 from crmkit.plugin.site import build_site
+from crmkit.plugin.stored import read_choice
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
     from crmkit.config import Config
+    from crmkit.db.engine import Database
     from crmkit.model.context import Context
     from crmkit.model.entity import Entity
-    from crmkit.model.field import Field
-    from crmkit.plugin.hookspecs import SaveEvent
+    from crmkit.plugin.events import SaveEvent
     from crmkit.plugin.site import Site
 
 ADMINISTRATOR = "administrator"
@@ -33,11 +35,11 @@ class Core(Plugin):
     """Users, teams and the rules on who may be given which role."""
 
     def __init__(self, roles: Mapping[str, Role]) -> None:
-        self.roles = roles
+        self.site_roles = roles
 
     def entities(self) -> Iterable[Entity]:
         """Contribute users, their role a choice of those the site has, and teams."""
-        choices = tuple(Choice(role.name, role.label) for role in self.roles.values())
+        choices = tuple(Choice(role.name, role.label) for role in self.site_roles.values())
         fields = {**USERS.fields, User.role: replace(USERS.fields[User.role], choices=choices)}
         return (replace(USERS, fields=fields), TEAMS)
 
@@ -57,10 +59,10 @@ class Core(Plugin):
             await _keep_one(event)
 
     def _check_grant(self, ctx: Context, name: str) -> None:
-        role = self.roles.get(name)
+        role = self.site_roles.get(name)
         if role is None:
             message = "The role was not given."
-            raise Veto(message, role=f"is none of this site: {', '.join(self.roles)}")
+            raise Veto(message, role=f"is none of this site: {', '.join(self.site_roles)}")
         for entity in ctx.site.entities:
             for verb in VERBS:
                 own = ctx.principal.role.scope(entity, verb)
@@ -69,14 +71,29 @@ class Core(Plugin):
                     raise Veto(message, role=f"may {verb} {entity} further than your own role")
 
 
-def site_of(config: Config, custom_fields: Mapping[str, Sequence[Field]] | None = None) -> Site:
+def site_of(config: Config, choice: SiteChoice | None = None) -> Site:
     """Build the Site of a folder: its plugins, its roles, its own fields.
+
+    Args:
+        choice: What the database says; None loads what crmkit.toml enables, else all there is.
 
     Raises:
         ConfigError: config/roles.toml cannot be used.
     """
     roles = load_roles(config.folder / "config" / "roles.toml")
-    return build_site(Core(roles), config.plugins.enabled, custom_fields)
+    if choice is None:
+        law = config.plugins.enabled
+        choice = SiteChoice(enabled=frozenset(law) if law is not None else None)
+    return build_site(Core(roles), choice, config.folder)
+
+
+async def read_site(config: Config, db: Database, blocked: Mapping[str, str] | None = None) -> Site:
+    """Build the Site of a folder as its database says.
+
+    Args:
+        blocked: Plugin id to why it must not load.
+    """
+    return site_of(config, await read_choice(db, config.plugins.enabled, blocked))
 
 
 def _administers(user: Mapping[str, Any]) -> bool:

@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-import msgspec
+from typing import TYPE_CHECKING
 
 from crmkit.errors import ForbiddenError
 from crmkit.model.values import N_
+from crmkit.plugin.sql import Sql
 
 if TYPE_CHECKING:
     from crmkit.model.context import Context
     from crmkit.model.role import Scope, Verb
     from crmkit.plugin.plan import EntityPlan
-
-
-class Sql(msgspec.Struct, frozen=True):
-    """A condition and its arguments, numbered from where the caller said."""
-
-    text: str
-    args: tuple[Any, ...] = ()
 
 
 def predicate(ctx: Context, plan: EntityPlan, verb: Verb, alias: str = "t", first: int = 1) -> Sql:

@@ -87,18 +87,12 @@ def list_(site: Path, *, as_json: bool) -> None:
     """List installed plugins with their state and, when one failed, the reason."""
 
     async def work() -> None:
-        config = load_config(site)
-        failed = site_of(config).failed
-        enabled = config.plugins.enabled
-        rows = []
-        for found in discover():
-            manifest = found.manifest
-            state = "enabled" if enabled is None or manifest.id in enabled else "disabled"
-            reason = failed.get(manifest.id, "")
-            rows.append(
-                {"id": manifest.id, "version": manifest.version, "name": manifest.name,
-                 "state": "failed" if reason else state, "reason": reason}
-            )  # fmt: skip
+        async with open_site(site, migrating=False) as opened:
+            rows = [
+                {"id": name, "version": info.manifest.version, "name": info.manifest.name,
+                 "state": info.state, "reason": info.reason}
+                for name, info in opened.site.plugins.items()
+            ]  # fmt: skip
         _print(rows, as_json=as_json)
 
     _run(work())
@@ -154,7 +148,7 @@ def makemigrations(site: Path, plugin_id: str) -> None:
     """Write a migration of what PLUGIN_ID declares and the database lacks."""
 
     async def work() -> None:
-        found = next((each for each in discover() if each.manifest.id == plugin_id), None)
+        found = discover(site).found.get(plugin_id)
         if found is None:
             raise NotFoundError(f"There is no plugin `{plugin_id}`. See `crmkit plugin list`.")
         async with open_site(site) as opened:

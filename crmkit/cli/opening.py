@@ -6,18 +6,19 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from crmkit.access.core import ADMINISTRATOR, site_of
+from crmkit.access.core import ADMINISTRATOR, read_site, site_of
 from crmkit.cli.site_server import SiteServer
 from crmkit.config import Config, load_config
 from crmkit.db.engine import Database
 from crmkit.db.migrations import migrate
 from crmkit.model.context import Context, Principal
-from crmkit.plugin.site import Site, load_custom_fields
 from crmkit.records.store import RecordStore
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
+
+    from crmkit.plugin.site import Site
 
 
 @dataclass
@@ -36,7 +37,7 @@ class Opened:
 
     async def rebuild(self) -> None:
         """Build the Site again, for instance after a custom field was added."""
-        self.site = site_of(self.config, await load_custom_fields(self.db))
+        self.site = await read_site(self.config, self.db)
 
 
 @asynccontextmanager

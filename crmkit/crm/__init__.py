@@ -37,7 +37,7 @@ class Crm(Plugin):
         """Answer the open activities of the chosen scope."""
         return await agenda_sections(event)
 
-    async def widgets(self, event: PageEvent) -> dict[str, Any]:
+    async def page_context(self, event: PageEvent) -> dict[str, Any]:
         """Answer loose ends, funnel, pipeline and leaders."""
         return await home_figures(event)
 

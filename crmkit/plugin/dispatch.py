@@ -1,71 +1,259 @@
-"""Calls hooks: one implementation after another, each named and on its own."""
+"""Calls hooks: one implementation after another, each named, timed and on its own."""
 
 from __future__ import annotations
 
+import asyncio
+import time
+from collections import deque
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import pluggy
 import structlog
 
-from crmkit.plugin.hookspecs import implements
+from crmkit.errors import CrmkitError, HookFailedError, UnavailableError
+from crmkit.plugin.hookspecs import HOOKS, NAMESPACE, HookSpecs, Kind, implements
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from crmkit.plugin.hookspecs import Plugin
+    from crmkit.plugin.sql import Sql
 
 _log = structlog.get_logger("crmkit.hooks")
+
+#: Seconds an implementation may take; a page waits for an isolated one no longer than this.
+ISOLATED_SECONDS = 2.0
+TRANSACTION_SECONDS = 10.0
+_SLOW_SECONDS = 0.2
+#: So many failures in so many seconds silence an isolated implementation.
+MOST_FAILURES = 20
+FAILURE_SECONDS = 300.0
+
+
+class _Manager(pluggy.PluginManager):
+    """Registers what a plugin's class overrides; the marker is only for the order."""
+
+    def parse_hookimpl_opts(self, plugin: object, name: str) -> Any:  # noqa: ANN401 - pluggy's
+        if name not in HOOKS or not implements(plugin, name):
+            return None
+        method = getattr(type(plugin), name)
+        found = getattr(method, f"{self.project_name}_impl", None) or {}
+        if found.get("wrapper") or found.get("hookwrapper"):
+            # It would wrap the making of a coroutine, not its run (TRAPS H3).
+            raise CrmkitError(f"{type(plugin).__name__}.{name}: hooks are no wrappers.")
+        return {**_OPTIONS, **found}
+
+
+_OPTIONS: Any = {
+    "wrapper": False,
+    "hookwrapper": False,
+    "optionalhook": False,
+    "tryfirst": False,
+    "trylast": False,
+    "specname": None,
+}
+
+
+@dataclass(slots=True)
+class Implementation:
+    """One plugin's method for one hook, with what was seen of it.
+
+    Attributes:
+        seconds: Spent in all calls.
+        failures: Moments of failures, by the monotonic clock.
+        silenced: It failed too often and is no longer called.
+    """
+
+    plugin: str
+    hook: str
+    call: Callable[..., Any]
+    calls: int = 0
+    seconds: float = 0.0
+    failures: deque[float] = field(default_factory=lambda: deque(maxlen=MOST_FAILURES))
+    last_error: str = ""
+    silenced: bool = False
+
+    def note(self, begin: float) -> None:
+        """Count a call that began at a moment of the monotonic clock."""
+        taken = time.perf_counter() - begin
+        self.calls += 1
+        self.seconds += taken
+        if taken > _SLOW_SECONDS:
+            _log.warning(
+                "hook is slow", plugin=self.plugin, hook=self.hook, seconds=round(taken, 3)
+            )
 
 
 class Dispatcher:
     """The plugins of one Site, asked in the order they were loaded.
 
-    pluggy's own call loses async results and stops at the first exception (TRAPS H1, H2).
+    pluggy keeps them in order; its own call loses async results and stops at the first exception
+    (TRAPS H1, H2), so calling is done here. The modes: `run` inside a transaction, `collect`
+    isolated, `first` for the first answer, `conditions` and `denied` for security.
     """
 
     def __init__(self, plugins: Mapping[str, Plugin]) -> None:
-        self._plugins = dict(plugins)
-        self._plans: dict[str, list[tuple[str, Any]]] = {}
+        manager = _Manager(NAMESPACE)
+        manager.add_hookspecs(HookSpecs)
+        # pluggy calls the last registered first.
+        for name in reversed(list(plugins)):
+            manager.register(plugins[name], name)
+        self.plugins = dict(plugins)
+        self._plans: dict[str, tuple[Implementation, ...]] = {
+            hook: tuple(
+                Implementation(each.plugin_name, hook, each.function)
+                for each in reversed(getattr(manager.hook, hook).get_hookimpls())
+            )
+            for hook in HOOKS
+        }
 
-    def implementations(self, hook: str) -> list[tuple[str, Any]]:
-        """Answer (plugin id, bound method) of those that implement the hook."""
-        if hook not in self._plans:
-            self._plans[hook] = [
-                (name, getattr(plugin, hook))
-                for name, plugin in self._plugins.items()
-                if implements(plugin, hook)
-            ]
+    def implementations(self, hook: str) -> tuple[Implementation, ...]:
+        """Answer those that implement a hook, in the order they are asked."""
         return self._plans[hook]
 
-    async def run(self, hook: str, event: object) -> None:
-        """Call all inside the caller's transaction; an exception rolls it back."""
-        for _, implementation in self.implementations(hook):
-            await implementation(event)
+    def silenced(self) -> Iterator[Implementation]:
+        """Answer those that failed too often and are no longer called."""
+        for plan in self._plans.values():
+            yield from (each for each in plan if each.silenced)
 
-    async def collect(self, hook: str, event: Any) -> list[tuple[str, Any]]:  # noqa: ANN401
-        """Ask all; one that fails is logged by name and left out, the others answer.
+    async def run(self, hook: str, event: object) -> None:
+        """Call all inside the caller's transaction; an exception rolls it back.
+
+        Raises:
+            Veto: As a plugin raised it.
+            HookFailedError: A plugin failed otherwise, or took too long; names it.
+        """
+        for each in self._plans[hook]:
+            await _strictly(each, event)
+
+    async def answers(self, hook: str, event: object) -> list[tuple[str, Any]]:
+        """As `run`, with what each plugin answered, "nothing" left out."""
+        return [
+            (each.plugin, answer)
+            for each in self._plans[hook]
+            if (answer := await _strictly(each, event)) is not None
+        ]
+
+    async def first(self, hook: str, event: object) -> Any:  # noqa: ANN401 - of any hook
+        """Ask one after another until one answers something else than None."""
+        isolated = HOOKS[hook] is Kind.ISOLATED
+        for each in self._plans[hook]:
+            answer = await self._alone(each, event) if isolated else await _strictly(each, event)
+            if answer is not None:
+                return answer
+        return None
+
+    async def collect(
+        self, hook: str, event: object, check: Callable[[Any], Any] | None = None
+    ) -> list[tuple[str, Any]]:
+        """Ask all; one that fails is recorded by name and left out, the others answer.
+
+        Args:
+            check: Makes what is used of an answer; raises when it is not of the right kind.
 
         Returns:
             (plugin id, answer) of those that answered something.
         """
         answers: list[tuple[str, Any]] = []
-        for name, implementation in self.implementations(hook):
-            try:
-                answer = await _isolated(event, implementation)
-            except Exception as error:  # noqa: BLE001 - isolation is what this is for
-                _log.error("hook failed", plugin=name, hook=hook, error=repr(error))
-                continue
+        for each in self._plans[hook]:
+            answer = await self._alone(each, event, check)
             if answer:
-                answers.append((name, answer))
+                answers.append((each.plugin, answer))
         return answers
 
+    async def _alone(
+        self, each: Implementation, event: object, check: Callable[[Any], Any] | None = None
+    ) -> Any:  # noqa: ANN401
+        """Call an isolated implementation; a failure is recorded and answers None."""
+        if each.silenced:
+            return None
+        begin = time.perf_counter()
+        try:
+            async with asyncio.timeout(ISOLATED_SECONDS):
+                answer = await _in_savepoint(event, each.call)
+            return check(answer) if check is not None and answer is not None else answer
+        except Exception as error:  # noqa: BLE001 - isolation is what this is for
+            self._record(each, error)
+            return None
+        finally:
+            each.note(begin)
 
-async def _isolated(event: Any, implementation: Any) -> Any:  # noqa: ANN401 - any hook
-    """Call one implementation; inside a transaction in a savepoint.
+    def _record(self, each: Implementation, error: Exception) -> None:
+        now = time.monotonic()
+        each.failures.append(now)
+        each.last_error = repr(error)
+        often = len(each.failures) == MOST_FAILURES
+        each.silenced = often and now - each.failures[0] < FAILURE_SECONDS
+        _log.error(
+            "hook failed",
+            plugin=each.plugin,
+            hook=each.hook,
+            error=repr(error),
+            silenced=each.silenced,
+        )
+
+    def conditions(self, event: Any) -> list[Sql]:  # noqa: ANN401 - a QueryEvent
+        """Ask `filter_query` of all; each condition's placeholders follow the ones before.
+
+        Raises:
+            HookFailedError: A plugin failed: rows it may have wanted to hide are not shown.
+        """
+        found: list[Sql] = []
+        for each in self._plans["filter_query"]:
+            begin = time.perf_counter()
+            try:
+                answer = each.call(event)
+                if answer is not None:
+                    event.first += len(answer.args)
+                    found.append(answer)
+            except Exception as error:
+                raise _failed(each, error) from error
+            finally:
+                each.note(begin)
+        return found
+
+    async def denied(self, event: object) -> str:
+        """Ask `check_access` of all; answer the id of the plugin that denies, or "".
+
+        Raises:
+            HookFailedError: A plugin failed.
+        """
+        for each in self._plans["check_access"]:
+            answer = await _strictly(each, event)
+            if answer not in (None, True, False):
+                raise _failed(each, TypeError(f"answered {answer!r}, not True, False or None"))
+            if answer is False:
+                return each.plugin
+        return ""
+
+
+async def _strictly(each: Implementation, event: object) -> Any:  # noqa: ANN401 - of any hook
+    """Call an implementation whose failure is the caller's."""
+    begin = time.perf_counter()
+    try:
+        async with asyncio.timeout(TRANSACTION_SECONDS):
+            return await each.call(event)
+    except (CrmkitError, UnavailableError):
+        raise  # Veto and the other sentences of the tree are meant for the person
+    except Exception as error:
+        raise _failed(each, error) from error
+    finally:
+        each.note(begin)
+
+
+def _failed(each: Implementation, error: Exception) -> HookFailedError:
+    _log.error("hook failed", plugin=each.plugin, hook=each.hook, error=repr(error))
+    return HookFailedError(each.plugin, each.hook)
+
+
+async def _in_savepoint(event: Any, call: Callable[..., Any]) -> Any:  # noqa: ANN401 - any hook
+    """Call an implementation; inside a transaction in a savepoint.
 
     SQL that fails in it then does not poison what the caller still writes (TRAPS C10).
     """
     ctx = getattr(event, "ctx", None)
     if ctx is None or not ctx.db.in_transaction:
-        return await implementation(event)
+        return await call(event)
     async with ctx.db.transaction():
-        return await implementation(event)
+        return await call(event)

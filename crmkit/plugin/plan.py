@@ -49,6 +49,15 @@ class FormGroup(msgspec.Struct, frozen=True):
 
     label: str
     names: tuple[str, ...]
+    source: str = ""
+
+
+class AddedFields(msgspec.Struct, frozen=True):
+    """Fields beside the table's own: the company's, or a plugin's under its name."""
+
+    label: str
+    fields: tuple[Field, ...]
+    source: str = ""
 
 
 class StepPlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -126,14 +135,14 @@ class EntityPlan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def plan_entity(
-    plugin: str, entity: Entity, names: Mapping[str, str], custom: Sequence[Field]
+    plugin: str, entity: Entity, names: Mapping[str, str], added: Sequence[AddedFields] = ()
 ) -> EntityPlan:
     """Resolve a declaration.
 
     Args:
         plugin: Id of the plugin.
         names: Table name to entity name, of the whole Site.
-        custom: The company's own fields of this entity.
+        added: Fields that the company and other plugins add to this entity.
 
     Raises:
         PluginError: The table's name lacks the plugin's prefix, or a column is of another table.
@@ -161,12 +170,22 @@ def plan_entity(
     form = _form(entity, fields)
     order = [name for group in form for name in group.names]
     ordered = {name: fields[name] for name in (*order, *(n for n in fields if n not in order))}
+    custom = [field for group in added for field in group.fields]
     ordered |= {field.name: field for field in custom}
-    if custom:
-        form = (*form, FormGroup("Own fields", tuple(field.name for field in custom)))
+    form = (
+        *form,
+        *(
+            FormGroup(group.label, tuple(field.name for field in group.fields), group.source)
+            for group in added
+        ),
+    )
     listed = tuple(_name(column) for column in entity.list) or tuple(order[:6])
     listed += tuple(field.name for field in custom if field.listed)
-    filters = {_name(column) for column in entity.filters} | {f.name for f in custom} | {"owner"}
+    filters = (
+        {_name(column) for column in entity.filters}
+        | {f.name for f in custom if f.filterable}
+        | {"owner"}
+    )
     filters |= {"team", title}
     return EntityPlan(
         table=entity.table,

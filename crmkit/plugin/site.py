@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import msgspec
 import structlog
@@ -13,50 +14,127 @@ import structlog
 import crmkit.model
 from crmkit.db.migrations import MigrationSource
 from crmkit.errors import NotFoundError, PluginError
+from crmkit.model.extension import Extension
 from crmkit.model.field import Field
 from crmkit.model.role import Role
-from crmkit.model.values import Choice
-from crmkit.plugin.discovery import Found, discover, load_plugin
+from crmkit.plugin.contributions import Contributions, read_contributions
+from crmkit.plugin.discovery import Found, discover
 from crmkit.plugin.dispatch import Dispatcher
-from crmkit.plugin.plan import EntityPlan, link_steps, plan_entity
+from crmkit.plugin.extending import Extensions, plan_extensions
+from crmkit.plugin.loading import load_plugin
+from crmkit.plugin.manifest import Manifest, notice_of
+from crmkit.plugin.metrics import MetricPlan, plan_metrics
+from crmkit.plugin.order import Refusal, order_plugins
+from crmkit.plugin.plan import AddedFields, EntityPlan, link_steps, plan_entity
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
-    from crmkit.db.engine import Database
     from crmkit.model.entity import Entity
     from crmkit.plugin.hookspecs import Plugin
 
 _log = structlog.get_logger("crmkit.site")
 
-CORE_MIGRATIONS = MigrationSource("core", Path(crmkit.model.__file__).parent / "migrations")
+CORE = "core"
+CORE_MIGRATIONS = MigrationSource(CORE, Path(crmkit.model.__file__).parent / "migrations")
 
 
 class CorePlugin(Protocol):
     """The reserved plugin `core`, which the access layer brings: users, teams, and roles."""
 
-    roles: Mapping[str, Role]
+    site_roles: Mapping[str, Role]
 
     def entities(self) -> Iterable[Entity]:
         """Contribute users and teams."""
 
 
-class Site(msgspec.Struct, frozen=True):
+class StoredPlugin(msgspec.Struct, frozen=True, kw_only=True):
+    """What the database keeps of a plugin.
+
+    Attributes:
+        state: enabled, disabled, archived or purged.
+        version: Of the code that wrote its data last.
+        guards: Entities it protects, also when its code is gone.
+        settings: Key to value.
+    """
+
+    id: str
+    name: str = ""
+    state: str = "enabled"
+    version: str = ""
+    guards: tuple[str, ...] = ()
+    settings: dict[str, Any] = {}
+
+
+class Choice(msgspec.Struct, frozen=True, kw_only=True):
+    """What a Site is made of besides code.
+
+    Attributes:
+        enabled: Ids to load; None is every plugin that exists.
+        with_defaults: Load those as well whose manifest says `default` and that the database
+            does not know yet.
+        stored: What the database keeps of plugins, by id.
+        custom_fields: Entity name to the company's own fields.
+        blocked: Plugin id to why it must not load although it is enabled (its migration failed,
+            its data are newer).
+    """
+
+    enabled: frozenset[str] | None = None
+    with_defaults: bool = False
+    stored: Mapping[str, StoredPlugin] = {}
+    custom_fields: Mapping[str, tuple[Field, ...]] = {}
+    blocked: Mapping[str, str] = {}
+
+
+class PluginInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """A plugin as this Site sees it.
+
+    Attributes:
+        state: available, enabled, disabled, archived, purged, incompatible, blocked or failed.
+        reason: Why it is in that state, when it is not by choice.
+        trace: Traceback of a failure, for administrators.
+        notices: What an administrator should know of one that works.
+        folder: Where its code lies; None when the code is gone.
+    """
+
+    manifest: Manifest
+    state: str
+    reason: str = ""
+    trace: str = ""
+    notices: tuple[str, ...] = ()
+    folder: Path | None = None
+
+
+class Site(msgspec.Struct, frozen=True, kw_only=True):
     """All that the enabled plugins declare.
 
     Attributes:
         entities: Entity name to plan.
         hooks: The dispatcher.
         sources: Migrations, in the order they run.
-        failed: Plugin id to the reason it was left out.
+        plugins: Every plugin that exists or is known to the database, by id.
+        failed: Plugin id, or name of a folder, to the reason it was left out.
         roles: Role name to role, as the site has them.
+        contributions: What each registration hook gave, with the plugin's id.
+        extensions: What plugins add to entities.
+        metrics: Whole name to metric.
+        guarded: Entity name to the plugin that protects its rows and cannot load.
+        choice: What it was made of.
+        folder: Of the site; None has no plugins of its own.
     """
 
     entities: Mapping[str, EntityPlan]
     hooks: Dispatcher
     sources: tuple[MigrationSource, ...]
+    plugins: Mapping[str, PluginInfo]
     failed: Mapping[str, str]
     roles: Mapping[str, Role]
+    contributions: Contributions
+    extensions: Extensions
+    metrics: Mapping[str, MetricPlan]
+    guarded: Mapping[str, str]
+    choice: Choice
+    folder: Path | None = None
 
     def entity(self, name: str) -> EntityPlan:
         """Answer an entity.
@@ -70,114 +148,208 @@ class Site(msgspec.Struct, frozen=True):
             raise NotFoundError(f"There is no entity `{name}` here.") from None
 
 
-def build_site(
-    core: CorePlugin,
-    enabled: Sequence[str] | None = None,
-    custom_fields: Mapping[str, Sequence[Field]] | None = None,
-) -> Site:
+class _Failure(Exception):  # noqa: N818 - carries a reason from a step to the loop
+    def __init__(self, plugin: str, reason: str) -> None:
+        super().__init__(reason)
+        self.plugin = plugin
+
+
+def build_site(core: CorePlugin, choice: Choice | None = None, folder: Path | None = None) -> Site:
     """Build the Site from what is installed.
 
     Args:
         core: The reserved plugin, `crmkit.access.core.Core`.
-        enabled: Ids of plugins; None is all installed.
-        custom_fields: Entity name to the company's own fields.
+        folder: Of the site, whose `plugins/` may hold plugins of its own.
 
     A plugin that cannot be loaded is named in `failed` and left out; the rest is built.
     """
-    plugins: dict[str, Plugin] = {"core": cast("Plugin", core)}
-    sources = {"core": CORE_MIGRATIONS}
-    failed: dict[str, str] = {}
-    for found in discover():
-        name = found.manifest.id
-        if enabled is not None and name not in enabled:
-            continue
-        try:
-            plugins[name] = load_plugin(found)
-        except PluginError as error:
-            failed[name] = error.message
-            continue
-        sources[name] = _source(found)
-    plans = _plan_all(plugins, custom_fields or {}, failed)
-    for name, reason in failed.items():
-        _log.error("plugin left out", plugin=name, reason=reason)
-        plugins.pop(name, None)
-    return Site(
-        entities=MappingProxyType(link_steps(plans)),
-        hooks=Dispatcher(plugins),
-        sources=tuple(source for name, source in sources.items() if name not in failed),
-        failed=MappingProxyType(failed),
-        roles=MappingProxyType(dict(core.roles)),
+    return _Build(core, choice or Choice(), folder).run()
+
+
+class _Build:
+    """One build: plugins fall out of it one by one until what is left fits together."""
+
+    def __init__(self, core: CorePlugin, choice: Choice, folder: Path | None) -> None:
+        self.core = core
+        self.choice = choice
+        self.folder = folder
+        discovery = discover(folder)
+        self.found = discovery.found
+        self.broken = discovery.broken
+        self.refused: dict[str, Refusal] = {
+            name: Refusal(("blocked", reason))
+            for name, reason in choice.blocked.items()
+            if name in self.found
+        }
+        self.traces: dict[str, str] = {}
+        self.loaded: dict[str, Plugin] = {}
+        self.notices: dict[str, list[str]] = {}
+
+    def run(self) -> Site:
+        while True:
+            try:
+                return self._try()
+            except _Failure as failure:
+                self._fail(failure.plugin, str(failure), failure.__cause__)
+
+    def _fail(self, plugin: str, reason: str, error: BaseException | None) -> None:
+        if plugin == CORE:
+            raise PluginError(reason) from error
+        self.refused[plugin] = Refusal(("failed", reason))
+        cause = (error.__cause__ or error) if error is not None else None
+        self.traces[plugin] = "".join(traceback.format_exception(cause)) if cause else ""
+
+    def _try(self) -> Site:
+        order = self._order()
+        plugins: dict[str, Plugin] = {CORE: cast("Plugin", self.core)}
+        for name in order:
+            plugins[name] = self._load(name)
+        given = read_contributions(plugins, _Failure)
+        names = _names(given)
+        extensions = plan_extensions(given, names, self.found, _Failure)
+        plans = self._plan(given, names, extensions)
+        return Site(
+            entities=MappingProxyType(link_steps(plans)),
+            hooks=Dispatcher(plugins),
+            sources=(CORE_MIGRATIONS, *(_source(self.found[name]) for name in order)),
+            plugins=MappingProxyType(self._infos(extensions)),
+            failed=MappingProxyType(self._failed()),
+            roles=MappingProxyType({**_roles(given), **self.core.site_roles}),
+            contributions=given,
+            extensions=extensions,
+            metrics=MappingProxyType(plan_metrics(given, plans, _Failure)),
+            guarded=MappingProxyType(self._guarded()),
+            choice=self.choice,
+            folder=self.folder,
+        )
+
+    @property
+    def _enabled(self) -> set[str]:
+        known = set(self.found)
+        if self.choice.enabled is None:
+            return known
+        defaults = {
+            name
+            for name in known - set(self.choice.stored)
+            if self.choice.with_defaults and self.found[name].manifest.default
+        }
+        return known & self.choice.enabled | defaults
+
+    def _order(self) -> list[str]:
+        manifests = {name: found.manifest for name, found in self.found.items()}
+        wanted = {name for name in self._enabled if name not in self.refused}
+        order, refused = order_plugins(manifests, wanted)
+        for name, refusal in refused.items():
+            missing = next((m for m in manifests[name].needs if m in self.refused), "")
+            text = f"It needs the plugin `{missing}`, which does not load."
+            self.refused[name] = Refusal(("blocked", text)) if missing else refusal
+        return order
+
+    def _load(self, name: str) -> Plugin:
+        if name not in self.loaded:
+            try:
+                self.loaded[name] = load_plugin(self.found[name])
+            except PluginError as error:
+                raise _Failure(name, error.message) from error
+        return self.loaded[name]
+
+    def _plan(
+        self, given: Contributions, names: Mapping[str, str], extensions: Extensions
+    ) -> dict[str, EntityPlan]:
+        plans: dict[str, EntityPlan] = {}
+        for plugin, entity in given["entities"]:
+            name = names[_tablename(entity)]
+            own = self.choice.custom_fields.get(name, ())
+            added = [AddedFields("Own fields", tuple(own))] if own else []
+            try:
+                plan = plan_entity(
+                    plugin, entity, names, (*added, *extensions.fields_of(name, self._titles()))
+                )
+            except PluginError as error:
+                raise _Failure(plugin, error.message) from error
+            if name in plans:
+                raise _Failure(
+                    plugin,
+                    f"Plugin `{plugin}`: `{name}` is declared by `{plans[name].plugin}` already.",
+                )
+            plans[name] = extensions.complete(plan)
+        return plans
+
+    def _titles(self) -> dict[str, str]:
+        return {name: found.manifest.name for name, found in self.found.items()}
+
+    def _failed(self) -> dict[str, str]:
+        reasons = {name: refusal.reason for name, refusal in self.refused.items()} | self.broken
+        for name, reason in reasons.items():
+            _log.error("plugin left out", plugin=name, reason=reason)
+        return reasons
+
+    def _guarded(self) -> dict[str, str]:
+        """Answer the entities whose guard is wanted and cannot load: their rows stay hidden."""
+        guards = {
+            name: self.found[name].manifest.guards for name in self._enabled if name in self.refused
+        }
+        for name, stored in self.choice.stored.items():
+            if stored.state == "enabled" and name not in self.found:
+                guards[name] = stored.guards
+        return {entity: name for name, entities in guards.items() for entity in entities}
+
+    def _infos(self, extensions: Extensions) -> dict[str, PluginInfo]:
+        infos = {}
+        for name, found in self.found.items():
+            notices = [notice_of(found.manifest), *extensions.notices.get(name, ())]
+            state, reason = self._state(name)
+            infos[name] = PluginInfo(
+                manifest=found.manifest,
+                state=state,
+                reason=reason,
+                trace=self.traces.get(name, ""),
+                notices=tuple(each for each in notices if each),
+                folder=found.folder,
+            )
+        for name, stored in self.choice.stored.items():
+            if name not in infos and stored.state != "purged":
+                infos[name] = _gone(stored, self.broken.get(name, ""))
+        return infos
+
+    def _state(self, name: str) -> tuple[str, str]:
+        if name in self.refused:
+            return self.refused[name].state, self.refused[name].reason
+        if name in self._enabled:
+            return "enabled", ""
+        stored = self.choice.stored.get(name)
+        if stored is None or stored.state == "enabled":
+            return "available", ""
+        return stored.state, ""
+
+
+def _gone(stored: StoredPlugin, broken: str) -> PluginInfo:
+    """Answer a plugin whose code is no longer there; its data are."""
+    manifest = Manifest(
+        id=stored.id, name=stored.name or stored.id, version=stored.version, crmkit=">=1"
     )
+    reason = broken or "Its code is gone; its data are kept. Install it again, or purge it."
+    state = "failed" if stored.state == "enabled" else stored.state
+    return PluginInfo(manifest=manifest, state=state, reason=reason)
+
+
+def _roles(given: Contributions) -> dict[str, Role]:
+    return {role.name: role for _, role in given["roles"]}
 
 
 def _source(found: Found) -> MigrationSource:
-    return MigrationSource(found.manifest.id, found.migrations, found.manifest.requires)
+    return MigrationSource(found.manifest.id, found.migrations, tuple(found.manifest.needs))
 
 
-def _plan_all(
-    plugins: Mapping[str, Plugin],
-    custom: Mapping[str, Sequence[Field]],
-    failed: dict[str, str],
-) -> dict[str, EntityPlan]:
-    """Plan every plugin's entities; one whose declarations do not fit goes to `failed` alone."""
-    declared: dict[str, list[Entity]] = {}
-    for name, plugin in plugins.items():
-        try:
-            declared[name] = list(plugin.entities())
-        except Exception as error:  # noqa: BLE001 - a stranger's code
-            failed[name] = f"Its entities cannot be read: {error!r}."
-    names = {
-        _tablename(entity): _tablename(entity).replace("_", ".", 1)
-        for entities in declared.values()
-        for entity in entities
-    }
-    plans: dict[str, EntityPlan] = {}
-    for name, entities in declared.items():
-        try:
-            own = {
-                plan.name: plan
-                for plan in (
-                    plan_entity(name, each, names, custom.get(names[_tablename(each)], ()))
-                    for each in entities
-                )
-            }
-            _check_new(name, own, plans)
-        except PluginError as error:
-            failed[name] = error.message
-            continue
-        plans |= own
-    return plans
-
-
-def _check_new(
-    plugin: str, own: Mapping[str, EntityPlan], others: Mapping[str, EntityPlan]
-) -> None:
-    twice = sorted(set(own) & set(others))
-    if twice:
-        raise PluginError(
-            f"Plugin `{plugin}`: `{twice[0]}` is declared by `{others[twice[0]].plugin}` already."
-        )
+def _names(given: Contributions) -> dict[str, str]:
+    """Answer table name to entity name."""
+    tables = [_tablename(entity) for _, entity in given["entities"]]
+    return {table: table.replace("_", ".", 1) for table in tables}
 
 
 def _tablename(entity: Entity) -> str:
     return str(entity.table._meta.tablename)  # noqa: SLF001 - Piccolo has no public name
 
 
-async def load_custom_fields(db: Database) -> dict[str, list[Field]]:
-    """Read the company's own fields: entity name to fields, by id."""
-    rows = await db.rows("SELECT * FROM core_custom_field ORDER BY id")
-    fields: dict[str, list[Field]] = {}
-    for row in rows:
-        fields.setdefault(row["entity"], []).append(
-            Field(
-                name=f"custom.user.{row['name']}",
-                label=row["label"],
-                kind=row["kind"],
-                required=row["required"],
-                choices=tuple(Choice(value, value) for value in row["choices"]),
-                listed=row["listed"],
-                filterable=True,
-                max_length=500,
-            )
-        )
-    return fields
+__all__ = ["CORE_MIGRATIONS", "Choice", "Extension", "PluginInfo", "Site", "StoredPlugin",
+           "build_site"]  # fmt: skip

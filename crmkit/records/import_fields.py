@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from crmkit.access.core import site_of
+from crmkit.access.core import read_site
 from crmkit.access.predicate import check
 from crmkit.errors import InvalidError
-from crmkit.plugin.site import load_custom_fields
 from crmkit.records.custom_fields import define_field
 from crmkit.records.import_plan import ImportPlan, ImportReport
 from crmkit.records.imports import run_import
@@ -81,7 +80,7 @@ async def run_matching(
         defined = await _define(ctx, plan, file, matching)
         inner, wanted = ctx, matching.plan
         if defined:
-            site = site_of(ctx.config, await load_custom_fields(ctx.db))
+            site = await read_site(ctx.config, ctx.db)
             inner = replace(ctx, site=site)
             names = {column: f"custom.user.{field_key(column)}" for column in matching.new}
             wanted = msgspec.structs.replace(wanted, map={**wanted.map, **names})

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from crmkit.access.predicate import allowed, check, predicate
 from crmkit.errors import InvalidError, Veto
-from crmkit.plugin.hookspecs import SaveEvent
+from crmkit.plugin.events import SaveEvent
 from crmkit.records.import_plan import (
     ColumnReport,
     ImportPlan,

@@ -9,7 +9,7 @@ import asyncpg
 from crmkit.access.predicate import check, predicate
 from crmkit.errors import ConflictError, InvalidError, StaleVersionError
 from crmkit.model.values import N_
-from crmkit.plugin.hookspecs import SaveEvent
+from crmkit.plugin.events import SaveEvent
 from crmkit.records.journal import write_journal, write_search, write_stage
 from crmkit.records.query import plain
 from crmkit.records.read import get_record

@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, TextIO, cast
 import structlog
 import uvicorn
 
-from crmkit.access.core import site_of
+from crmkit.access.core import read_site, site_of
 from crmkit.access.setup import make_link, needs_setup
 from crmkit.db.engine import Database
 from crmkit.db.migrations import migrate
-from crmkit.plugin.site import load_custom_fields
 from crmkit.web.app import create_app
 
 if TYPE_CHECKING:
@@ -85,7 +84,7 @@ async def _serve(config: Config, owner_dsn: str, app_dsn: str, taken: socket.soc
     )
     await db.open()
     try:
-        site = site_of(config, await load_custom_fields(db))
+        site = await read_site(config, db)
         server = _Server(
             uvicorn.Config(
                 create_app(site, db, config),

@@ -9,7 +9,7 @@ import pytest
 
 from crmkit.crm import Crm
 from crmkit.model.context import Principal
-from crmkit.plugin.hookspecs import PageEvent
+from crmkit.plugin.events import PageEvent
 from crmkit.records.filters import Filter
 from crmkit.records.query import ListQuery, count_records
 
@@ -91,7 +91,7 @@ async def test_each_loose_end_counts_what_its_list_shows(
     await make("crm.activity", subject="call", due_at=NOW, opportunity=whole, owner=anna.user_id)
     await make("crm.opportunity", name="bare", owner=anna.user_id)
     await make("crm.lead", name="lead", owner=anna.user_id)
-    answer = await Crm().widgets(PageEvent(anna))
+    answer = await Crm().page_context(PageEvent(anna))
     assert {
         "Opportunities without a company": "1",
         "Opportunities not engaged yet": "1",
@@ -116,7 +116,7 @@ async def test_funnel_adds_up_only_the_currency_of_the_site(make: Make, act_as: 
             currency=currency,
             owner=anna.user_id,
         )
-    answer = await Crm().widgets(PageEvent(anna))
+    answer = await Crm().page_context(PageEvent(anna))
     first = answer["funnel"][0]
     assert ("Prospecting", "3", "$150") == (first.label, first.count, first.sum)
     assert [("3", "in progress"), ("$150", "in the pipeline"), ("$30", "likely")] == list(
@@ -139,7 +139,7 @@ async def test_leaders_are_clients_of_mine_or_sellers_of_all(
         company=company,
         owner=anna.user_id,
     )
-    answer = await Crm().widgets(PageEvent(anna, scope))
+    answer = await Crm().page_context(PageEvent(anna, scope))
     assert [(name, "$500", 100.0)] == list(answer["leaders"])
 
 

@@ -18,7 +18,7 @@ from crmkit.model.record import Record
 from crmkit.plugin.discovery import GROUP
 from crmkit.plugin.manifest import read_manifest
 from crmkit.plugin.plan import plan_entity
-from crmkit.plugin.site import build_site
+from crmkit.plugin.site import Choice, build_site
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     Install = Callable[..., None]
 
-_MANIFEST = 'id = "{0}"\nname = "{0}"\nversion = "1.0.0"\ncrmkit = ">=0.1,<1"\n'
+_MANIFEST = 'id = "{0}"\nname = "{0}"\nversion = "1.0.0"\ncrmkit = ">=1,<2"\n'
 _WORKING = """
 from crmkit import Entity, Plugin, Record
 from crmkit.model.columns import Name
@@ -96,7 +96,7 @@ def test_a_plugin_that_cannot_be_loaded_is_named_and_the_rest_serves(
 
 def test_only_enabled_plugins_are_imported(install: Install) -> None:
     install("loyalty", "raise AssertionError('imported')")
-    site = build_site(Core(site_of(Config()).roles), ["crm"])
+    site = build_site(Core(site_of(Config()).roles), Choice(enabled=frozenset({"crm"})))
     assert {} == site.failed
 
 

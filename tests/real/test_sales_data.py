@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from crmkit.access.core import site_of
-from crmkit.plugin.site import load_custom_fields
+from crmkit.access.core import read_site
 from crmkit.records.bulk import Selection, bulk_edit
 from crmkit.records.filters import Filter
 from crmkit.records.history import undo_operation
@@ -35,7 +34,7 @@ pytestmark = pytest.mark.skipif(
 async def bring_in(admin: Context) -> tuple[Context, list[ImportReport]]:
     recipe = read_recipe(RECIPE)
     await define_fields(admin, recipe, DATA)
-    ctx = replace(admin, site=site_of(admin.config, await load_custom_fields(admin.db)))
+    ctx = replace(admin, site=await read_site(admin.config, admin.db))
     reports = [
         await run_import(ctx, ctx.site.entity(step.entity), open_file(DATA, step.file), step.plan)
         for step in recipe.imports

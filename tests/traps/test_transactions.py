@@ -21,7 +21,8 @@ from crmkit.db.engine import Database
 from crmkit.errors import DatabaseStartError, StaleVersionError, UnavailableError
 from crmkit.model.people import User
 from crmkit.plugin.dispatch import Dispatcher
-from crmkit.plugin.hookspecs import PageEvent, Plugin
+from crmkit.plugin.events import PageEvent
+from crmkit.plugin.hookspecs import Plugin
 from crmkit.plugin.site import build_site
 from crmkit.records.filters import Filter
 from crmkit.records.query import ListQuery, list_statement

@@ -5,9 +5,8 @@ from typing import Any
 
 from litestar import Response, get, post
 
-from crmkit.access.core import site_of
+from crmkit.access.core import read_site
 from crmkit.errors import InvalidError
-from crmkit.plugin.site import load_custom_fields
 from crmkit.records.custom_fields import KINDS, define_field
 from crmkit.web.pages.settings import settings_tabs
 from crmkit.web.policy import ADMIN
@@ -139,7 +138,7 @@ async def field_create(request: AnyRequest) -> Response[Any]:
         await define_field(ctx, plan, name, label, raw["kind"], choices)
     except InvalidError as error:
         return _form(request, raw, error)
-    services.site = site_of(ctx.config, await load_custom_fields(ctx.db))
+    services.site = await read_site(ctx.config, ctx.db)
     return go(request, "/settings/fields", Flash(text=_("Field created")))
 
 

@@ -6,7 +6,7 @@ import msgspec
 from litestar import Response, get
 
 from crmkit.model.context import Context
-from crmkit.plugin.hookspecs import PageEvent
+from crmkit.plugin.events import PageEvent
 from crmkit.web.fields import entity_link
 from crmkit.web.format import format_long_date
 from crmkit.web.policy import SIGNED_IN
@@ -60,7 +60,9 @@ async def home_show(request: AnyRequest) -> Response[str]:
     scope = scope if scope in _SCOPES else "mine"
     event = PageEvent(ctx, scope)
     hooks = ctx.site.hooks
-    given = _merge([*await hooks.collect("agenda", event), *await hooks.collect("widgets", event)])
+    given = _merge(
+        [*await hooks.collect("agenda", event), *await hooks.collect("page_context", event)]
+    )
     labels = {"mine": _("Mine"), "team": _("Team"), "all": _("All")}
     page = HomePage(
         date=format_long_date(ctx, ctx.now().astimezone(ctx.time_zone).date()),

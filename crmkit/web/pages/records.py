@@ -10,7 +10,7 @@ from litestar.params import FromPath
 from crmkit.access.predicate import check
 from crmkit.errors import InvalidError, NotFoundError, StaleVersionError
 from crmkit.model.context import Context
-from crmkit.plugin.hookspecs import PageEvent
+from crmkit.plugin.events import PageEvent
 from crmkit.plugin.plan import EntityPlan
 from crmkit.records.actions import find_action, run_action
 from crmkit.records.duplicates import find_duplicates

@@ -1,0 +1,124 @@
+"""Small declarations by which a plugin offers a service or an entry of a menu."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from crmkit.model.context import Context
+
+
+@dataclass(frozen=True)
+class NavEntry:
+    """An entry of the side bar.
+
+    Attributes:
+        label: English.
+        url: Local address, below `/<plugin>/` or of an entity.
+        group: Label of the group it joins; a new one when none has that label.
+        permission: Entity the reader must be able to read; "" is everybody.
+        count: How many things somebody must act on; None when there is no such number.
+        key: Letter after `g` that opens it.
+    """
+
+    label: str
+    url: str
+    icon: str = "plug"
+    group: str = ""
+    order: int = 50
+    permission: str = ""
+    count: Callable[[Context], Awaitable[int]] | None = None
+    key: str = ""
+
+
+@dataclass(frozen=True)
+class Permission:
+    """A right of a plugin's own beside the verbs of its entities: `<plugin>.<name>`."""
+
+    name: str
+    label: str
+
+
+@dataclass(frozen=True)
+class Policy:
+    """Expected answers for one entity of the plugin: read by tests, reviewed by people.
+
+    Attributes:
+        allows: Verb to scope for each role that differs from the role's own pattern.
+    """
+
+    entity: str
+    role: str
+    allows: dict[str, str]
+
+
+@dataclass(frozen=True)
+class HealthCheck:
+    """Something that must work: answers "" or a sentence that says what does not and the remedy."""
+
+    name: str
+    label: str
+    check: Callable[[Context], Awaitable[str]]
+
+
+@dataclass(frozen=True)
+class Report:
+    """A page of figures below `/<plugin>/`, offered among the reports."""
+
+    name: str
+    label: str
+    url: str
+    icon: str = "chart-bar"
+
+
+@dataclass(frozen=True)
+class Job:
+    """Work besides requests; `every` is a crontab expression for periodic work."""
+
+    name: str
+    handler: Callable[..., Awaitable[None]]
+    every: str = ""
+
+
+@dataclass(frozen=True)
+class FieldType:
+    """A kind of custom field: how text becomes a value, and a value text."""
+
+    name: str
+    label: str
+    parse: Callable[[str], Any]
+    show: Callable[[Any], str]
+
+
+@dataclass(frozen=True)
+class FileFormat:
+    """A format lists are exported to: rows of texts, the heading first, to bytes."""
+
+    name: str
+    label: str
+    extension: str
+    media_type: str
+    write: Callable[[list[list[str]]], bytes]
+
+
+@dataclass(frozen=True)
+class Adapter:
+    """A service somebody else runs: a channel of messages, a sign-in provider, a file store."""
+
+    kind: Literal["channel", "auth", "storage"]
+    name: str
+    label: str
+    connect: Callable[..., Awaitable[Any]]
+
+
+@dataclass(frozen=True)
+class AutomationPart:
+    """A trigger, condition or action of a plugin's own for rules."""
+
+    kind: Literal["trigger", "condition", "action"]
+    name: str
+    label: str
+    handler: Callable[..., Awaitable[Any]]
