@@ -172,6 +172,7 @@ def test_a_call_is_logged_and_a_task_done_and_undone(open_page: Open) -> None:
     row = page.locator(".ag-row", has_text="Send the offer")
     row.locator("button").click()
     expect(row).to_have_count(0)
+    expect(page.locator(".crm-toast [data-undo]")).to_be_visible()
     page.keyboard.press("z")
     expect(page.locator(".ag-row", has_text="Send the offer")).to_have_count(1)
 

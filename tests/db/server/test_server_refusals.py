@@ -31,7 +31,9 @@ def stranger() -> Account:
     """An unprivileged account that can read this checkout and Python."""
     entry = pwd.getpwnam("nobody")
     account = Account(entry.pw_name, entry.pw_uid, entry.pw_gid)
-    places = (ROOT, Path(sys.executable).parent, bin_folder())
+    # The executable may be a link into a folder that is closed, such as root's home.
+    python = Path(sys.executable)
+    places = (ROOT, python.parent, python.resolve().parent, bin_folder())
     if not all(account.can_enter(place) for place in places):
         pytest.skip("the account nobody cannot enter this checkout or its Python")
     return account
