@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from crmkit.errors import ConflictError, InvalidError, NotFoundError, Veto
     from crmkit.model.action import Action
     from crmkit.model.adapters import HealthCheck, NavEntry, Permission
+    from crmkit.model.columns import Reference
     from crmkit.model.context import Context
     from crmkit.model.entity import Entity, FieldOptions, Group, StepKind, Steps
     from crmkit.model.event import Event, EventType
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
 
 #: Public name to the module that has it, and its name there.
 _HOMES = {
+    "Reference": ("crmkit.model.columns", "Reference"),
     "HealthCheck": ("crmkit.model.adapters", "HealthCheck"),
     "NavEntry": ("crmkit.model.adapters", "NavEntry"),
     "Permission": ("crmkit.model.adapters", "Permission"),
@@ -151,6 +153,7 @@ __all__ = [
     "Plugin",
     "QueryEvent",
     "Record",
+    "Reference",
     "SaveEvent",
     "SideTable",
     "Sql",

@@ -49,12 +49,16 @@ def _commands() -> None:
 @_SITE
 @click.option("--host", help="Address to listen on; default from crmkit.toml.")
 @click.option("--port", type=click.IntRange(0, 65535), help="TCP port; 0 for any free one.")
-def serve(site: Path, host: str | None, port: int | None) -> None:
+@click.option("--safe", is_flag=True, help="Start the core alone, without any plugin.")
+@click.option("--without", multiple=True, metavar="ID", help="Leave a plugin out; repeatable.")
+def serve(
+    site: Path, host: str | None, port: int | None, *, safe: bool, without: tuple[str, ...]
+) -> None:
     """Serve the site; makes it first where there is none."""
     from crmkit.cli.serving import serve_site  # noqa: PLC0415 - the web stack is heavy
 
     try:
-        serve_site(site, host, port)
+        serve_site(site, host, port, safe=safe, without=without)
     except CrmkitError as error:
         _fail(error)
 
@@ -77,33 +81,23 @@ def init(site: Path) -> None:
 @_commands.command()
 @_SITE
 @click.option("--plan", is_flag=True, help="Only say what would be applied.")
+@click.option("--yes", is_flag=True, help="Also apply what drops tables or columns.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def migrate(site: Path, *, plan: bool, as_json: bool) -> None:
-    """Bring the schema up to date."""
-    from crmkit.access.core import site_of  # noqa: PLC0415
-    from crmkit.cli.site_server import SiteServer  # noqa: PLC0415
-    from crmkit.config import load_config  # noqa: PLC0415
-    from crmkit.db.migrations import migrate as run  # noqa: PLC0415
+@click.argument("plugin", default="")
+@click.argument("target", default="")
+def migrate(site: Path, plugin: str, target: str, *, plan: bool, yes: bool, as_json: bool) -> None:
+    """Bring the schema up to date, or that of PLUGIN to TARGET, the name of its last migration."""
+    from crmkit.cli.migrating import migrate_site  # noqa: PLC0415
 
     async def work() -> None:
-        config = load_config(site)
-        server = SiteServer(config)
-        try:
-            sources = site_of(config).sources
-            applied = await run(server.start().owner, sources, plan=plan)
-        finally:
-            server.stop()
-        names = [f"{each.plugin} {each.name}" for each in applied]
-        if as_json:
-            click.echo(json.dumps(names))
-        else:
-            click.echo("\n".join(names) or "Nothing to do.")
+        lines = await migrate_site(site, plugin, target, plan=plan, may_destroy=yes)
+        click.echo(json.dumps(lines) if as_json else "\n".join(lines) or "Nothing to do.")
 
     _run(work())
 
 
 def main() -> None:
     """Run the command line."""
-    from crmkit.cli import data, inspecting, seeding, users  # noqa: F401, PLC0415 - they add commands
+    from crmkit.cli import data, inspecting, plugins, seeding, users  # noqa: F401, PLC0415 - they add commands
 
     _commands()

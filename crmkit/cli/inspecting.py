@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+import msgspec
 import rich_click as click
 
 from crmkit.access.core import site_of
 from crmkit.cli import _SITE, _commands, _run
 from crmkit.cli.opening import Opened, open_site
+from crmkit.cli.tables import AS_JSON, print_rows
 from crmkit.config import load_config
 from crmkit.db.schema import compare_schema
 from crmkit.errors import ConflictError, NotFoundError
@@ -18,28 +20,12 @@ from crmkit.model.role import VERBS
 from crmkit.plugin.discovery import discover
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
-
-_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-
-
-def _print(rows: Sequence[dict[str, Any]], *, as_json: bool) -> None:
-    """Print rows as JSON, or as columns as wide as their widest cell."""
-    if as_json:
-        click.echo(json.dumps(list(rows)))
-        return
-    if not rows:
-        return
-    names = list(rows[0])
-    widths = {name: max(len(name), *(len(str(row[name])) for row in rows)) for name in names}
-    for row in ({name: name for name in names}, *rows):
-        click.echo("  ".join(str(row[name]).ljust(widths[name]) for name in names).rstrip())
 
 
 @_commands.command()
 @_SITE
-@_JSON
+@AS_JSON
 def routes(site: Path, *, as_json: bool) -> None:
     """List every route with the policy that protects it."""
 
@@ -51,14 +37,14 @@ def routes(site: Path, *, as_json: bool) -> None:
             app = create_app(opened.site, opened.db, opened.config)
             lines = list_routes(app)
         rows = [{"method": each.method, "path": each.path, "policy": each.policy} for each in lines]
-        _print(rows, as_json=as_json)
+        print_rows(rows, as_json=as_json)
 
     _run(work())
 
 
 @_commands.command()
 @_SITE
-@_JSON
+@AS_JSON
 def policies(site: Path, *, as_json: bool) -> None:
     """List what each role may do with each entity: none, own, team or all."""
 
@@ -70,37 +56,14 @@ def policies(site: Path, *, as_json: bool) -> None:
             for name in built.entities
             for role in built.roles.values()
         ]
-        _print(rows, as_json=as_json)
-
-    _run(work())
-
-
-@_commands.group()
-def plugin() -> None:
-    """See which plugins there are."""
-
-
-@plugin.command("list")
-@_SITE
-@_JSON
-def list_(site: Path, *, as_json: bool) -> None:
-    """List installed plugins with their state and, when one failed, the reason."""
-
-    async def work() -> None:
-        async with open_site(site, migrating=False) as opened:
-            rows = [
-                {"id": name, "version": info.manifest.version, "name": info.manifest.name,
-                 "state": info.state, "reason": info.reason}
-                for name, info in opened.site.plugins.items()
-            ]  # fmt: skip
-        _print(rows, as_json=as_json)
+        print_rows(rows, as_json=as_json)
 
     _run(work())
 
 
 @_commands.command()
 @_SITE
-@_JSON
+@AS_JSON
 def check(site: Path, *, as_json: bool) -> None:
     """Check settings, roles, plugins and the schema; exit code 1 when something is wrong."""
 
@@ -152,7 +115,12 @@ def makemigrations(site: Path, plugin_id: str) -> None:
         if found is None:
             raise NotFoundError(f"There is no plugin `{plugin_id}`. See `crmkit plugin list`.")
         async with open_site(site) as opened:
-            plans = [p for p in opened.site.entities.values() if p.plugin == plugin_id]
+            choice = opened.site.choice
+            enabled = (choice.enabled or frozenset()) | {plugin_id}
+            trial = site_of(opened.config, msgspec.structs.replace(choice, enabled=enabled))
+            if plugin_id in trial.failed:
+                raise ConflictError(f"{plugin_id}: {trial.failed[plugin_id]}")
+            plans = [p for p in trial.entities.values() if p.plugin == plugin_id]
             differences = await compare_schema(opened.db, [plan.table for plan in plans])
         missing = [each for each in differences if each.sql]
         for each in differences:

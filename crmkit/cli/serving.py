@@ -12,13 +12,25 @@ from crmkit.config import load_config
 from crmkit.errors import ConfigError
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from pathlib import Path
 
 _BACKLOG = 512
 
 
-def serve_site(folder: Path, host: str | None, port: int | None) -> None:
+def serve_site(
+    folder: Path,
+    host: str | None,
+    port: int | None,
+    *,
+    safe: bool = False,
+    without: Collection[str] = (),
+) -> None:
     """Serve until a signal ends it.
+
+    Args:
+        safe: The core alone.
+        without: Ids of plugins to leave out.
 
     Raises:
         CrmkitError: Settings, port, database or schema do not allow it.
@@ -34,7 +46,7 @@ def serve_site(folder: Path, host: str | None, port: int | None) -> None:
 
         addresses = server.start()
         server.keep_alive()
-        serve(config, addresses.owner, addresses.app, taken)
+        serve(config, addresses.owner, addresses.app, taken, safe=safe, without=without)
     finally:
         taken.close()
         server.stop()

@@ -16,7 +16,7 @@ import asyncpg
 from crmkit.errors import DatabaseStartError, MigrationError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     Connection = asyncpg.Connection[asyncpg.Record]
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 _LOCK = 0x63726D6B  # "crmk"
 _FILE = re.compile(r"^(\d{4})_[a-z0-9_]+\.sql$")
 _BACKWARDS = re.compile(r"^-- backwards\s*$", re.MULTILINE)
+_DESTROYS = re.compile(r"(?im)^\s*(DROP\s+TABLE|ALTER\s+TABLE[^;]*\bDROP\s+COLUMN)\b")
+_NAMES = "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace"
+CORE = "core"
 _TABLE = """
 CREATE TABLE IF NOT EXISTS core_migration (
     plugin text NOT NULL,
@@ -64,6 +67,11 @@ class Migration:
             )
         return parts[1 if backwards else 0]
 
+    @property
+    def destroys(self) -> bool:
+        """Whether it drops a table or a column, and with it what people entered."""
+        return bool(_DESTROYS.search(self.script()))
+
 
 def list_migrations(source: MigrationSource) -> list[Migration]:
     """List the migrations of a plugin in the order they run.
@@ -83,7 +91,12 @@ def list_migrations(source: MigrationSource) -> list[Migration]:
 
 
 async def migrate(
-    dsn: str, sources: Sequence[MigrationSource], *, plan: bool = False
+    dsn: str,
+    sources: Sequence[MigrationSource],
+    *,
+    plan: bool = False,
+    blocked: dict[str, str] | None = None,
+    may_destroy: bool = True,
 ) -> list[Migration]:
     """Apply what is missing.
 
@@ -91,6 +104,9 @@ async def migrate(
         dsn: Address with the owner role.
         sources: Plugins in the order of their dependencies.
         plan: Only say what would be applied.
+        blocked: Gets the reason of each plugin that cannot be migrated, and the others go on; the
+            core is never among them. None raises at the first.
+        may_destroy: False refuses migrations that drop tables or columns.
 
     Returns:
         The migrations applied, in order.
@@ -112,18 +128,29 @@ async def migrate(
         await connection.execute(_TABLE)
         applied: list[Migration] = []
         for source in sources:
-            missing = await _missing(connection, source)
-            if missing and not plan:
-                await _apply(connection, missing)
+            try:
+                missing = await _missing(connection, source)
+                if missing and not plan:
+                    _check_destruction(missing, may_destroy=may_destroy)
+                    await _apply(connection, missing)
+            except MigrationError as error:
+                if blocked is None or source.plugin == CORE:
+                    raise
+                blocked[source.plugin] = error.message
+                continue
             applied += missing
         return applied
     finally:
         await connection.close()
 
 
-async def pending(dsn: str, sources: Iterable[MigrationSource]) -> list[Migration]:
-    """Answer what `migrate` would apply."""
-    return await migrate(dsn, list(sources), plan=True)
+def _check_destruction(missing: Sequence[Migration], *, may_destroy: bool) -> None:
+    for each in missing:
+        if each.destroys and not may_destroy:
+            raise MigrationError(
+                f"Migration {each.name} of `{each.plugin}` drops a table or a column. Make a "
+                "backup, then run `crmkit migrate --yes`."
+            )
 
 
 async def _missing(connection: Connection, source: MigrationSource) -> list[Migration]:
@@ -145,6 +172,7 @@ async def _apply(connection: Connection, migrations: Sequence[Migration]) -> Non
     current = migrations[0]
     try:
         async with connection.transaction():
+            names = {row["relname"] for row in await connection.fetch(_NAMES)}
             for current in migrations:
                 await connection.execute(current.script())
                 await connection.execute(
@@ -152,6 +180,9 @@ async def _apply(connection: Connection, migrations: Sequence[Migration]) -> Non
                     current.plugin,
                     current.name,
                 )
+            if current.plugin != CORE:
+                made = {row["relname"] for row in await connection.fetch(_NAMES)} - names
+                _check_prefix(current, sorted(made))
     except asyncpg.PostgresError as error:
         raise MigrationError(
             f"Migration {current.name} of `{current.plugin}` failed: {error}. Nothing of this "
@@ -159,8 +190,25 @@ async def _apply(connection: Connection, migrations: Sequence[Migration]) -> Non
         ) from error
 
 
-async def undo(dsn: str, source: MigrationSource) -> list[Migration]:
-    """Undo all migrations of one plugin, newest first, in one transaction."""
+def _check_prefix(migration: Migration, made: Sequence[str]) -> None:
+    """Names of tables and indexes are global: each plugin keeps to its own (TRAPS R11)."""
+    strange = [name for name in made if not name.startswith(f"{migration.plugin}_")]
+    if strange:
+        raise MigrationError(
+            f"Migration {migration.name} of `{migration.plugin}` makes `{strange[0]}`: its name "
+            f"must begin with `{migration.plugin}_`. Nothing of this plugin was changed."
+        )
+
+
+async def undo(dsn: str, source: MigrationSource, until: str = "") -> list[Migration]:
+    """Undo migrations of one plugin, newest first, in one transaction.
+
+    Args:
+        until: Name of the last one to keep; "" undoes all.
+
+    Raises:
+        MigrationError: A way back fails, for instance since another table refers to its own.
+    """
     connection: Connection = await asyncpg.connect(dsn, timeout=10)
     try:
         await connection.execute("SELECT pg_advisory_lock($1)", _LOCK)
@@ -169,10 +217,23 @@ async def undo(dsn: str, source: MigrationSource) -> list[Migration]:
                 "SELECT name FROM core_migration WHERE plugin = $1", source.plugin
             )
             done = {row["name"] for row in rows}
-            undone = [each for each in reversed(list_migrations(source)) if each.name in done]
+            undone = [
+                each
+                for each in reversed(list_migrations(source))
+                if each.name in done and each.name > until
+            ]
             for each in undone:
                 await connection.execute(each.script(backwards=True))
-            await connection.execute("DELETE FROM core_migration WHERE plugin = $1", source.plugin)
+                await connection.execute(
+                    "DELETE FROM core_migration WHERE plugin = $1 AND name = $2",
+                    each.plugin,
+                    each.name,
+                )
+    except asyncpg.PostgresError as error:
+        raise MigrationError(
+            f"The migrations of `{source.plugin}` cannot be undone: {error}. Nothing was changed."
+        ) from error
+    else:
         return undone
     finally:
         await connection.close()

@@ -4,16 +4,32 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from zoneinfo import ZoneInfo
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from decimal import Decimal
+
+    import msgspec
+    from piccolo.columns import Column
+    from piccolo.columns.combination import Where
+    from piccolo.table import Table
 
     from crmkit.config import Config
     from crmkit.db.engine import Database
     from crmkit.model.role import Role, Verb
     from crmkit.model.site import SiteLike
+
+
+S = TypeVar("S", bound="msgspec.Struct")
+
+
+def entity_name(entity: str | type[Table]) -> str:
+    """Answer an entity's name, of its name or its table."""
+    if isinstance(entity, str):
+        return entity
+    return str(entity._meta.tablename).replace("_", ".", 1)  # noqa: SLF001
 
 
 def _utc_now() -> datetime:
@@ -58,6 +74,16 @@ class Store(Protocol):
     async def trash(self, ctx: Context, entity: str, record_id: int, version: int | None) -> None:
         """Move a record to the trash."""
 
+    async def aggregate(
+        self, ctx: Context, column: Column | None, entity: str, wheres: tuple[Where, ...]
+    ) -> Any:  # noqa: ANN401 - a number of the column's type
+        """Count records or add up a column of them."""
+
+    async def rows(
+        self, ctx: Context, entity: str, wheres: tuple[Where, ...], limit: int
+    ) -> list[dict[str, Any]]:
+        """Read records."""
+
 
 @dataclass(frozen=True, slots=True)
 class Context:
@@ -69,6 +95,7 @@ class Context:
         clock: Answers the present moment in UTC; tests set it.
         translate: English text to the reader's language.
         store: Reads and writes records for `get`, `create`, `save` and `trash`.
+        draw: Makes HTML of a template for `render`; None where no page is made.
     """
 
     db: Database
@@ -80,6 +107,7 @@ class Context:
     clock: Callable[[], datetime] = _utc_now
     translate: Callable[[str], str] = field(default=str)
     store: Store | None = None
+    draw: Callable[[str, dict[str, Any]], Any] | None = None
 
     @property
     def _records(self) -> Store:
@@ -88,32 +116,32 @@ class Context:
         return self.store
 
     async def get(
-        self, entity: str, record_id: int, verb: Verb = "read", *, lock: bool = False
+        self, entity: str | type[Table], record_id: int, verb: Verb = "read", *, lock: bool = False
     ) -> dict[str, Any]:
         """Read a record with all its fields; a reference `x` has its title in `x__title`.
 
         Args:
-            entity: Such as "crm.person".
+            entity: Such as "crm.person", or its table.
             verb: The right it is read for.
             lock: Lock the row until the transaction ends.
 
         Raises:
             NotFoundError: There is none, or the reader may not use the verb on it.
         """
-        return await self._records.get(self, entity, record_id, verb, lock=lock)
+        return await self._records.get(self, entity_name(entity), record_id, verb, lock=lock)
 
-    async def create(self, entity: str, **values: Any) -> int:  # noqa: ANN401 - by field
+    async def create(self, entity: str | type[Table], **values: Any) -> int:  # noqa: ANN401
         """Create a record and answer its id: permission, rules, hooks and journal as everywhere.
 
         Raises:
             ForbiddenError: The role may not create these.
             InvalidError: Rules are broken; all problems at once.
         """
-        return await self._records.create(self, entity, values)
+        return await self._records.create(self, entity_name(entity), values)
 
     async def save(
         self,
-        entity: str,
+        entity: str | type[Table],
         record_id: int,
         *,
         version: int | None = None,
@@ -129,15 +157,55 @@ class Context:
             StaleVersionError: Somebody saved in between.
             InvalidError: Rules are broken; all problems at once.
         """
-        return await self._records.save(self, entity, record_id, values, version)
+        return await self._records.save(self, entity_name(entity), record_id, values, version)
 
-    async def trash(self, entity: str, record_id: int, *, version: int | None = None) -> None:
+    async def trash(
+        self, entity: str | type[Table], record_id: int, *, version: int | None = None
+    ) -> None:
         """Move a record to the trash.
 
         Raises:
             NotFoundError: There is none, or it is not the writer's to delete.
         """
-        await self._records.trash(self, entity, record_id, version)
+        await self._records.trash(self, entity_name(entity), record_id, version)
+
+    async def sum(self, column: Column, *wheres: Where) -> Decimal | int:
+        """Add up a number of all records the reader may see: `ctx.sum(Points.amount, ...)`.
+
+        Args:
+            wheres: Conditions such as `Points.person == 42`; all must hold.
+
+        Returns:
+            0 when there is none; a Decimal for money and decimal numbers.
+        """
+        name = entity_name(column._meta.table)  # noqa: SLF001 - Piccolo has no public name
+        found: Decimal | int = await self._records.aggregate(self, column, name, wheres)
+        return found
+
+    async def count(self, entity: str | type[Table], *wheres: Where) -> int:
+        """Count the records the reader may see."""
+        return int(await self._records.aggregate(self, None, entity_name(entity), wheres))
+
+    async def rows(
+        self, entity: str | type[Table], *wheres: Where, limit: int = 100
+    ) -> list[dict[str, Any]]:
+        """Read records the reader may see, by id, with all columns of their table."""
+        return await self._records.rows(self, entity_name(entity), wheres, limit)
+
+    def render(self, template: str, **values: Any) -> Any:  # noqa: ANN401 - Markup
+        """Make HTML of a plugin's template, such as "loyalty/balance.html".
+
+        Raises:
+            RuntimeError: No page is being made: in a command or a job.
+        """
+        if self.draw is None:
+            raise RuntimeError("`ctx.render` makes parts of pages; no page is being made.")
+        return self.draw(template, values)
+
+    def settings(self, kind: type[S]) -> S:
+        """Answer a plugin's settings, as its `Settings` says, with what administrators changed."""
+        found: S = self.site.settings(kind)
+        return found
 
     def now(self) -> datetime:
         """Answer the present moment, aware, in UTC."""

@@ -93,8 +93,8 @@ class Entity:
     Attributes:
         table: The record table; its name is `<plugin>_<name>`, the entity is `<plugin>.<name>`.
         label: English plural, such as "People".
-        singular: English singular, such as "Person".
         title: The column that names a record.
+        singular: English singular, such as "Person"; default the label.
         icon: Tabler outline name.
         list: Columns of the list; title first when not named.
         filters: Columns one can filter by.
@@ -114,8 +114,8 @@ class Entity:
 
     table: type[Record]
     label: str
-    singular: str
     title: Column
+    singular: str = ""
     icon: str = "database"
     list: Sequence[Column] = ()
     filters: Sequence[Column] = ()

@@ -30,12 +30,19 @@ class Lifecycle(msgspec.Struct, frozen=True):
         states: In the order people see them; the first one is where a new record begins.
         moves: State to the states it may go to; None allows every move.
         requires: State to the columns that must be filled to be in it.
+        begin: State of a new record; "" is the first one.
     """
 
     column: str
     states: tuple[State, ...]
     moves: dict[str, tuple[str, ...]] | None = None
     requires: dict[str, tuple[str, ...]] = {}
+    begin: str = ""
+
+    @property
+    def initial(self) -> str:
+        """The state of a new record."""
+        return self.begin or self.states[0].name
 
     def state(self, name: str) -> State | None:
         """Answer the state of that name."""

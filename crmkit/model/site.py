@@ -27,3 +27,6 @@ class SiteLike(Protocol):
 
     def entity(self, name: str) -> Any:  # noqa: ANN401
         """Answer an entity's plan."""
+
+    def settings(self, kind: type[Any]) -> Any:  # noqa: ANN401 - an instance of it
+        """Answer a plugin's settings."""

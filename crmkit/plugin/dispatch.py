@@ -135,6 +135,12 @@ class Dispatcher:
             if (answer := await _strictly(each, event)) is not None
         ]
 
+    async def ask(self, plugin: str, hook: str, event: object) -> None:
+        """Call the implementation of one plugin, as `run` does."""
+        for each in self._plans[hook]:
+            if each.plugin == plugin:
+                await _strictly(each, event)
+
     async def first(self, hook: str, event: object) -> Any:  # noqa: ANN401 - of any hook
         """Ask one after another until one answers something else than None."""
         isolated = HOOKS[hook] is Kind.ISOLATED

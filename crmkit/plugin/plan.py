@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -21,7 +22,7 @@ from crmkit.model.action import Action
 from crmkit.model.columns import Name, Pick, Reference
 from crmkit.model.entity import FieldOptions, Group, StepKind
 from crmkit.model.field import Field
-from crmkit.model.lifecycle import Lifecycle
+from crmkit.model.lifecycle import Lifecycle, State
 from crmkit.model.record import SYSTEM_COLUMNS, Record
 from crmkit.model.values import Choice
 
@@ -147,6 +148,7 @@ def plan_entity(
     Raises:
         PluginError: The table's name lacks the plugin's prefix, or a column is of another table.
     """
+    entity = _with_board(entity)
     tablename: str = entity.table._meta.tablename  # noqa: SLF001 - Piccolo has no public name
     if not tablename.startswith(f"{plugin}_"):
         raise PluginError(
@@ -193,7 +195,7 @@ def plan_entity(
         plugin=plugin,
         tablename=tablename,
         label=entity.label,
-        singular=entity.singular,
+        singular=entity.singular or entity.label,
         icon=entity.icon,
         title=title,
         fields=ordered,
@@ -304,6 +306,8 @@ def _field(
         kind, choices = "choice", tuple(options.choices)
     elif isinstance(column, Pick):
         choices = column.options
+    elif column._meta.choices:  # noqa: SLF001 - Piccolo's own way to say it
+        kind, choices = "choice", _enum_choices(column)
     is_system = name in {"created_at", "updated_at"}
     required = column._meta.required if options.required is None else options.required  # noqa: SLF001
     return Field(
@@ -321,6 +325,33 @@ def _field(
         has_key=isinstance(column, Name),
         max_length=column.length if isinstance(column, Varchar) else None,
         grouped=getattr(column, "grouped", True),
+    )
+
+
+def _with_board(entity: Entity) -> Entity:
+    """Give an entity whose board stands over a plain choice the lifecycle that allows all moves."""
+    if entity.board is None or entity.lifecycle is not None:
+        return entity
+    name = _name(entity.board)
+    options = next((o for c, o in entity.fields.items() if _name(c) == name), FieldOptions())
+    choices = options.choices or getattr(entity.board, "options", ()) or _enum_choices(entity.board)
+    if not choices:
+        raise PluginError(
+            f"`{entity.table._meta.tablename}`: the board stands over `{name}`, which is no "  # noqa: SLF001
+            "choice. Give it choices or a lifecycle."
+        )
+    states = tuple(State(each.value, each.label, hue=each.hue) for each in choices)
+    begin = entity.board.get_default_value()
+    begin = str(getattr(begin, "value", begin) or "")
+    return dataclasses.replace(entity, lifecycle=Lifecycle(name, states, begin=begin))
+
+
+def _enum_choices(column: Column) -> tuple[Choice, ...]:
+    """Answer the choices of a plain Piccolo column: an Enum, its values are what is stored."""
+    members = column._meta.choices or ()  # noqa: SLF001
+    return tuple(
+        Choice(str(each.value), each.name.replace("_", " ").capitalize(), number % 8 + 1)
+        for number, each in enumerate(members)
     )
 
 

@@ -24,6 +24,7 @@ from crmkit.plugin.extending import Extensions, plan_extensions
 from crmkit.plugin.loading import load_plugin
 from crmkit.plugin.manifest import Manifest, notice_of
 from crmkit.plugin.metrics import MetricPlan, plan_metrics
+from crmkit.plugin.options import read_settings
 from crmkit.plugin.order import Refusal, order_plugins
 from crmkit.plugin.plan import AddedFields, EntityPlan, link_steps, plan_entity
 
@@ -146,6 +147,18 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
             return self.entities[name]
         except KeyError:
             raise NotFoundError(f"There is no entity `{name}` here.") from None
+
+    def settings(self, kind: type[msgspec.Struct]) -> msgspec.Struct:
+        """Answer the settings of the plugin whose `Settings` that is; wrong ones count as absent.
+
+        Raises:
+            NotFoundError: No enabled plugin has these settings.
+        """
+        for name, plugin in self.hooks.plugins.items():
+            if plugin.Settings is kind:
+                stored = self.choice.stored.get(name)
+                return read_settings(kind, stored.settings if stored else {})[0]
+        raise NotFoundError(f"No plugin that is on has the settings `{kind.__name__}`.")
 
 
 class _Failure(Exception):  # noqa: N818 - carries a reason from a step to the loop

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from crmkit.access.predicate import check
 from crmkit.errors import InvalidError
+from crmkit.plugin.stored import raise_generation
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,6 +58,7 @@ async def define_field(
                 kind,
                 wanted,
             )
+            await raise_generation(ctx.db)
             return True
         if row["kind"] != kind:
             raise InvalidError(
@@ -69,4 +71,5 @@ async def define_field(
         await ctx.db.execute(
             "UPDATE core_custom_field SET choices = $2 WHERE id = $1", row["id"], merged
         )
+        await raise_generation(ctx.db)
     return True

@@ -380,7 +380,7 @@ class _Import:
         check(ctx, plan, "create")
         new = {name: value for name, value in values.items() if value is not None}
         if plan.lifecycle is not None and not new.get(plan.lifecycle.column):
-            new[plan.lifecycle.column] = plan.lifecycle.states[0].name
+            new[plan.lifecycle.column] = plan.lifecycle.initial
         new.setdefault("owner", ctx.user_id)
         try:
             await ctx.site.hooks.run("before_save", SaveEvent(ctx, plan, new))

@@ -42,7 +42,7 @@ async def create_record(ctx: Context, plan: EntityPlan, values: Mapping[str, Any
     async with ctx.db.transaction():
         new = dict(values)
         if plan.lifecycle is not None and not new.get(plan.lifecycle.column):
-            new[plan.lifecycle.column] = plan.lifecycle.states[0].name
+            new[plan.lifecycle.column] = plan.lifecycle.initial
         new.setdefault("owner", ctx.user_id)
         event = SaveEvent(ctx, plan, new)
         await ctx.site.hooks.run("before_save", event)

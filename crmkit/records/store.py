@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from crmkit.records.aggregates import aggregate, read_rows
 from crmkit.records.read import get_record
 from crmkit.records.save import create_record, save_record, trash_record
 
 if TYPE_CHECKING:
+    from piccolo.columns import Column
+    from piccolo.columns.combination import Where
+
     from crmkit.model.context import Context
     from crmkit.model.role import Verb
 
@@ -34,3 +38,15 @@ class RecordStore:
     async def trash(self, ctx: Context, entity: str, record_id: int, version: int | None) -> None:
         """Move a record to the trash."""
         await trash_record(ctx, ctx.site.entity(entity), record_id, version)
+
+    async def aggregate(
+        self, ctx: Context, column: Column | None, entity: str, wheres: tuple[Where, ...]
+    ) -> Any:  # noqa: ANN401 - a number of the column's type
+        """Count records or add up a column of them."""
+        return await aggregate(ctx, ctx.site.entity(entity), column, wheres)
+
+    async def rows(
+        self, ctx: Context, entity: str, wheres: tuple[Where, ...], limit: int
+    ) -> list[dict[str, Any]]:
+        """Read records."""
+        return await read_rows(ctx, ctx.site.entity(entity), wheres, limit)

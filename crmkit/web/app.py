@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from crmkit.config import Config
     from crmkit.db.engine import Database
     from crmkit.plugin.site import Site
-    from crmkit.web.services import AnyRequest
+    from crmkit.web.services import AnyRequest, Renew
 
 #: Bytes of a form; the upload of an import has its own limit.
 _LARGEST_FORM = 2 * 1024 * 1024
@@ -44,18 +44,23 @@ def create_app(
     config: Config,
     *,
     more: Sequence[ControllerRouterHandler] = (),
+    owner_dsn: str = "",
+    renew: Renew | None = None,
 ) -> Litestar:
-    """Build the application.
+    """Build the application for one Site.
 
     Args:
-        more: Handlers besides the built-in ones.
+        more: Handlers besides the built-in ones and those of the plugins.
+        owner_dsn: Address of the owner of the tables, for switching plugins.
+        renew: Exchanges this application for one of the Site as the database now says.
 
     Raises:
         PolicyMissingError: A handler does not say who may call it.
     """
-    services = Services(site, db, config, make_environment())
+    services = Services(site, db, config, make_environment(), owner_dsn, renew)
+    own = (handler for _, handler in site.contributions["routes"])
     app = Litestar(
-        [*HANDLERS, *more],
+        [*HANDLERS, *own, *more],
         before_request=_before,
         exception_handlers={Exception: handle_error},
         openapi_config=None,

@@ -11,15 +11,13 @@ from typing import TYPE_CHECKING, TextIO, cast
 import structlog
 import uvicorn
 
-from crmkit.access.core import read_site, site_of
 from crmkit.access.setup import make_link, needs_setup
-from crmkit.db.engine import Database
-from crmkit.db.migrations import migrate
-from crmkit.web.app import create_app
+from crmkit.records.plugins.start import prepare_site
+from crmkit.web.site_host import SiteHost
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from crmkit.config import Config
 
@@ -57,37 +55,48 @@ def configure_logging() -> None:
     )
 
 
-def serve(config: Config, owner_dsn: str, app_dsn: str, taken: socket.socket) -> None:
+def serve(
+    config: Config,
+    owner_dsn: str,
+    app_dsn: str,
+    taken: socket.socket,
+    *,
+    safe: bool = False,
+    without: Collection[str] = (),
+) -> None:
     """Serve until SIGTERM or SIGINT; returns when all requests have their answers.
 
     Args:
         taken: The port, listened on.
         owner_dsn: Address as the owner of the tables, for migrations.
         app_dsn: Address for reading and writing records.
+        safe: Serve the core alone.
+        without: Ids of plugins to leave out.
 
     Raises:
         DatabaseStartError: The database does not answer.
         MigrationError: The schema cannot be brought up to date.
     """
     configure_logging()
-    asyncio.run(_serve(config, owner_dsn, app_dsn, taken))
+    asyncio.run(_serve(config, owner_dsn, app_dsn, taken, safe=safe, without=without))
 
 
-async def _serve(config: Config, owner_dsn: str, app_dsn: str, taken: socket.socket) -> None:
-    await migrate(owner_dsn, site_of(config).sources)
-    database = config.database
-    db = Database(
-        app_dsn,
-        pool_min=database.pool_min,
-        pool_max=database.pool_max,
-        timeout=database.timeout,
-    )
-    await db.open()
+async def _serve(
+    config: Config,
+    owner_dsn: str,
+    app_dsn: str,
+    taken: socket.socket,
+    *,
+    safe: bool,
+    without: Collection[str],
+) -> None:
+    site, db = await prepare_site(config, owner_dsn, app_dsn, safe=safe, without=without)
     try:
-        site = await read_site(config, db)
+        host = SiteHost(config, db, owner_dsn, site)
+        await host.start()
         server = _Server(
             uvicorn.Config(
-                create_app(site, db, config),
+                host,
                 access_log=False,
                 log_level="warning",
                 server_header=False,
@@ -100,13 +109,16 @@ async def _serve(config: Config, owner_dsn: str, app_dsn: str, taken: socket.soc
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, server.stop)
-        host, port = taken.getsockname()[:2]
-        address = config.server.base_url or f"http://{host}:{port}"
+        name, port = taken.getsockname()[:2]
+        address = config.server.base_url or f"http://{name}:{port}"
         print(f"{config.name}: {address}", flush=True)  # noqa: T201 - for who started it
         if await needs_setup(db):
             link = await make_link(db, "setup")
             print(f"First sign-in: {address}/setup/{link}", flush=True)  # noqa: T201
+        watching = asyncio.create_task(host.watch())
         await server.serve(sockets=[taken])
+        watching.cancel()
+        await host.stop()
     finally:
         await db.close()
 

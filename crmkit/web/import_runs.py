@@ -15,7 +15,6 @@ import asyncpg
 import msgspec
 import structlog
 
-from crmkit.access.core import read_site
 from crmkit.errors import CrmkitError
 from crmkit.records.csv_file import CsvFile, read_csv
 from crmkit.records.import_fields import Matching, run_matching
@@ -100,7 +99,7 @@ async def _run(services: Services, ctx: Context, upload: Upload, matching: Match
             upload = change(upload, checked=report, done=len(file.rows))
             save_upload(ctx, upload)
         if report.fields:
-            services.site = await read_site(ctx.config, ctx.db)
+            await services.renew()
         save_upload(ctx, change(upload, state="done"))
     except CrmkitError as error:
         problems = " ".join(f"{k}: {v}." for k, v in getattr(error, "problems", {}).items())

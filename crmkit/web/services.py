@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -12,6 +13,7 @@ from litestar import Request
 
 from crmkit.errors import ConflictError
 from crmkit.model.context import Context
+from crmkit.records.plugins.start import rebuild_site
 from crmkit.records.store import RecordStore
 from crmkit.web.translate import catalogue
 
@@ -25,16 +27,33 @@ if TYPE_CHECKING:
 
 _TOKEN_BYTES = 32  # of SHA-256
 AnyRequest: TypeAlias = Request[Any, Any, Any]
+Renew: TypeAlias = Callable[[], Awaitable[None]]
 
 
 @dataclass(slots=True)
 class Services:
-    """The parts of one application. `site` is exchanged when a field or plugin is added."""
+    """The parts of one application, which serves one Site.
+
+    Attributes:
+        owner_dsn: Address of the owner of the tables; "" where plugins cannot be switched.
+    """
 
     site: Site
     db: Database
     config: Config
     environment: Environment
+    owner_dsn: str = ""
+    exchange: Renew | None = None
+
+    async def renew(self) -> None:
+        """Serve the site as the database now says: plugins, settings, fields.
+
+        In a serving process the whole application is exchanged, and this one ends with its
+        requests.
+        """
+        self.site = await rebuild_site(self.config, self.db, self.site)
+        if self.exchange is not None:
+            await self.exchange()
 
     @property
     def is_https(self) -> bool:

@@ -124,7 +124,7 @@ async def _board(ctx: Context, plan: EntityPlan, state: ListState) -> BoardPage:
                 label=_(stage.label),
                 count=format_number(ctx, count),
                 sum=format_money(ctx, total, ctx.config.currency) if money else "",
-                probability=f"{stage.probability} %",
+                probability=f"{stage.probability} %" if money else "",
                 weighted=format_money(ctx, weighted, ctx.config.currency)
                 if stage.kind == "open" and weighted
                 else None,

@@ -5,7 +5,6 @@ from typing import Any
 
 from litestar import Response, get, post
 
-from crmkit.access.core import read_site
 from crmkit.errors import InvalidError
 from crmkit.records.custom_fields import KINDS, define_field
 from crmkit.web.pages.settings import settings_tabs
@@ -138,7 +137,7 @@ async def field_create(request: AnyRequest) -> Response[Any]:
         await define_field(ctx, plan, name, label, raw["kind"], choices)
     except InvalidError as error:
         return _form(request, raw, error)
-    services.site = await read_site(ctx.config, ctx.db)
+    await services.renew()
     return go(request, "/settings/fields", Flash(text=_("Field created")))
 
 

@@ -1,0 +1,169 @@
+"""What a switch would change, said before anything happens."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from crmkit.errors import ConflictError
+from crmkit.records.plugins.switch import dependents, info_of, site_in, trial_site
+
+if TYPE_CHECKING:
+    from crmkit.model.context import Context
+    from crmkit.plugin.site import PluginInfo, Site
+
+#: Registration hooks with a row of their own in the list of what changes.
+_COUNTED = ("routes", "jobs", "reports", "commands", "health_checks")
+
+
+class TableSize(msgspec.Struct, frozen=True):
+    """A table of the plugin and how many rows it holds."""
+
+    name: str
+    rows: int
+
+
+class Impact(msgspec.Struct, frozen=True, kw_only=True):
+    """What changes when a plugin is switched; texts are English, names as declared.
+
+    Attributes:
+        menu: Entities and entries that appear or disappear.
+        additions: What it adds to others: "crm.person: field Tier".
+        tables: Its tables with the rows that stay, or that a purge removes.
+        values: Records of others that hold values of its fields.
+        rights: Permissions and roles it brings.
+        counts: Registration hook to how many things it declares there.
+        views: Saved views of its entities.
+        blocked: Names of plugins that would stop working.
+        obstacle: Why the switch is not possible, "" when it is.
+    """
+
+    plugin: str
+    menu: tuple[str, ...] = ()
+    additions: tuple[str, ...] = ()
+    tables: tuple[TableSize, ...] = ()
+    values: int = 0
+    rights: tuple[str, ...] = ()
+    counts: dict[str, int] = {}
+    views: int = 0
+    blocked: tuple[str, ...] = ()
+    obstacle: str = ""
+
+
+async def impact_of(ctx: Context, plugin: str, to: str = "disabled") -> Impact:
+    """Answer what changes when a plugin is switched.
+
+    Args:
+        to: enabled, disabled, archived or purged.
+
+    Raises:
+        NotFoundError: There is no such plugin.
+    """
+    site, info = site_in(ctx), info_of(site_in(ctx), plugin)
+    obstacle = ""
+    if to == "enabled" and info.state != "enabled":
+        try:
+            site = await trial_site(ctx, plugin)
+        except ConflictError as error:
+            obstacle = error.message
+    blocked = tuple(dependents(site, plugin)) if to != "enabled" else ()
+    return Impact(
+        plugin=plugin,
+        menu=_menu(site, plugin),
+        additions=_additions(site, plugin),
+        tables=await _tables(ctx, plugin),
+        values=await count_values(ctx, plugin),
+        rights=_rights(site, plugin),
+        counts=_counts(site, plugin),
+        views=await _count_views(ctx, plugin),
+        blocked=blocked,
+        obstacle=obstacle or _obstacle(ctx, info, blocked),
+    )
+
+
+def _obstacle(ctx: Context, info: PluginInfo, blocked: tuple[str, ...]) -> str:
+    if ctx.config.plugins.enabled is not None:
+        return "`[plugins] enabled` in crmkit.toml decides. Change it there."
+    if blocked:
+        return f"{', '.join(blocked)} needs {info.manifest.name}. Switch that off first."
+    return ""
+
+
+def _menu(site: Site, plugin: str) -> tuple[str, ...]:
+    entities = [plan.label for plan in site.entities.values() if plan.plugin == plugin]
+    entries = [entry.label for name, entry in site.contributions["navigation"] if name == plugin]
+    return (*entities, *entries)
+
+
+def _additions(site: Site, plugin: str) -> tuple[str, ...]:
+    found: list[str] = []
+    for entity, added in site.extensions.by_entity.items():
+        for each in added:
+            if each.plugin != plugin:
+                continue
+            extension = each.extension
+            found += [f"{entity}: field {field.label or field.name}" for field in extension.fields]
+            found += [f"{entity}: panel {panel.title}" for panel in extension.panels]
+            found += [f"{entity}: column {column.label}" for column in extension.columns]
+            found += [f"{entity}: action {action.label}" for action in extension.actions]
+            found += [f"{entity}: step {state.state.label}" for state in extension.states]
+            found += [f"{entity}: {table.entity.label}" for table in extension.tables]
+    found += [
+        f"{plan.entity}: figure {plan.metric.label}"
+        for plan in site.metrics.values()
+        if plan.plugin == plugin
+    ]
+    return tuple(found)
+
+
+def _rights(site: Site, plugin: str) -> tuple[str, ...]:
+    rights = [each.label for name, each in site.contributions["permissions"] if name == plugin]
+    roles = [each.label for name, each in site.contributions["roles"] if name == plugin]
+    return (*rights, *roles)
+
+
+def _counts(site: Site, plugin: str) -> dict[str, int]:
+    counts = {
+        hook: sum(1 for name, _ in site.contributions[hook] if name == plugin) for hook in _COUNTED
+    }
+    return {hook: number for hook, number in counts.items() if number}
+
+
+async def plugin_tables(ctx: Context, plugin: str) -> list[str]:
+    """Answer the tables that carry a plugin's prefix, also when its code is gone."""
+    rows = await ctx.db.rows(
+        "SELECT relname FROM pg_class WHERE relkind IN ('r', 'p') "
+        "AND relnamespace = 'public'::regnamespace AND starts_with(relname, $1) ORDER BY 1",
+        f"{plugin}_",
+    )
+    return [row["relname"] for row in rows]
+
+
+async def _tables(ctx: Context, plugin: str) -> tuple[TableSize, ...]:
+    found = []
+    for name in await plugin_tables(ctx, plugin):
+        quoted = name.replace('"', '""')
+        rows = await ctx.db.value(f'SELECT count(*) FROM "{quoted}"')  # noqa: S608 - of the catalogue
+        found.append(TableSize(name, rows))
+    return tuple(found)
+
+
+async def count_values(ctx: Context, plugin: str) -> int:
+    """Count the records of others that hold values under the plugin's key of `custom`."""
+    total = 0
+    for plan in site_in(ctx).entities.values():
+        if plan.plugin != plugin:
+            total += await ctx.db.value(
+                f'SELECT count(*) FROM "{plan.tablename}" WHERE custom ? $1',  # noqa: S608 - declared
+                plugin,
+            )
+    return total
+
+
+async def _count_views(ctx: Context, plugin: str) -> int:
+    return int(
+        await ctx.db.value(
+            "SELECT count(*) FROM core_saved_view WHERE starts_with(entity, $1)", f"{plugin}."
+        )
+    )

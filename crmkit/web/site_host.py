@@ -1,0 +1,144 @@
+"""Serves one Site and exchanges it for the next without dropping a request."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import msgspec
+import structlog
+
+from crmkit.access.core import site_of
+from crmkit.errors import CrmkitError
+from crmkit.plugin.events import LifeEvent
+from crmkit.plugin.stored import read_generation
+from crmkit.records.plugins.rows import system_context
+from crmkit.records.plugins.start import rebuild_site
+from crmkit.web.app import create_app
+from crmkit.web.plugin_routes import check_routes
+
+if TYPE_CHECKING:
+    from litestar.types import ASGIApp, Receive, Scope, Send
+
+    from crmkit.config import Config
+    from crmkit.db.engine import Database
+    from crmkit.plugin.site import Site
+
+_log = structlog.get_logger("crmkit.host")
+_LOOK_SECONDS = 1.0
+_DRAIN_SECONDS = 30.0
+
+
+class _Running:
+    """An application with the Site it was built for, and its requests that are under way."""
+
+    def __init__(self, site: Site, app: ASGIApp) -> None:
+        self.site = site
+        self.app = app
+        self.requests = 0
+        self.idle = asyncio.Event()
+        self.idle.set()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request and count it."""
+        self.requests += 1
+        self.idle.clear()
+        try:
+            await self.app(scope, receive, send)
+        finally:
+            self.requests -= 1
+            if not self.requests:
+                self.idle.set()
+
+
+class SiteHost:
+    """The outer ASGI application.
+
+    Attributes:
+        problem: Why the last build failed while the Site before it goes on serving, or "".
+    """
+
+    def __init__(self, config: Config, db: Database, owner_dsn: str, site: Site) -> None:
+        self._config = config
+        self._db = db
+        self._owner_dsn = owner_dsn
+        self._number = 0
+        self._lock = asyncio.Lock()
+        self._draining: set[asyncio.Task[None]] = set()
+        self._running = self._make(site)
+        self.problem = ""
+
+    @property
+    def site(self) -> Site:
+        """The Site that answers new requests."""
+        return self._running.site
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request with the Site of the moment."""
+        await self._running(scope, receive, send)
+
+    def _make(self, site: Site) -> _Running:
+        """Build the application; a plugin whose routes do not fit is left out of it."""
+        while wrong := check_routes(site):
+            blocked = {**site.choice.blocked, **wrong}
+            choice = msgspec.structs.replace(site.choice, blocked=blocked)
+            site = site_of(self._config, choice)
+        app = create_app(site, self._db, self._config, owner_dsn=self._owner_dsn, renew=self.renew)
+        return _Running(site, app.asgi_handler)
+
+    async def start(self) -> None:
+        """Note where the site stands and tell its plugins that serving begins."""
+        self._number = await read_generation(self._db)
+        await self._tell("startup", self._running.site)
+
+    async def stop(self) -> None:
+        """Tell the plugins that serving ends."""
+        for task in self._draining:
+            task.cancel()
+        await self._tell("shutdown", self._running.site)
+
+    async def watch(self) -> None:
+        """Look once a second whether something was switched, here or by another process."""
+        while True:
+            await asyncio.sleep(_LOOK_SECONDS)
+            try:
+                if await read_generation(self._db) != self._number:
+                    await self.renew()
+            except CrmkitError as error:
+                _log.warning("cannot look for a new site", reason=error.message)
+
+    async def renew(self) -> None:
+        """Build the Site anew when something was switched, and serve it from now on.
+
+        Requests under way end with the Site they began with. When the build fails, the Site
+        before it goes on serving and `problem` says why.
+        """
+        async with self._lock:
+            number = await read_generation(self._db)
+            if number == self._number:
+                return
+            old = self._running
+            try:
+                site = await rebuild_site(self._config, self._db, old.site)
+                running = await asyncio.to_thread(self._make, site)
+            except CrmkitError as error:
+                self.problem, self._number = error.message, number
+                _log.error("the site was not exchanged", reason=error.message)
+                return
+            await self._tell("startup", running.site)
+            self._running, self._number, self.problem = running, number, ""
+            task = asyncio.create_task(self._drain(old))
+            self._draining.add(task)
+            task.add_done_callback(self._draining.discard)
+            _log.info("the site was exchanged", generation=number)
+
+    async def _drain(self, old: _Running) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_DRAIN_SECONDS):
+                await old.idle.wait()
+        await self._tell("shutdown", old.site)
+
+    async def _tell(self, hook: str, site: Site) -> None:
+        event = LifeEvent(system_context(self._config, self._db, site), "")
+        await site.hooks.collect(hook, event)

@@ -1,0 +1,142 @@
+"""Whole sites, each with a folder and a database of its own."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import asyncpg
+import pytest
+
+from crmkit.config import Config
+from crmkit.records.plugins.rows import system_context
+from crmkit.records.plugins.start import prepare_site, rebuild_site
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from crmkit.db.engine import Database
+    from crmkit.model.context import Context
+    from crmkit.plugin.site import Site
+
+PLUGINS = Path(__file__).parents[1] / "plugins"
+_DSN = "CRMKIT_TEST_DSN"
+_numbers = itertools.count()
+
+
+@dataclass
+class Running:
+    """A site that was started."""
+
+    site: Site
+    db: Database
+    config: Config
+    dsn: str
+
+    @property
+    def ctx(self) -> Context:
+        """The context of the command line."""
+        return system_context(self.config, self.db, self.site)
+
+    async def rebuild(self) -> Running:
+        """Take up what was switched."""
+        self.site = await rebuild_site(self.config, self.db, self.site)
+        return self
+
+    async def digest(self, *tables: str) -> dict[str, str]:
+        """Answer a digest of the rows of tables; default all but those that count and log."""
+        names = tables or tuple(
+            row["relname"]
+            for row in await self.db.rows(
+                "SELECT relname FROM pg_class WHERE relkind = 'r' "
+                "AND relnamespace = 'public'::regnamespace "
+                "AND relname <> ALL('{core_plugin,core_generation,core_migration}') ORDER BY 1"
+            )
+        )
+        return {
+            name: await self.db.value(
+                f"SELECT md5(coalesce(string_agg(t::text, E'\\n' ORDER BY t::text), '')) "
+                f'FROM "{name}" t'
+            )
+            for name in names
+        }
+
+    async def schema(self) -> list[tuple[str, str]]:
+        """Answer every relation and column there is, as purge must leave them."""
+        rows = await self.db.rows(
+            "SELECT c.relname, coalesce(a.attname, '') AS attname FROM pg_class c "
+            "LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 "
+            "WHERE c.relnamespace = 'public'::regnamespace ORDER BY 1, 2"
+        )
+        return [(row["relname"], row["attname"]) for row in rows]
+
+
+@dataclass
+class Place:
+    """A site's folder and database; `start` may be called again."""
+
+    folder: Path
+    dsn: str
+    options: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def plugins(self) -> Path:
+        """Where its own plugins lie."""
+        return self.folder / "plugins"
+
+    def add(self, name: str) -> Path:
+        """Copy a proof plugin into the site."""
+        return Path(shutil.copytree(PLUGINS / name, self.plugins / name, dirs_exist_ok=True))
+
+    def write(self, name: str, code: str = "", manifest: str = "", **migrations: str) -> Path:
+        """Write a plugin: code after the imports, migrations by file name without `.sql`."""
+        folder = self.plugins / name
+        (folder / "migrations").mkdir(parents=True, exist_ok=True)
+        (folder / "plugin.toml").write_text(
+            manifest
+            or f'id = "{name}"\nname = "{name.capitalize()}"\nversion = "1.0.0"\ncrmkit = ">=1,<2"\n'
+        )
+        (folder / "__init__.py").write_text(
+            "from crmkit import *\nfrom crmkit.model.columns import Name, Number\n\n"
+            + (code or f"class {name.capitalize()}(Plugin):\n    pass\n")
+        )
+        for file, text in migrations.items():
+            (folder / "migrations" / f"{file.removeprefix('m')}.sql").write_text(text)
+        return folder
+
+    @asynccontextmanager
+    async def start(self, **more: Any) -> AsyncIterator[Running]:  # noqa: ANN401 - of prepare_site
+        """Start the site as `crmkit serve` does."""
+        config = Config(folder=self.folder, **self.options)
+        site, db = await prepare_site(config, self.dsn, self.dsn, **more)
+        try:
+            yield Running(site, db, config, self.dsn)
+        finally:
+            await db.close()
+
+
+@pytest.fixture
+async def place(tmp_path: Path) -> AsyncIterator[Place]:
+    """An empty site: a folder, and a new database on the server of the run."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
+    name = f"crmkit_site_{worker}_{next(_numbers)}"
+    owner = os.environ[_DSN]
+    head, _, tail = owner.rpartition("/crmkit")
+    connection = await asyncpg.connect(owner)
+    await connection.execute(f'CREATE DATABASE "{name}"')
+    (tmp_path / "plugins").mkdir()
+    yield Place(tmp_path, f"{head}/{name}{tail}")
+    await connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+    await connection.close()
+
+
+@pytest.fixture
+def loyalty(place: Place) -> Place:
+    """An empty site with the proof plugin loyalty in its folder."""
+    place.add("loyalty")
+    return place
