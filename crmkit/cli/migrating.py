@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from crmkit.access.core import read_site
+from crmkit.access.core import read_site, site_of
 from crmkit.cli.site_server import SiteServer
 from crmkit.config import load_config
 from crmkit.db.engine import Database
@@ -12,10 +12,12 @@ from crmkit.db.migrations import Migration, list_migrations, undo
 from crmkit.db.migrations import migrate as run
 from crmkit.errors import MigrationError, NotFoundError
 from crmkit.plugin.site import CORE_MIGRATIONS
+from crmkit.plugin.stored import first_choice
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from crmkit.config import Config
     from crmkit.db.migrations import MigrationSource
 
 
@@ -34,15 +36,13 @@ async def migrate_site(
         addresses = server.start()
         done = await run(addresses.owner, [CORE_MIGRATIONS], plan=plan, may_destroy=may_destroy)
         if plan and done:
-            return _lines(done)  # what plugins there are stands in tables still to be made
-        db = Database(addresses.app, pool_min=1)
-        await db.open()
-        try:
-            sources = (await read_site(config, db)).sources
-        finally:
-            await db.close()
+            sources = site_of(config, first_choice(config.plugins.enabled)).sources[1:]
+        else:
+            sources = await _sources(config, addresses.app)
         if plugin:
-            return await _one(addresses.owner, sources, plugin, target, plan=plan)
+            return await _one(
+                addresses.owner, (CORE_MIGRATIONS, *sources), plugin, target, plan=plan
+            )
         blocked: dict[str, str] = {}
         done += await run(
             addresses.owner, sources, plan=plan, blocked=blocked, may_destroy=may_destroy
@@ -50,6 +50,16 @@ async def migrate_site(
         return [*_lines(done), *(f"{name} is blocked: {why}" for name, why in blocked.items())]
     finally:
         server.stop()
+
+
+async def _sources(config: Config, dsn: str) -> tuple[MigrationSource, ...]:
+    """Answer the plugins that are on, in their order."""
+    db = Database(dsn, pool_min=1)
+    await db.open()
+    try:
+        return (await read_site(config, db)).sources[1:]
+    finally:
+        await db.close()
 
 
 async def _one(

@@ -12,7 +12,8 @@ from crmkit.config import Config, load_config
 from crmkit.db.engine import Database
 from crmkit.db.migrations import migrate
 from crmkit.model.context import Context, Principal
-from crmkit.plugin.site import CORE_MIGRATIONS, Choice
+from crmkit.plugin.site import CORE_MIGRATIONS
+from crmkit.plugin.stored import first_choice
 from crmkit.records.plugins.start import prepare_site, rebuild_site
 from crmkit.records.store import RecordStore
 
@@ -88,12 +89,15 @@ async def _look(
     config: Config, owner_dsn: str, app_dsn: str
 ) -> tuple[Site, Database, list[Migration]]:
     """Open a site as it is, and answer the migrations it lacks."""
+    site = site_of(config, first_choice(config.plugins.enabled))
     missing = await migrate(owner_dsn, [CORE_MIGRATIONS], plan=True)
     db = Database(app_dsn, timeout=config.database.timeout)
     await db.open()
     if missing:
-        new = Choice(enabled=frozenset(config.plugins.enabled or ()),
-                     with_defaults=config.plugins.enabled is None)  # fmt: skip
-        return site_of(config, new), db, missing
-    site = await read_site(config, db)
-    return site, db, await migrate(owner_dsn, site.sources, plan=True, blocked={})
+        return site, db, missing
+    try:
+        site = await read_site(config, db)
+        return site, db, await migrate(owner_dsn, site.sources, plan=True, blocked={})
+    except BaseException:
+        await db.close()
+        raise

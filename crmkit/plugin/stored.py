@@ -34,6 +34,11 @@ async def read_choice(
     )
 
 
+def first_choice(law: Sequence[str] | None) -> Choice:
+    """Answer what a site is made of before it has a database: the law, or the defaults."""
+    return Choice(enabled=frozenset(law or ()), with_defaults=law is None)
+
+
 async def read_stored(db: Database) -> dict[str, StoredPlugin]:
     """Read the rows of plugins, by id."""
     rows = await db.rows(

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 PLUGINS = Path(__file__).parents[1] / "plugins"
 _DSN = "CRMKIT_TEST_DSN"
+_MANIFEST = 'id = "{0}"\nname = "{1}"\nversion = "1.0.0"\ncrmkit = ">=1,<2"\n'
 _numbers = itertools.count()
 
 
@@ -97,10 +98,7 @@ class Place:
         """Write a plugin: code after the imports, migrations by file name without `.sql`."""
         folder = self.plugins / name
         (folder / "migrations").mkdir(parents=True, exist_ok=True)
-        (folder / "plugin.toml").write_text(
-            manifest
-            or f'id = "{name}"\nname = "{name.capitalize()}"\nversion = "1.0.0"\ncrmkit = ">=1,<2"\n'
-        )
+        (folder / "plugin.toml").write_text(manifest or _MANIFEST.format(name, name.capitalize()))
         (folder / "__init__.py").write_text(
             "from crmkit import *\nfrom crmkit.model.columns import Name, Number\n\n"
             + (code or f"class {name.capitalize()}(Plugin):\n    pass\n")

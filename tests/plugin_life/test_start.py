@@ -96,7 +96,7 @@ async def test_three_that_start_at_once_install_once(place: Place) -> None:
         async with place.start() as running:
             return running.site.plugins["trial"].state
 
-    assert ["enabled"] * 3 == await asyncio.gather(once(), once(), once())
+    assert ["enabled"] * 3 == list(await asyncio.gather(once(), once(), once()))
     async with place.start() as running:
         assert 1 == await running.db.value("SELECT count(*) FROM crm_company")
 

@@ -47,7 +47,9 @@ async def prepare_site(
     Raises:
         DatabaseStartError: The database does not answer.
         MigrationError: The core's schema cannot be brought up to date.
+        ConfigError: config/roles.toml cannot be used.
     """
+    core = site_of(config, Choice(enabled=frozenset()))
     await migrate(owner_dsn, [CORE_MIGRATIONS], may_destroy=False)
     settings = config.database
     db = Database(
@@ -59,7 +61,7 @@ async def prepare_site(
     await db.open()
     try:
         if safe:
-            return site_of(config, Choice(enabled=frozenset())), db
+            return core, db
         return await _Start(config, owner_dsn, db, frozenset(without)).run(), db
     except BaseException:
         await db.close()
