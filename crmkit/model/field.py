@@ -15,7 +15,10 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
         label: English label, translated when shown.
         kind: text, textarea, number, decimal, money, date, datetime, checkbox, choice,
             reference, email, phone, url or currency.
-        reference: Name of the entity a reference points to.
+        reference: Name of the entity a reference points to; "" when that is not loaded.
+        target_table: Table a reference points to.
+        target_title: SQL of the title in that table's row `{alias}`, set when the Site is built.
+        sleeping: Name of the entity a reference points to while its plugin is off.
         choices: For choice and lifecycle fields.
         has_key: A stored `<name>_key` folds case and accents.
         indexed_sort: The list may be sorted by it.
@@ -30,6 +33,9 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
     help: str = ""
     choices: tuple[Choice, ...] = ()
     reference: str = ""
+    target_table: str = ""
+    target_title: str = ""
+    sleeping: str = ""
     editable: bool = True
     listed: bool = True
     filterable: bool = False
@@ -56,6 +62,10 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
         if self.kind == "date":
             return f"crm_date({path})"
         return f"({path})"
+
+    def title_sql(self, alias: str) -> str:
+        """Answer the expression that reads the title of what a reference points to."""
+        return self.target_title.format(alias=alias)
 
     def choice_label(self, value: str) -> str:
         """Answer the English label of a stored key; the key itself when it is unknown."""

@@ -22,6 +22,10 @@ class SiteLike(Protocol):
         """The dispatcher."""
 
     @property
+    def guarded(self) -> Mapping[str, str]:
+        """Entity name to the plugin that protects its rows and cannot load."""
+
+    @property
     def roles(self) -> Mapping[str, Role]:
         """Role name to role."""
 

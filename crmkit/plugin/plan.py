@@ -216,8 +216,35 @@ def plan_entity(
     )
 
 
-def link_steps(plans: Mapping[str, EntityPlan]) -> dict[str, EntityPlan]:
-    """Tell each entity where the steps of its records are, once all entities are known."""
+def link_plans(
+    plans: Mapping[str, EntityPlan], guarded: Mapping[str, str]
+) -> dict[str, EntityPlan]:
+    """Tell each entity what its references point to and where the steps of its records are.
+
+    Args:
+        guarded: Entities whose rows must stay hidden: not even their titles are read.
+    """
+    linked = {
+        name: msgspec.structs.replace(
+            plan,
+            fields={key: _link(field, plans, guarded) for key, field in plan.fields.items()},
+        )
+        for name, plan in plans.items()
+    }
+    return _link_steps(linked)
+
+
+def _link(field: Field, plans: Mapping[str, EntityPlan], guarded: Mapping[str, str]) -> Field:
+    if not field.target_table:
+        return field
+    target = plans.get(field.reference)
+    if target is None or target.name in guarded:
+        name = field.target_table.replace("_", ".", 1)
+        return msgspec.structs.replace(field, reference="", sleeping=name, editable=False)
+    return msgspec.structs.replace(field, target_title=target.title_field.sql("{alias}"))
+
+
+def _link_steps(plans: Mapping[str, EntityPlan]) -> dict[str, EntityPlan]:
     links: dict[str, list[StepLink]] = {}
     for plan in plans.values():
         if plan.steps is None:
@@ -318,6 +345,7 @@ def _field(
         help=options.help,
         choices=choices,
         reference=names.get(column.target, "") if isinstance(column, Reference) else "",
+        target_table=column.target if isinstance(column, Reference) else "",
         editable=not (options.readonly or is_system),
         filterable=filterable,
         sortable=kind in _SORTABLE,

@@ -26,7 +26,7 @@ from crmkit.plugin.manifest import Manifest, notice_of
 from crmkit.plugin.metrics import MetricPlan, plan_metrics
 from crmkit.plugin.options import read_settings
 from crmkit.plugin.order import Refusal, order_plugins
-from crmkit.plugin.plan import AddedFields, EntityPlan, link_steps, plan_entity
+from crmkit.plugin.plan import AddedFields, EntityPlan, link_plans, plan_entity
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -221,8 +221,9 @@ class _Build:
         names = _names(given)
         extensions = plan_extensions(given, names, self.found, _Failure)
         plans = self._plan(given, names, extensions)
+        guarded = self._guarded()
         return Site(
-            entities=MappingProxyType(link_steps(plans)),
+            entities=MappingProxyType(link_plans(plans, guarded)),
             hooks=Dispatcher(plugins),
             sources=(CORE_MIGRATIONS, *(_source(self.found[name]) for name in order)),
             plugins=MappingProxyType(self._infos(extensions)),
@@ -231,7 +232,7 @@ class _Build:
             contributions=given,
             extensions=extensions,
             metrics=MappingProxyType(plan_metrics(given, plans, _Failure)),
-            guarded=MappingProxyType(self._guarded()),
+            guarded=MappingProxyType(guarded),
             choice=self.choice,
             folder=self.folder,
         )

@@ -115,9 +115,14 @@ def _contains(ctx: Context, field: Field, expression: str, pattern: str) -> str:
     folded = f"LIKE lower(crm_unaccent({pattern}))"
     if field.kind == "reference":
         target = ctx.site.entity(field.reference)
+        title = (
+            f'r."{target.title}_key"'
+            if target.title_field.has_key
+            else f"lower(crm_unaccent({field.title_sql('r')}))"
+        )
         return (
             f'EXISTS (SELECT 1 FROM "{target.tablename}" r WHERE r.id = {expression} '  # noqa: S608 - checked names
-            f'AND r."{target.title}_key" {folded})'
+            f"AND {title} {folded})"
         )
     if field.has_key:
         return f't."{field.name}_key" {folded}'

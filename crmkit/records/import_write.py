@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from crmkit.errors import CrmkitError, InvalidError
+from crmkit.plugin.events import SaveEvent
 from crmkit.records.import_plan import ImportPlan, Refusal
 from crmkit.records.import_values import find_references
 from crmkit.records.journal import open_operation, write_search
@@ -151,6 +152,10 @@ class _Writer:
         )
         await self._write_traces(ids)
         await write_search(ctx, plan, ids)
+        if ctx.site.hooks.implementations("after_save"):
+            for record, (_, values) in zip(ids, rows_new, strict=True):
+                event = SaveEvent(ctx, plan, values, record_id=record)
+                await ctx.site.hooks.run("after_save", event)
         return {key.casefold(): record for record, (key, _) in zip(ids, rows_new, strict=True)}
 
     async def _write_traces(self, ids: list[int]) -> None:

@@ -26,7 +26,7 @@ from crmkit.records.import_plan import (
 from crmkit.records.import_values import date_order, find_references, make_parser
 from crmkit.records.import_write import Decided, write_decided
 from crmkit.records.journal import open_operation
-from crmkit.records.save import check_lifecycle, create_record
+from crmkit.records.save import ask_problems, check_lifecycle, create_record
 from crmkit.records.values import ValueProblem
 
 if TYPE_CHECKING:
@@ -396,6 +396,7 @@ class _Import:
             for name, field in plan.fields.items()
             if field.required and new.get(name) in (None, "")
         } | check_lifecycle(plan, new, {}, new)
+        problems |= await ask_problems(SaveEvent(ctx, plan, new), new)
         if problems:
             name, problem = next(iter(problems.items()))
             self._refuse(row, self._column_of(name), "", problem)

@@ -169,14 +169,9 @@ def select_list(plan: EntityPlan, names: tuple[str, ...]) -> tuple[str, str]:
             columns.append('t.currency AS "currency"')
         if field.kind == "reference" and field.reference:
             alias = f"r{len(joins)}"
-            table = field.reference.replace(".", "_")
-            joins.append(f'LEFT JOIN "{table}" {alias} ON {alias}.id = {field.sql()}')
-            columns.append(f'{alias}.{_TITLE} AS "{name}__title"')
+            joins.append(f'LEFT JOIN "{field.target_table}" {alias} ON {alias}.id = {field.sql()}')
+            columns.append(f'{field.title_sql(alias)} AS "{name}__title"')
     return ", ".join(dict.fromkeys(columns)), " ".join(joins)
-
-
-#: Every entity that can be referred to names its records by `name`.
-_TITLE = "name"
 
 
 def list_statement(ctx: Context, plan: EntityPlan, query: ListQuery) -> tuple[str, list[Any]]:
@@ -279,8 +274,8 @@ async def group_records(
     title = "g.value::text"
     join = ""
     if field.kind == "reference" and field.reference:
-        table = field.reference.replace(".", "_")
-        join, title = f'LEFT JOIN "{table}" r ON r.id = g.value', f"r.{_TITLE}"
+        join = f'LEFT JOIN "{field.target_table}" r ON r.id = g.value'
+        title = f"coalesce({field.title_sql('r')}::text, '')"
     rows = await ctx.db.rows(
         f"SELECT g.value, {title} AS title, g.count, g.total FROM ({inner}) g {join} "  # noqa: S608
         "ORDER BY g.total DESC NULLS LAST, g.count DESC, 2 LIMIT 500",

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from crmkit.access.predicate import predicate
-from crmkit.errors import NotFoundError
-from crmkit.model.values import N_
+from crmkit.access.predicate import check_hooks, not_found, predicate
 from crmkit.records.query import ListQuery, Statement, select_list, where_clause
 
 if TYPE_CHECKING:
@@ -28,7 +26,7 @@ async def get_record(
         NotFoundError: There is none, or the reader may not use the verb on it.
     """
     if abs(record_id) >= 2**63:
-        raise _not_found(ctx, plan, record_id)
+        raise not_found(ctx, plan, record_id)
     allowed = predicate(ctx, plan, verb, "t", 2)
     columns, joins = select_list(plan, tuple(plan.fields))
     row = await ctx.db.row(
@@ -39,13 +37,9 @@ async def get_record(
         *allowed.args,
     )
     if row is None:
-        raise _not_found(ctx, plan, record_id)
+        raise not_found(ctx, plan, record_id)
+    await check_hooks(ctx, plan, verb, record_id)
     return dict(row)
-
-
-def _not_found(ctx: Context, plan: EntityPlan, record_id: int) -> NotFoundError:
-    text = ctx.translate(N_("{record} {number} does not exist, or is not yours to see."))
-    return NotFoundError(text.format(record=ctx.translate(plan.singular), number=record_id))
 
 
 async def lookup(

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
 
-from crmkit.access.predicate import check, predicate
-from crmkit.errors import ConflictError, InvalidError, StaleVersionError
+from crmkit.access.predicate import check, check_hooks, predicate
+from crmkit.errors import ConflictError, HookFailedError, InvalidError, StaleVersionError
 from crmkit.model.values import N_
-from crmkit.plugin.events import SaveEvent
+from crmkit.plugin.events import SaveEvent, TransitionEvent
 from crmkit.records.journal import write_journal, write_search, write_stage
 from crmkit.records.query import plain
 from crmkit.records.read import get_record
 from crmkit.records.values import parse_values
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from crmkit.model.context import Context
     from crmkit.plugin.plan import EntityPlan
@@ -39,6 +40,7 @@ async def create_record(ctx: Context, plan: EntityPlan, values: Mapping[str, Any
         ConflictError: A value that must be unique is taken.
     """
     check(ctx, plan, "create")
+    await check_hooks(ctx, plan, "create")
     async with ctx.db.transaction():
         new = dict(values)
         if plan.lifecycle is not None and not new.get(plan.lifecycle.column):
@@ -47,7 +49,7 @@ async def create_record(ctx: Context, plan: EntityPlan, values: Mapping[str, Any
         event = SaveEvent(ctx, plan, new)
         await ctx.site.hooks.run("before_save", event)
         await _fill_defaults(ctx, plan, new)
-        await _check_rules(ctx, plan, new, {})
+        await _check_rules(event, new)
         columns, custom = split_values(new)
         columns |= {"created_by": ctx.user_id, "updated_by": ctx.user_id, "custom": custom}
         names = ", ".join(f'"{name}"' for name in columns)
@@ -101,7 +103,10 @@ async def save_record(
         # What is taken back was recorded whole: nothing is filled in for it.
         if "owner" in changed and "team" not in changed and ctx.cause != "undo":
             await _fill_defaults(ctx, plan, changed)
-        await _check_rules(ctx, plan, changed, stored)
+        await _check_rules(event, changed)
+        moved = _transition(event, changed)
+        if moved is not None:
+            await ctx.site.hooks.run("before_transition", moved)
         await _update(ctx, plan, record_id, changed, stored)
         before = {name: stored.get(name) for name in changed}
         await write_journal(ctx, plan, record_id, "update", before, changed)
@@ -111,7 +116,24 @@ async def save_record(
         await write_search(ctx, plan, [record_id])
         event.values = changed
         await ctx.site.hooks.run("after_save", event)
+        if moved is not None:
+            await ctx.site.hooks.run("after_transition", moved)
         return int(stored["version"]) + 1
+
+
+def _transition(event: SaveEvent, changed: Mapping[str, Any]) -> TransitionEvent | None:
+    """Answer the move between states that a save makes, if it makes one."""
+    lifecycle = event.entity.lifecycle
+    if lifecycle is None or lifecycle.column not in changed or event.record_id is None:
+        return None
+    return TransitionEvent(
+        event.ctx,
+        event.entity,
+        event.record_id,
+        str(event.before.get(lifecycle.column) or ""),
+        str(changed[lifecycle.column] or ""),
+        {**event.before, **changed},
+    )
 
 
 async def _update(
@@ -181,8 +203,8 @@ async def _set_trashed(
             raise await _stale(ctx, plan, record_id, stored)
         if (stored["trashed_at"] is not None) == trashed:
             return
+        event = SaveEvent(ctx, plan, {}, stored, record_id)
         if trashed:
-            event = SaveEvent(ctx, plan, {}, stored, record_id)
             await ctx.site.hooks.run("before_delete", event)
         moment = ctx.now() if trashed else None
         await ctx.db.execute(
@@ -195,6 +217,8 @@ async def _set_trashed(
         )
         await write_journal(ctx, plan, record_id, "trash" if trashed else "restore", {}, {})
         await write_search(ctx, plan, [record_id])
+        if trashed:
+            await ctx.site.hooks.run("after_delete", event)
 
 
 async def _stale(
@@ -248,14 +272,13 @@ async def _fill_defaults(ctx: Context, plan: EntityPlan, values: dict[str, Any])
         values["currency"] = ctx.config.currency
 
 
-async def _check_rules(
-    ctx: Context, plan: EntityPlan, changed: Mapping[str, Any], stored: Mapping[str, Any]
-) -> None:
-    """Check names, required fields, references and the lifecycle.
+async def _check_rules(event: SaveEvent, changed: Mapping[str, Any]) -> None:
+    """Check names, required fields, references, the lifecycle, and what plugins ask for.
 
     Raises:
         InvalidError: All problems at once.
     """
+    ctx, plan, stored = event.ctx, event.entity, event.before
     whole = {**stored, **changed}
     problems: dict[str, str] = {}
     for name, field in plan.fields.items():
@@ -268,10 +291,26 @@ async def _check_rules(
         plan, changed, stored, whole, back=ctx.cause == "undo", translate=ctx.translate
     )
     problems |= await _check_references(ctx, plan, changed)
+    problems |= await ask_problems(event, changed)
     if problems:
         raise InvalidError(
             ctx.translate(N_("Some fields need a correction before this can be saved.")), problems
         )
+
+
+async def ask_problems(event: SaveEvent, changed: Mapping[str, Any]) -> dict[str, str]:
+    """Answer the problems that plugins see, by field.
+
+    Raises:
+        HookFailedError: A plugin failed, or answered something else than problems.
+    """
+    asked = SaveEvent(event.ctx, event.entity, dict(changed), event.before, event.record_id)
+    problems: dict[str, str] = {}
+    for plugin, answer in await event.ctx.site.hooks.answers("validate", asked):
+        if not isinstance(answer, Mapping):
+            raise HookFailedError(plugin, "validate")
+        problems |= {str(name): str(text) for name, text in answer.items()}
+    return problems
 
 
 def check_lifecycle(

@@ -34,7 +34,7 @@ _LEVEL = 4
 
 
 async def _before(request: AnyRequest) -> None:
-    check_policy(request)
+    await check_policy(request)
     await check_form(request)
 
 

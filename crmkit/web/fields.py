@@ -36,7 +36,7 @@ def show_text(ctx: Context, field: Field, record: Mapping[str, Any]) -> str:  # 
     if value is None or value == "":
         return ""
     if field.kind == "reference":
-        return str(record[f"{field.name}__title"] or "") if field.reference else str(value)
+        return _reference_text(field, record)
     if field.kind == "choice":
         return _(field.choice_label(str(value)))
     if field.kind == "checkbox":
@@ -53,6 +53,14 @@ def show_text(ctx: Context, field: Field, record: Mapping[str, Any]) -> str:  # 
     if isinstance(value, date):
         return format_date(ctx, value)
     return str(value)
+
+
+def _reference_text(field: Field, record: Mapping[str, Any]) -> str:
+    """Answer the title of what a reference names; its number while its plugin is off."""
+    value = record[field.name]
+    if field.sleeping:
+        return _("%(what)s %(id)s (plugin off)") % {"what": field.sleeping, "id": value}
+    return str(record[f"{field.name}__title"] or "") if field.reference else str(value)
 
 
 def link_of(field: Field, record: Mapping[str, Any]) -> str | None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from crmkit.access.predicate import check
+from crmkit.access.predicate import check, check_hooks
 from crmkit.errors import CrmkitError, ForbiddenError, NotFoundError, SignInError
 from crmkit.model.role import VERBS
 from crmkit.web.services import context_of, services_of, visit_of
@@ -62,7 +62,7 @@ def list_routes(app: Litestar) -> list[RouteLine]:
     return sorted(lines, key=lambda line: (line.path, line.method))
 
 
-def check_policy(request: AnyRequest) -> None:
+async def check_policy(request: AnyRequest) -> None:
     """Let the request through to its handler.
 
     Raises:
@@ -85,4 +85,6 @@ def check_policy(request: AnyRequest) -> None:
             raise NotFoundError(
                 _("The address leads nowhere. Look at how it is spelled or begin at Today.")
             ) from None
-        check(context_of(request), plan, policy.removeprefix("entity."))  # type: ignore[arg-type]
+        ctx, verb = context_of(request), policy.removeprefix("entity.")
+        check(ctx, plan, verb)  # type: ignore[arg-type]
+        await check_hooks(ctx, plan, verb)  # type: ignore[arg-type]

@@ -145,17 +145,17 @@ def test_row_template_budget() -> None:
 
 
 class _First(Plugin):
-    async def agenda(self, event: PageEvent) -> dict[str, Any]:  # noqa: ARG002
+    async def agenda(self, event: PageEvent) -> dict[str, Any]:
         return {"summary": "first"}
 
 
 class _Raises(Plugin):
-    async def agenda(self, event: PageEvent) -> dict[str, Any]:  # noqa: ARG002
+    async def agenda(self, event: PageEvent) -> dict[str, Any]:
         raise ZeroDivisionError
 
 
 class _Second(Plugin):
-    async def agenda(self, event: PageEvent) -> dict[str, Any]:  # noqa: ARG002
+    async def agenda(self, event: PageEvent) -> dict[str, Any]:
         return {"summary": "second"}
 
 

@@ -10,7 +10,7 @@ from litestar.params import FromPath
 from crmkit.access.predicate import check
 from crmkit.errors import InvalidError, NotFoundError, StaleVersionError
 from crmkit.model.context import Context
-from crmkit.plugin.events import PageEvent
+from crmkit.plugin.events import FormEvent, PageEvent
 from crmkit.plugin.plan import EntityPlan
 from crmkit.records.actions import find_action, run_action
 from crmkit.records.duplicates import find_duplicates
@@ -162,10 +162,14 @@ async def record_new(request: AnyRequest, entity: FromPath[str]) -> Response[str
     ctx = context_of(request)
     plan = _plan(ctx, entity)
     raw = {n: v for n, v in request.query_params.items() if n in plan.fields}
+    event = FormEvent(ctx, plan, dict(raw))
+    for _plugin, given in await ctx.site.hooks.collect("initial_values", event, dict):
+        texts = {n: raw_text(ctx, plan.fields[n], v) for n, v in given.items() if n in plan.fields}
+        raw = {**texts, **raw}
     if "owner" in plan.fields and ctx.user_id is not None:
         raw.setdefault("owner", str(ctx.user_id))
     if plan.lifecycle is not None:
-        raw.setdefault(plan.lifecycle.column, plan.lifecycle.states[0].name)
+        raw.setdefault(plan.lifecycle.column, plan.lifecycle.initial)
     if "currency" in plan.fields:
         raw.setdefault("currency", ctx.config.currency)
     return _form(request, plan, raw, displays=await _displays(ctx, plan, raw))
