@@ -53,6 +53,8 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: str = "crmkit"
     language: str = "en"
     time_zone: str = "UTC"
+    #: Folder below themes/ whose templates and tokens replace the default ones.
+    theme: str = ""
     #: ISO 4217 code of the site's own money.
     currency: str = "USD"
     server: ServerConfig = ServerConfig()

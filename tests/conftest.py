@@ -30,12 +30,14 @@ from crmkit.records.save import create_record
 from crmkit.records.store import RecordStore
 from crmkit.web.app import create_app
 from crmkit.web.services import sign
+from tests.places import new_place
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
     from crmkit.model.role import Role
     from crmkit.plugin.site import Site
+    from tests.places import Place
 
     Make = Callable[..., Awaitable[int]]
     Login = Callable[..., Awaitable[Context]]
@@ -119,6 +121,20 @@ async def db(pool: Database) -> AsyncIterator[Database]:
         async with pool.transaction():
             yield pool
             _roll_back()
+
+
+@pytest.fixture
+async def place(tmp_path: Path) -> AsyncIterator[Place]:
+    """An empty site of its own: a folder, and a new database on the server of the run."""
+    async with new_place(tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+def loyalty(place: Place) -> Place:
+    """An empty site with the proof plugin loyalty in its folder."""
+    place.add("loyalty")
+    return place
 
 
 class _RollBackError(Exception):

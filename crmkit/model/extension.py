@@ -21,10 +21,8 @@ if TYPE_CHECKING:
     #: (ctx, record ids of the page) to what the cell of each says.
     Load = Callable[[Context, Sequence[int]], Awaitable[Mapping[int, object]]]
 
-Slot = Literal[
-    "detail.header", "detail.main", "detail.side", "detail.tabs", "list.toolbar", "form.bottom",
-    "home", "dashboard", "navigation", "user.menu",
-]  # fmt: skip
+#: Where a panel may stand; the home page is the one dashboard there is.
+Slot = Literal["detail.header", "detail.main", "detail.side", "list.toolbar", "form.bottom", "home"]
 
 #: Python type of an extension field to the kind of field people meet.
 KINDS: dict[type, str] = {

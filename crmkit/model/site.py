@@ -22,6 +22,14 @@ class SiteLike(Protocol):
         """The dispatcher."""
 
     @property
+    def extensions(self) -> Any:  # noqa: ANN401 - of the plugin layer
+        """What plugins add to entities."""
+
+    @property
+    def plugins(self) -> Mapping[str, Any]:
+        """Every plugin that is known, by id."""
+
+    @property
     def guarded(self) -> Mapping[str, str]:
         """Entity name to the plugin that protects its rows and cannot load."""
 

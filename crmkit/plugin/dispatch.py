@@ -61,7 +61,8 @@ class Implementation:
 
     Attributes:
         seconds: Spent in all calls.
-        failures: Moments of failures, by the monotonic clock.
+        failures: Moments of the latest failures, by the monotonic clock.
+        failed: How many failures there were.
         silenced: It failed too often and is no longer called.
     """
 
@@ -71,6 +72,7 @@ class Implementation:
     calls: int = 0
     seconds: float = 0.0
     failures: deque[float] = field(default_factory=lambda: deque(maxlen=MOST_FAILURES))
+    failed: int = 0
     last_error: str = ""
     silenced: bool = False
 
@@ -100,6 +102,7 @@ class Dispatcher:
         for name in reversed(list(plugins)):
             manager.register(plugins[name], name)
         self.plugins = dict(plugins)
+        self._declared: dict[tuple[str, str], Implementation] = {}
         self._plans: dict[str, tuple[Implementation, ...]] = {
             hook: tuple(
                 Implementation(each.plugin_name, hook, each.function)
@@ -114,8 +117,13 @@ class Dispatcher:
 
     def silenced(self) -> Iterator[Implementation]:
         """Answer those that failed too often and are no longer called."""
+        yield from (each for each in self.seen() if each.silenced)
+
+    def seen(self) -> Iterator[Implementation]:
+        """Answer every implementation, and what was declared and called, with their counts."""
         for plan in self._plans.values():
-            yield from (each for each in plan if each.silenced)
+            yield from plan
+        yield from self._declared.values()
 
     async def run(self, hook: str, event: object) -> None:
         """Call all inside the caller's transaction; an exception rolls it back.
@@ -168,6 +176,29 @@ class Dispatcher:
                 answers.append((each.plugin, answer))
         return answers
 
+    async def attempt(
+        self,
+        plugin: str,
+        name: str,
+        event: object,
+        call: Callable[..., Any],
+        check: Callable[[Any], Any] | None = None,
+    ) -> tuple[bool, Any]:
+        """Call something a plugin declared, such as a panel, isolated as a hook is.
+
+        Args:
+            name: What it is, for the log: "panel balance".
+
+        Returns:
+            Whether it worked, and what it answered.
+        """
+        each = self._declared.get((plugin, name))
+        if each is None:
+            each = self._declared[plugin, name] = Implementation(plugin, name, call)
+        failed = each.failed
+        answer = await self._alone(each, event, check)
+        return not each.silenced and each.failed == failed, answer
+
     async def _alone(
         self, each: Implementation, event: object, check: Callable[[Any], Any] | None = None
     ) -> Any:  # noqa: ANN401
@@ -188,6 +219,7 @@ class Dispatcher:
     def _record(self, each: Implementation, error: Exception) -> None:
         now = time.monotonic()
         each.failures.append(now)
+        each.failed += 1
         each.last_error = repr(error)
         often = len(each.failures) == MOST_FAILURES
         each.silenced = often and now - each.failures[0] < FAILURE_SECONDS

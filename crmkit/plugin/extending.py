@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     Failure = Callable[[str, str], Exception]
 
+#: What an extension names to add panels to the home page, which shows no record.
+HOME = "core.home"
 _NAME = re.compile(r"^[a-z][a-z0-9_]{0,40}$")
 
 
@@ -77,7 +79,7 @@ def plan_extensions(
     Raises:
         Exception: As `failure` makes it: two plugins add the same thing, or a name does not fit.
     """
-    entities = set(names.values())
+    entities = {*names.values(), HOME}
     by_entity: dict[str, tuple[Added, ...]] = {}
     notices: dict[str, tuple[str, ...]] = {}
     for plugin, extension in given["extensions"]:

@@ -57,7 +57,7 @@ def create_app(
     Raises:
         PolicyMissingError: A handler does not say who may call it.
     """
-    services = Services(site, db, config, make_environment(), owner_dsn, renew)
+    services = Services(site, db, config, make_environment(site, config), owner_dsn, renew)
     own = (handler for _, handler in site.contributions["routes"])
     app = Litestar(
         [*HANDLERS, *own, *more],

@@ -250,6 +250,7 @@ def record_page(
         groups=tuple(
             FieldGroup(
                 label=_(group.label) or _("Fields"),
+                source=group.source if group.source and group.source != group.label else None,
                 fields=tuple(
                     field_view(ctx, plan, plan.fields[name], record) for name in group.names
                 ),

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, StrictUndefined
 from litestar import Response
 from litestar.response import Redirect
 
@@ -14,26 +13,32 @@ from crmkit.web.assets import asset, icon, integrity
 from crmkit.web.flash import FLASH_COOKIE, pack_flash
 from crmkit.web.services import services_of, visit_of
 from crmkit.web.shell import make_shell
+from crmkit.web.templating import SiteLoader
+from crmkit.web.themes import theme_css, theme_url
 from crmkit.web.translate import _, ngettext
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from crmkit.config import Config
+    from crmkit.plugin.site import Site
     from crmkit.web.services import AnyRequest
     from crmkit.web.views import Flash, Link
 
 
-def make_environment() -> Environment:
-    """Make the environment: escaping on, an unknown name is an error."""
+def make_environment(site: Site, config: Config) -> Environment:
+    """Make the environment of a Site: escaping on, an unknown name is an error."""
     environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        loader=SiteLoader(site, config),
         undefined=StrictUndefined,
         autoescape=True,
         extensions=["jinja2.ext.i18n"],
         auto_reload=False,
     )
     environment.install_gettext_callables(_, ngettext, newstyle=True)  # type: ignore[attr-defined]
-    environment.globals.update(asset=asset, icon=icon, integrity=integrity)
+    environment.globals.update(
+        asset=asset, icon=icon, integrity=integrity, theme_url=theme_url(theme_css(config))
+    )
     return environment
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from litestar import Request
+from markupsafe import Markup
 
 from crmkit.errors import ConflictError
 from crmkit.model.context import Context
@@ -155,4 +156,13 @@ def context_of(request: AnyRequest) -> Context:
         visit.principal,
         translate=lambda text: translate(text) if text else "",
         store=RecordStore(),
+        draw=lambda template, values: Markup(  # noqa: S704 - made by an escaping template
+            services.environment.get_template(template).render(
+                csp_nonce=visit.nonce,
+                csrf_token=visit.csrf,
+                request_path=request.url.path,
+                is_fragment=False,
+                **values,
+            )
+        ),
     )

@@ -15,10 +15,12 @@ from crmkit.web.pages import (
     search,
     settings,
     signin,
+    theme,
 )
 
 HANDLERS = (
     *health.HANDLERS,
+    *theme.HANDLERS,
     *signin.HANDLERS,
     *home.HANDLERS,
     *search.HANDLERS,

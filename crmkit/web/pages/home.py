@@ -7,8 +7,10 @@ from litestar import Response, get
 
 from crmkit.model.context import Context
 from crmkit.plugin.events import PageEvent
+from crmkit.plugin.extending import HOME
 from crmkit.web.fields import entity_link
 from crmkit.web.format import format_long_date
+from crmkit.web.panels import panels_of
 from crmkit.web.policy import SIGNED_IN
 from crmkit.web.render import answer
 from crmkit.web.services import AnyRequest, context_of
@@ -18,24 +20,6 @@ from crmkit.web.views import Empty, HomePage, Link
 
 _MORNING, _NOON, _EVENING = 4, 12, 18
 _SCOPES = ("mine", "team", "all")
-#: A plugin answers a dict with some of these fields of HomePage.
-_OPEN = frozenset(
-    {
-        "suggestion",
-        "sections",
-        "loose_ends",
-        "loose_count",
-        "loose_url",
-        "pipeline_title",
-        "pipeline_url",
-        "figures",
-        "chart",
-        "funnel",
-        "leaders",
-        "leaders_title",
-        "summary",
-    }
-)
 
 
 def _merge(answers: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -43,8 +27,6 @@ def _merge(answers: list[tuple[str, Any]]) -> dict[str, Any]:
     merged: dict[str, Any] = {}
     for _plugin, given in answers:
         for name, value in dict(given).items():
-            if name not in _OPEN:
-                continue
             if isinstance(value, list | tuple) and name in merged:
                 merged[name] = (*merged[name], *value)
             else:
@@ -74,7 +56,8 @@ async def home_show(request: AnyRequest) -> Response[str]:
         ),
         empty=None if given.get("sections") else _empty(ctx, given),
     )
-    page = msgspec.structs.replace(page, **{k: v for k, v in given.items() if hasattr(page, k)})
+    panels = await panels_of(ctx, HOME, slot="home")
+    page = msgspec.structs.replace(page, **given, panels=panels)
     return answer(request, "home.html", title=_("Today"), block="home", page=page)
 
 

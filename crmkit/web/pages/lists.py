@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 from litestar import Response, get, post
 from litestar.params import FromPath
 
@@ -23,6 +24,7 @@ from crmkit.records.values import parse_values
 from crmkit.web.format import format_number
 from crmkit.web.list_url import ListState, parse_state
 from crmkit.web.list_view import list_page
+from crmkit.web.panels import slot_html, with_computed
 from crmkit.web.references import with_references
 from crmkit.web.render import answer, go
 from crmkit.web.saved_views import with_views
@@ -70,6 +72,10 @@ async def _show(
     )
     if not trashed:
         page = with_views(page, state, plan, await list_views(ctx, plan))
+        page = msgspec.structs.replace(
+            page, slots=await slot_html(ctx, plan.name, 0, "list.toolbar")
+        )
+    page = await with_computed(ctx, plan, page)
     title = _("Trash: %(what)s") % {"what": page.entity.label} if trashed else page.entity.label
     return answer(request, "list.html", title=title, block="list", page=page)
 

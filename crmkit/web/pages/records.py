@@ -27,12 +27,14 @@ from crmkit.records.save import (
 from crmkit.records.steps import finish_step, next_steps, write_step
 from crmkit.records.values import parse_values
 from crmkit.web.action_form import action_values
+from crmkit.web.answers import check_entries, check_panels
 from crmkit.web.fields import raw_text, show_text
 from crmkit.web.pages.boards import moved_flash
+from crmkit.web.panels import find_panel, panels_of, slot_html
 from crmkit.web.record_view import field_editor, field_view, form_page, record_page
 from crmkit.web.references import with_references
 from crmkit.web.related_view import related_panels, similar_records
-from crmkit.web.render import answer, came_from, go
+from crmkit.web.render import answer, came_from, go, wants_fragment
 from crmkit.web.services import AnyRequest, context_of
 from crmkit.web.timeline import by_day, change_entries
 from crmkit.web.translate import _
@@ -79,7 +81,7 @@ async def _days(
         entries += change_entries(ctx, plan, await list_changes(ctx, plan, record_id))
     if show != "changes":
         event = PageEvent(ctx, entity=plan, record_id=record_id)
-        for _plugin, more in await ctx.site.hooks.collect("timeline", event):
+        for _plugin, more in await ctx.site.hooks.collect("timeline", event, check_entries):
             entries.extend(more)
     return by_day(ctx, entries)
 
@@ -88,12 +90,18 @@ async def _page(ctx: Context, plan: EntityPlan, record_id: int, show: str = "") 
     record = await get_record(ctx, plan, record_id)
     event = PageEvent(ctx, entity=plan, record_id=record_id)
     panels: list[Panel] = []
-    for _plugin, more in await ctx.site.hooks.collect("page_panels", event):
+    for _plugin, more in await ctx.site.hooks.collect("page_panels", event, check_panels):
         panels.extend(more)
+    panels += await panels_of(ctx, plan.name, record_id)
     days = await _days(ctx, plan, record_id, show)
     step = (await next_steps(ctx, plan, [record_id])).get(record_id)
     related, moving = related_panels(ctx, record_id, await list_related(ctx, plan, record_id))
     page = record_page(ctx, plan, record, days, step, related=related, panels=(*moving, *panels))
+    page = msgspec.structs.replace(
+        page,
+        header_slot=await slot_html(ctx, plan.name, record_id, "detail.header"),
+        main_slot=await slot_html(ctx, plan.name, record_id, "detail.main"),
+    )
     if not page.composer:
         return page
     kinds = (("", _("Everything")), ("done", _("Notes and calls")), ("changes", _("Changes")))
@@ -102,6 +110,24 @@ async def _page(ctx: Context, plan: EntityPlan, record_id: int, show: str = "") 
         for name, label in kinds
     )
     return msgspec.structs.replace(page, timeline_filters=filters)
+
+
+@get("/{entity:str}/{record_id:int}/panels/{plugin:str}/{name:str}", policy="entity.read")
+async def panel_show(
+    request: AnyRequest,
+    entity: FromPath[str],
+    record_id: FromPath[int],
+    plugin: FromPath[str],
+    name: FromPath[str],
+) -> Response[Any]:
+    """Show one panel of a plugin, fetched after the page or tried again."""
+    ctx = context_of(request)
+    plan = _plan(ctx, entity)
+    await get_record(ctx, plan, record_id)
+    if not wants_fragment(request):
+        return go(request, f"/{entity}/{record_id}")
+    panel = await find_panel(ctx, plan.name, record_id, plugin, name)
+    return answer(request, "panel.html", title=panel.title, block="panel", panel=panel)
 
 
 @get("/{entity:str}/{record_id:int}", policy="entity.read")
@@ -434,6 +460,7 @@ async def step_update(
 
 HANDLERS = (
     record_show,
+    panel_show,
     record_new,
     similar_show,
     record_create,

@@ -69,7 +69,7 @@ class Guard:
                     nonce=visit.nonce,
                     request_id=visit.request_id,
                     is_https=self._services.is_https,
-                    is_private=not path.startswith("/static/") or status >= 400,  # noqa: PLR2004
+                    is_private=not path.startswith(("/static/", "/theme/")) or status >= 400,  # noqa: PLR2004
                 )
             await send(message)
 

@@ -1,6 +1,7 @@
 """Today: what to do next and why."""
 
 from crmkit.web.views.pieces import Action, Avatar, Empty, Html, Link, Pair, Tag, View
+from crmkit.web.views.record import Panel
 
 
 class Suggestion(View, frozen=True, kw_only=True):
@@ -102,4 +103,4 @@ class HomePage(View, frozen=True, kw_only=True):
     leaders: tuple[tuple[str, str, float], ...] = ()  # (name, value, share 0 to 100)
     leaders_title: str = ""
     empty: Empty | None = None
-    slot: Html = ""
+    panels: tuple[Panel, ...] = ()

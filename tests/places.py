@@ -11,11 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
-import pytest
+import httpx
 
+from crmkit.access.sessions import open_session
 from crmkit.config import Config
 from crmkit.records.plugins.rows import system_context
 from crmkit.records.plugins.start import prepare_site, rebuild_site
+from crmkit.web.app import create_app
+from crmkit.web.services import sign
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -24,7 +27,7 @@ if TYPE_CHECKING:
     from crmkit.model.context import Context
     from crmkit.plugin.site import Site
 
-PLUGINS = Path(__file__).parents[1] / "plugins"
+PLUGINS = Path(__file__).parent / "plugins"
 _DSN = "CRMKIT_TEST_DSN"
 _MANIFEST = 'id = "{0}"\nname = "{1}"\nversion = "1.0.0"\ncrmkit = ">=1,<2"\n'
 _numbers = itertools.count()
@@ -43,6 +46,19 @@ class Running:
     def ctx(self) -> Context:
         """The context of the command line."""
         return system_context(self.config, self.db, self.site)
+
+    async def client(self, role: str = "administrator") -> httpx.AsyncClient:
+        """Answer a signed-in client of a new user; pages are those of the present Site."""
+        app = create_app(self.site, self.db, self.config, owner_dsn=self.dsn)
+        transport = httpx.ASGITransport(app=app)  # type: ignore[arg-type]
+        client = httpx.AsyncClient(transport=transport, base_url="http://localhost")
+        user = await self.db.value(
+            "INSERT INTO core_user (name, role) VALUES ('Anna Snelling', $1) RETURNING id", role
+        )
+        session = await open_session(self.db, user, "127.0.0.1", "test")
+        client.cookies.set("crmkit", session.token)
+        client.headers["X-CSRF-Token"] = sign(session.token, "csrf")
+        return client
 
     async def rebuild(self) -> Running:
         """Take up what was switched."""
@@ -118,8 +134,8 @@ class Place:
             await db.close()
 
 
-@pytest.fixture
-async def place(tmp_path: Path) -> AsyncIterator[Place]:
+@asynccontextmanager
+async def new_place(folder: Path) -> AsyncIterator[Place]:
     """An empty site: a folder, and a new database on the server of the run."""
     worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
     name = f"crmkit_site_{worker}_{next(_numbers)}"
@@ -127,14 +143,7 @@ async def place(tmp_path: Path) -> AsyncIterator[Place]:
     head, _, tail = owner.rpartition("/crmkit")
     connection = await asyncpg.connect(owner)
     await connection.execute(f'CREATE DATABASE "{name}"')
-    (tmp_path / "plugins").mkdir()
-    yield Place(tmp_path, f"{head}/{name}{tail}")
+    (folder / "plugins").mkdir()
+    yield Place(folder, f"{head}/{name}{tail}")
     await connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
     await connection.close()
-
-
-@pytest.fixture
-def loyalty(place: Place) -> Place:
-    """An empty site with the proof plugin loyalty in its folder."""
-    place.add("loyalty")
-    return place

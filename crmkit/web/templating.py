@@ -1,0 +1,82 @@
+"""Where templates come from: the theme, its parents, the plugin, the core, in that order.
+
+A template keeps its path in all of them: `record.html` is the core's, `loyalty/balance.html` of
+the plugin loyalty. The original of an overridden one is `@core/record.html`, `@loyalty/...`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import structlog
+from jinja2 import BaseLoader, Environment, TemplateNotFound, TemplateSyntaxError
+
+from crmkit.web.themes import theme_chain
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from crmkit.config import Config
+    from crmkit.plugin.site import Site
+
+    Source = tuple[str, str | None, Callable[[], bool] | None]
+
+_CORE = Path(__file__).parent / "templates"
+_log = structlog.get_logger("crmkit.templates")
+
+
+class SiteLoader(BaseLoader):
+    """Loads the templates of one Site.
+
+    Attributes:
+        broken: Path of a theme's template to why its original is shown instead.
+    """
+
+    def __init__(self, site: Site, config: Config) -> None:
+        self._themes = [theme.folder / "templates" for theme in theme_chain(config)]
+        self._plugins = {
+            name: info.folder / "templates"
+            for name, info in site.plugins.items()
+            if info.state == "enabled" and info.folder is not None
+        }
+        self.broken: dict[str, str] = {}
+
+    def get_source(self, environment: Environment, template: str) -> Source:
+        """Answer a template's text.
+
+        A template of a theme that does not compile is named in the log, and its original is
+        shown: a page must not fall to its look.
+        """
+        for folder in self._themes if not template.startswith("@") else ():
+            path = _inside(folder, template)
+            if path is None:
+                continue
+            text = path.read_text(encoding="utf-8")
+            try:
+                environment.parse(text, template, str(path))
+            except TemplateSyntaxError as error:
+                self.broken[str(path)] = f"line {error.lineno}: {error.message}"
+                _log.error("template of the theme left out", path=str(path), reason=str(error))
+                continue
+            return text, str(path), None
+        path = self._original(template.removeprefix("@"), explicit=template.startswith("@"))
+        if path is None:
+            raise TemplateNotFound(template)
+        return path.read_text(encoding="utf-8"), str(path), None
+
+    def _original(self, name: str, *, explicit: bool) -> Path | None:
+        owner, _, rest = name.partition("/")
+        if owner in self._plugins:
+            return _inside(self._plugins[owner], name)
+        if explicit and owner == "core":
+            return _inside(_CORE, rest)
+        return None if explicit else _inside(_CORE, name)
+
+
+def _inside(folder: Path, name: str) -> Path | None:
+    """Answer a file of a folder; a path that leads out of it is none."""
+    if ".." in name.split("/") or name.startswith("/"):
+        return None
+    path = folder / name
+    return path if path.is_file() else None
