@@ -22,9 +22,7 @@ if TYPE_CHECKING:
         Computed,
         Extension,
         ExtField,
-        ExtState,
         Panel,
-        SideTable,
     )
     from crmkit.model.lifecycle import Lifecycle, State
     from crmkit.model.metric import Metric, Widget
@@ -67,9 +65,7 @@ _HOMES = {
     "Computed": ("crmkit.model.extension", "Computed"),
     "ExtField": ("crmkit.model.extension", "ExtField"),
     "Extension": ("crmkit.model.extension", "Extension"),
-    "ExtState": ("crmkit.model.extension", "ExtState"),
     "Panel": ("crmkit.model.extension", "Panel"),
-    "SideTable": ("crmkit.model.extension", "SideTable"),
     "Metric": ("crmkit.model.metric", "Metric"),
     "Widget": ("crmkit.model.metric", "Widget"),
     "AccessEvent": ("crmkit.plugin.events", "AccessEvent"),
@@ -133,7 +129,6 @@ __all__ = [
     "Event",
     "EventType",
     "ExtField",
-    "ExtState",
     "Extension",
     "FieldOptions",
     "FormEvent",
@@ -155,7 +150,6 @@ __all__ = [
     "Record",
     "Reference",
     "SaveEvent",
-    "SideTable",
     "Sql",
     "State",
     "StepKind",

@@ -19,6 +19,7 @@ from crmkit.records.plugins.rows import system_context
 from crmkit.records.plugins.start import prepare_site, rebuild_site
 from crmkit.web.app import create_app
 from crmkit.web.services import sign
+from crmkit.web.site_host import fitting
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -59,6 +60,10 @@ class Running:
         client.cookies.set("crmkit", session.token)
         client.headers["X-CSRF-Token"] = sign(session.token, "csrf")
         return client
+
+    def fit(self) -> None:
+        """Leave out plugins whose routes do not fit, as the host does."""
+        self.site = fitting(self.config, self.site)
 
     async def rebuild(self) -> Running:
         """Take up what was switched."""

@@ -11,10 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from crmkit.model.action import Action
-    from crmkit.model.columns import Reference
     from crmkit.model.context import Context
-    from crmkit.model.entity import Entity
-    from crmkit.model.lifecycle import State
 
     #: (ctx, record id) to HTML that is safe (`ctx.render`), or lines, or None for nothing.
     Render = Callable[[Context, int], Awaitable[object]]
@@ -90,33 +87,6 @@ class Computed:
 
 
 @dataclass(frozen=True)
-class SideTable:
-    """Fields in a table of the plugin's own, one row a record: for keys, uniqueness, heavy use.
-
-    Attributes:
-        entity: Declared by the same plugin.
-        key: Its unique column that refers to the record.
-    """
-
-    entity: Entity
-    key: Reference
-
-
-@dataclass(frozen=True)
-class ExtState:
-    """A step in another's lifecycle.
-
-    Attributes:
-        after: State of the lifecycle it can be reached from.
-        before: State that can be reached from it.
-    """
-
-    state: State
-    after: str
-    before: str
-
-
-@dataclass(frozen=True)
 class Extension:
     """All that a plugin adds to one entity; without that entity it sleeps."""
 
@@ -125,5 +95,3 @@ class Extension:
     panels: Sequence[Panel] = ()
     columns: Sequence[Computed] = ()
     actions: Sequence[Action] = ()
-    tables: Sequence[SideTable] = ()
-    states: Sequence[ExtState] = ()

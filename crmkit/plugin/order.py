@@ -44,15 +44,15 @@ def order_plugins(
     refused: dict[str, Refusal] = {}
     wanted = sorted(set(enabled))
     for name in wanted:
-        if name in manifests and (refusal := _alone(manifests[name])):
+        if name in manifests and (refusal := refusal_of(manifests[name])):
             refused[name] = refusal
     able = [name for name in wanted if name in manifests and name not in refused]
     able = _without_unmet(able, manifests, refused)
     return _sorted(able, manifests, refused), refused
 
 
-def _alone(manifest: Manifest) -> Refusal | None:
-    """Look at what a plugin needs besides other plugins."""
+def refusal_of(manifest: Manifest) -> Refusal | None:
+    """Answer why a plugin cannot load whatever other plugins there are, or None."""
     if reason := check_api(manifest):
         return Refusal(("incompatible", reason))
     for each in map(Requirement, manifest.python):

@@ -25,7 +25,7 @@ from crmkit.plugin.loading import load_plugin
 from crmkit.plugin.manifest import Manifest, notice_of
 from crmkit.plugin.metrics import MetricPlan, plan_metrics
 from crmkit.plugin.options import read_settings
-from crmkit.plugin.order import Refusal, order_plugins
+from crmkit.plugin.order import Refusal, order_plugins, refusal_of
 from crmkit.plugin.plan import AddedFields, EntityPlan, link_plans, plan_entity
 
 if TYPE_CHECKING:
@@ -331,6 +331,9 @@ class _Build:
             return self.refused[name].state, self.refused[name].reason
         if name in self._enabled:
             return "enabled", ""
+        unfit = refusal_of(self.found[name].manifest)
+        if unfit is not None:
+            return unfit.state, unfit.reason
         stored = self.choice.stored.get(name)
         if stored is None or stored.state == "enabled":
             return "available", ""

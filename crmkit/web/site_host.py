@@ -30,6 +30,14 @@ _LOOK_SECONDS = 1.0
 _DRAIN_SECONDS = 30.0
 
 
+def fitting(config: Config, site: Site) -> Site:
+    """Answer a Site without the plugins whose routes do not fit."""
+    while wrong := check_routes(site):
+        blocked = {**site.choice.blocked, **wrong}
+        site = site_of(config, msgspec.structs.replace(site.choice, blocked=blocked))
+    return site
+
+
 class _Running:
     """An application with the Site it was built for, and its requests that are under way."""
 
@@ -80,12 +88,9 @@ class SiteHost:
 
     def _make(self, site: Site) -> _Running:
         """Build the application; a plugin whose routes do not fit is left out of it."""
-        while wrong := check_routes(site):
-            blocked = {**site.choice.blocked, **wrong}
-            choice = msgspec.structs.replace(site.choice, blocked=blocked)
-            site = site_of(self._config, choice)
+        site = fitting(self._config, site)
         app = create_app(site, self._db, self._config, owner_dsn=self._owner_dsn, renew=self.renew)
-        return _Running(site, app.asgi_handler)
+        return _Running(site, app)
 
     async def start(self) -> None:
         """Note where the site stands and tell its plugins that serving begins."""

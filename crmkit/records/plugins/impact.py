@@ -29,7 +29,7 @@ class Impact(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         menu: Entities and entries that appear or disappear.
-        additions: What it adds to others: "crm.person: field Tier".
+        additions: What it adds to others: "Person: field Tier".
         tables: Its tables with the rows that stay, or that a purge removes.
         values: Records of others that hold values of its fields.
         rights: Permissions and roles it brings.
@@ -103,14 +103,15 @@ def _additions(site: Site, plugin: str) -> tuple[str, ...]:
             if each.plugin != plugin:
                 continue
             extension = each.extension
-            found += [f"{entity}: field {field.label or field.name}" for field in extension.fields]
-            found += [f"{entity}: panel {panel.title}" for panel in extension.panels]
-            found += [f"{entity}: column {column.label}" for column in extension.columns]
-            found += [f"{entity}: action {action.label}" for action in extension.actions]
-            found += [f"{entity}: step {state.state.label}" for state in extension.states]
-            found += [f"{entity}: {table.entity.label}" for table in extension.tables]
+            plan = site.entities.get(entity)
+            place = plan.singular if plan else "Home page"
+            names = [field.label or field.name.capitalize() for field in extension.fields]
+            found += [f"{place}: field {name}" for name in names]
+            found += [f"{place}: panel {panel.title}" for panel in extension.panels]
+            found += [f"{place}: column {column.label}" for column in extension.columns]
+            found += [f"{place}: action {action.label}" for action in extension.actions]
     found += [
-        f"{plan.entity}: figure {plan.metric.label}"
+        f"{site.entities[plan.entity].singular}: figure {plan.metric.label}"
         for plan in site.metrics.values()
         if plan.plugin == plugin
     ]

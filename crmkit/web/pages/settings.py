@@ -47,6 +47,7 @@ def settings_tabs(request: AnyRequest) -> tuple[Link, ...]:
             (_("Invite"), "/settings/invite"),
             (_("Roles"), "/settings/roles"),
             (_("Own fields"), "/settings/fields"),
+            (_("Plugins"), "/settings/plugins"),
         ]
     return tuple(Link(label=text, url=url, current=path == url) for text, url in tabs)
 
@@ -73,6 +74,8 @@ async def settings_show(request: AnyRequest) -> Response[str]:
                  help=_("Who may do what")),
             Link(label=_("Own fields"), url="/settings/fields", icon="forms",
                  help=_("What your company notes besides")),
+            Link(label=_("Plugins"), url="/settings/plugins", icon="plug",
+                 help=_("What the site can do, switched on and off")),
             Link(label=_("History"), url="/history", icon="history",
                  help=_("What was done, and undoing it")),
         ]  # fmt: skip
