@@ -9,7 +9,8 @@
     ├── ForbiddenError        the role does not allow it
     ├── NotFoundError         no such record, entity or page for this reader
     ├── InvalidError          input that breaks rules, all problems at once
-    │   └── Veto              a plugin refused and says why
+    │   ├── Veto              a plugin refused and says why
+    │   └── MalformedError    what was sent cannot be read at all
     ├── ConflictError         two things that exclude each other
     │   └── StaleVersionError somebody saved in between
     ├── LimitError            too often or too large
@@ -80,6 +81,10 @@ class Veto(InvalidError):  # noqa: N818 - the word of the contract
 
     def __init__(self, message: str, **problems: str) -> None:
         super().__init__(message, problems)
+
+
+class MalformedError(InvalidError):
+    """What was sent cannot be read: no JSON, or characters and numbers nothing can store."""
 
 
 class ConflictError(CrmkitError):
