@@ -47,14 +47,27 @@ async def run_action(
     """
     action = find_action(plan, name)
     async with one_operation(ctx, "action", action.label) as inner:
-        record = await get_record(inner, plan, record_id, action.permission, lock=True)
-        state = record.get(plan.lifecycle.column) if plan.lifecycle else ""
-        if record["trashed_at"] is not None or not action.offered(state):
-            text = N_("This cannot be done in the state the record is in.")
-            raise ConflictError(ctx.translate(text))
-        data = decode_input(ctx, action, raw or {})
-        url = await action.handler(inner, record_id, data, version)
-        return ActionResult(url or f"/{plan.name}/{record_id}", int(inner.operation or 0))
+        url = await perform_action(inner, plan, action, record_id, raw, version)
+        return ActionResult(url, int(inner.operation or 0))
+
+
+async def perform_action(
+    ctx: Context,
+    plan: EntityPlan,
+    action: Action,
+    record_id: int,
+    raw: Mapping[str, Any] | None = None,
+    version: int | None = None,
+) -> str:
+    """Do it inside the caller's operation and answer the address to go to; as `run_action`."""
+    record = await get_record(ctx, plan, record_id, action.permission, lock=True)
+    state = record.get(plan.lifecycle.column) if plan.lifecycle else ""
+    if record["trashed_at"] is not None or not action.offered(state):
+        text = N_("This cannot be done in the state the record is in.")
+        raise ConflictError(ctx.translate(text))
+    data = decode_input(ctx, action, raw or {})
+    url: str | None = await action.handler(ctx, record_id, data, version)
+    return url or f"/{plan.name}/{record_id}"
 
 
 def find_action(plan: EntityPlan, name: str) -> Action:

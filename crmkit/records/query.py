@@ -216,13 +216,15 @@ async def list_records(ctx: Context, plan: EntityPlan, query: ListQuery) -> List
     text, args = list_statement(ctx, plan, query)
     try:
         rows = await ctx.db.rows(text, *args)
-    except Exception as error:
-        if query.token and type(error).__module__.startswith("asyncpg"):
+    except asyncpg.DataError as error:
+        if query.token:
             raise InvalidError(
                 "The page mark in the address does not fit this order. Open the first page.",
                 {"page": "open the first page"},
             ) from error
-        raise
+        raise InvalidError(
+            "A filter has a value that does not fit. Change or remove it."
+        ) from error
     more = len(rows) > query.limit
     rows = rows[: query.limit]
     if query.backwards:
