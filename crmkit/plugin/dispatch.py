@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 import types
 from collections import deque
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from crmkit.plugin.hookspecs import Plugin
     from crmkit.plugin.sql import Sql
 
+_PLACE = re.compile(r"\$(\d+)")
 _log = structlog.get_logger("crmkit.hooks")
 
 #: Seconds an implementation may take; a page waits for an isolated one no longer than this.
@@ -179,6 +181,10 @@ class Dispatcher:
         try:
             answer = await _within(ISOLATED_SECONDS, _savepoint_or_plain(each.call, event))
             return check(answer) if check is not None and answer is not None else answer
+        except (UnavailableError, HookFailedError) as error:
+            # Another plugin's failure, met while reading rows: no mark against this one.
+            _log.info("hook gave up", plugin=each.plugin, hook=each.hook, error=repr(error))
+            return None
         except Exception as error:  # noqa: BLE001 - isolation is what this is for
             self._record(each, error)
             return None
@@ -211,6 +217,7 @@ class Dispatcher:
             try:
                 answer = each.call(event)
                 if answer is not None:
+                    _check_places(answer, event.first)
                     event.first += len(answer.args)
                     found.append(answer)
             except Exception as error:
@@ -232,6 +239,15 @@ class Dispatcher:
             if answer is False:
                 return each.plugin
         return ""
+
+
+def _check_places(condition: Sql, first: int) -> None:
+    """A condition that names another's argument would hide, or show, other rows than it says."""
+    named = {int(number) for number in _PLACE.findall(condition.text)}
+    if named != set(range(first, first + len(condition.args))):
+        raise ValueError(
+            f"{condition.text!r}: {len(condition.args)} arguments are numbered from ${first}"
+        )
 
 
 async def _strictly(each: Implementation, event: object) -> Any:  # noqa: ANN401 - of any hook

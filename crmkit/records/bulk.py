@@ -10,8 +10,9 @@ from crmkit.access.predicate import check
 from crmkit.errors import CrmkitError, InvalidError
 from crmkit.model.values import N_
 from crmkit.records.journal import open_operation
-from crmkit.records.query import ListQuery, Statement, where_clause
+from crmkit.records.query import ListQuery, where_clause
 from crmkit.records.save import restore_record, save_record, trash_record
+from crmkit.records.statement import Statement
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping

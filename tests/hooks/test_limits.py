@@ -23,7 +23,8 @@ class _Waiting(Plugin):
     """Waits for a future and keeps what came of it."""
 
     def __init__(self, future: Any = None) -> None:  # noqa: ANN401
-        self.future, self.seen = future, []
+        self.future = future
+        self.seen: list[Any] = []
 
     async def after_save(self, event: SaveEvent) -> None:
         await asyncio.sleep(0)
