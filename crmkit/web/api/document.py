@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from crmkit.access.predicate import allowed
+from crmkit.records.actions import actions_of
 from crmkit.web.api.actions import MOST_IDS
 from crmkit.web.api.answers import ErrorBody
 from crmkit.web.api.listing import MOST
@@ -76,7 +77,7 @@ def build_document(ctx: Context, structs: SiteStructs, title: str) -> bytes:
     """Answer the document as JSON; 60 entities take well below a second, so not on the loop."""
     plans = [plan for plan in structs.site.entities.values() if allowed(ctx, plan, "read")]
     made = {plan.name: structs.of(plan) for plan in plans}
-    inputs = [action.input for plan in plans for action in plan.actions if action.input]
+    inputs = [action.input for plan in plans for action in actions_of(plan) if action.input]
     kinds = [kind for each in made.values() for kind in (each.read, each.new, each.patch)]
     schemas = Schemas([*kinds, *inputs, ErrorBody, BulkDone, ActionDone])
     paths: dict[str, Any] = {}
@@ -122,7 +123,7 @@ def _paths(
             "parameters": one["parameters"],
             "post": _operation(plan, "restore", 200, schemas[structs.read], _WRITES),
         }
-    for action in plan.actions:
+    for action in actions_of(plan):
         if allowed(ctx, plan, action.permission):
             paths |= _action_paths(plan, action, schemas)
     return paths
