@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from crmkit.model.values import N_, Choice
     from crmkit.plugin.events import (
         AccessEvent,
+        CopyEvent,
         FormEvent,
         LifeEvent,
         PageEvent,
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     )
     from crmkit.plugin.hookspecs import Plugin, hookimpl
     from crmkit.plugin.sql import Sql
+    from crmkit.records.copying import carry_over
     from crmkit.web.format import format_date, format_moment, format_money, format_number
     from crmkit.web.shell import avatar_of
     from crmkit.web.translate import _, ngettext
@@ -68,6 +70,7 @@ _HOMES = {
     "Panel": ("crmkit.model.extension", "Panel"),
     "Metric": ("crmkit.model.metric", "Metric"),
     "Widget": ("crmkit.model.metric", "Widget"),
+    "CopyEvent": ("crmkit.plugin.events", "CopyEvent"),
     "AccessEvent": ("crmkit.plugin.events", "AccessEvent"),
     "FormEvent": ("crmkit.plugin.events", "FormEvent"),
     "LifeEvent": ("crmkit.plugin.events", "LifeEvent"),
@@ -82,6 +85,7 @@ _HOMES = {
     "AgendaSection": ("crmkit.web.views", "AgendaSection"),
     "Avatar": ("crmkit.web.views", "Avatar"),
     "avatar_of": ("crmkit.web.shell", "avatar_of"),
+    "carry_over": ("crmkit.records.copying", "carry_over"),
     "Choice": ("crmkit.model.values", "Choice"),
     "ConflictError": ("crmkit.errors", "ConflictError"),
     "Context": ("crmkit.model.context", "Context"),
@@ -125,6 +129,7 @@ __all__ = [
     "Computed",
     "ConflictError",
     "Context",
+    "CopyEvent",
     "Entity",
     "Event",
     "EventType",
@@ -162,6 +167,7 @@ __all__ = [
     "Widget",
     "_",
     "avatar_of",
+    "carry_over",
     "format_date",
     "format_moment",
     "format_money",

@@ -10,7 +10,8 @@
     ├── NotFoundError         no such record, entity or page for this reader
     ├── InvalidError          input that breaks rules, all problems at once
     │   ├── Veto              a plugin refused and says why
-    │   └── HookFailedError   a plugin's code failed inside a write or a check
+    │   ├── HookFailedError   a plugin's code failed inside a write or a check
+    │   └── MalformedError    what was sent cannot be read at all
     ├── ConflictError         two things that exclude each other
     │   └── StaleVersionError somebody saved in between
     ├── LimitError            too often or too large
@@ -98,6 +99,10 @@ class HookFailedError(InvalidError):
         )
         self.plugin = plugin
         self.hook = hook
+
+
+class MalformedError(InvalidError):
+    """What was sent cannot be read: no JSON, or characters and numbers nothing can store."""
 
 
 class ConflictError(CrmkitError):

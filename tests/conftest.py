@@ -200,3 +200,15 @@ def browse(site: Site, db: Database, config: Config) -> Browse:
         return client
 
     return start
+
+
+@pytest.fixture
+def same_connection(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An export reads on a connection of its own, where the test's rows are not to be seen."""
+
+    async def cursor(
+        sql: str, *args: object, size: int = 1000
+    ) -> AsyncIterator[list[asyncpg.Record]]:
+        yield await db.rows(sql, *args)
+
+    monkeypatch.setattr(db, "cursor", cursor)

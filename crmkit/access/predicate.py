@@ -10,6 +10,8 @@ from crmkit.plugin.events import AccessEvent, QueryEvent
 from crmkit.plugin.sql import Sql
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from crmkit.model.context import Context
     from crmkit.model.role import Scope, Verb
     from crmkit.plugin.plan import EntityPlan
@@ -31,9 +33,20 @@ def predicate(ctx: Context, plan: EntityPlan, verb: Verb, alias: str = "t", firs
     rule = _rule(ctx, plan, verb, alias, first)
     event = QueryEvent(ctx, plan, verb, alias, first + len(rule.args))
     more = ctx.site.hooks.conditions(event)
-    if not more:
-        return rule
-    parts = (rule, *more)
+    return _all_of((rule, *more)) if more else rule
+
+
+def title_condition(ctx: Context, plan: EntityPlan, alias: str, first: int) -> Sql | None:
+    """Answer under which condition the title of a referenced record may be shown; None is always.
+
+    A role shows the title of whatever a readable record refers to. What a plugin hides stays
+    hidden there as well.
+    """
+    more = ctx.site.hooks.conditions(QueryEvent(ctx, plan, "read", alias, first))
+    return _all_of(more) if more else None
+
+
+def _all_of(parts: Sequence[Sql]) -> Sql:
     return Sql(
         " AND ".join(f"({each.text})" for each in parts),
         tuple(arg for each in parts for arg in each.args),
@@ -88,13 +101,33 @@ async def check_hooks(
         ForbiddenError: One denies it for the whole entity.
         HookFailedError: One failed.
     """
-    if not ctx.site.hooks.implementations("check_access"):
-        return
-    if not await ctx.site.hooks.denied(AccessEvent(ctx, plan, verb, record_id)):
+    if not await is_denied(ctx, plan, verb, record_id):
         return
     if record_id is None:
         raise _forbidden(ctx, plan)
     raise not_found(ctx, plan, record_id)
+
+
+async def is_denied(
+    ctx: Context, plan: EntityPlan, verb: Verb, record_id: int | None = None
+) -> bool:
+    """Say whether a plugin denies a verb on an entity, or on one record of it.
+
+    Raises:
+        HookFailedError: One failed.
+    """
+    hooks = ctx.site.hooks
+    if not hooks.implementations("check_access"):
+        return False
+    return bool(await hooks.denied(AccessEvent(ctx, plan, verb, record_id)))
+
+
+async def may_use(ctx: Context, plan: EntityPlan, verb: Verb) -> bool:
+    """Say whether role and plugins allow a verb on an entity at all.
+
+    For what is shown beside something else, a search or a panel, and is left out when refused.
+    """
+    return allowed(ctx, plan, verb) and not await is_denied(ctx, plan, verb)
 
 
 def not_found(ctx: Context, plan: EntityPlan, record_id: int) -> NotFoundError:

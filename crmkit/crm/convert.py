@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 
-from crmkit import InvalidError, predicate
+from crmkit import InvalidError, carry_over, predicate
 
 if TYPE_CHECKING:
     from crmkit import Context
@@ -61,6 +61,10 @@ async def convert_lead(
     await _bring_activities(
         ctx, lead_id, {"person": person, "company": company, "opportunity": opportunity}
     )
+    became = {"crm.person": person, "crm.company": company, "crm.opportunity": opportunity}
+    for entity, record_id in became.items():
+        if record_id is not None:
+            await carry_over(ctx, "crm.lead", lead_id, entity, record_id)
     return f"/crm.opportunity/{opportunity}"
 
 

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
     import msgspec
 
+    from crmkit.model.context import Context
     from crmkit.model.role import Verb
 
     #: (ctx, record id, input or None, version) to the address of what came out, or None.
@@ -27,7 +28,11 @@ class Action:
             operation that can be undone.
         permission: Verb of the entity the person needs on this record.
         input: Struct of what is asked for first; unknown fields are refused.
+        confirm: English question asked before it is done.
         states: States of the lifecycle in which it is offered; empty is all.
+        visible: `(ctx, record)` says whether it can be done with that record; sync.
+        bulk: Offered for many records at once.
+        quiet: In the menu of further actions instead of a button of its own.
         labels: Field of the input to its English label.
     """
 
@@ -40,7 +45,14 @@ class Action:
     confirm: str = ""
     states: Sequence[str] = ()
     labels: Mapping[str, str] | None = None
+    visible: Callable[[Context, Mapping[str, Any]], bool] | None = None
+    bulk: bool = True
+    quiet: bool = False
 
     def offered(self, state: Any) -> bool:  # noqa: ANN401 - a stored value
         """Say whether it can be done in a state."""
         return not self.states or state in self.states
+
+    def fits(self, ctx: Context, state: Any, record: Mapping[str, Any]) -> bool:  # noqa: ANN401
+        """Say whether it can be done with a record in that state."""
+        return self.offered(state) and (self.visible is None or self.visible(ctx, record))

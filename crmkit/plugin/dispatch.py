@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
+import types
 from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -15,11 +17,12 @@ from crmkit.errors import CrmkitError, HookFailedError, UnavailableError
 from crmkit.plugin.hookspecs import HOOKS, NAMESPACE, HookSpecs, Kind, implements
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Coroutine, Generator, Iterator, Mapping
 
     from crmkit.plugin.hookspecs import Plugin
     from crmkit.plugin.sql import Sql
 
+_PLACE = re.compile(r"\$(\d+)")
 _log = structlog.get_logger("crmkit.hooks")
 
 #: Seconds an implementation may take; a page waits for an isolated one no longer than this.
@@ -207,9 +210,12 @@ class Dispatcher:
             return None
         begin = time.perf_counter()
         try:
-            async with asyncio.timeout(ISOLATED_SECONDS):
-                answer = await _in_savepoint(event, each.call)
+            answer = await _within(ISOLATED_SECONDS, _savepoint_or_plain(each.call, event))
             return check(answer) if check is not None and answer is not None else answer
+        except (UnavailableError, HookFailedError) as error:
+            # Another plugin's failure, met while reading rows: no mark against this one.
+            _log.info("hook gave up", plugin=each.plugin, hook=each.hook, error=repr(error))
+            return None
         except Exception as error:  # noqa: BLE001 - isolation is what this is for
             self._record(each, error)
             return None
@@ -243,6 +249,7 @@ class Dispatcher:
             try:
                 answer = each.call(event)
                 if answer is not None:
+                    _check_places(answer, event.first)
                     event.first += len(answer.args)
                     found.append(answer)
             except Exception as error:
@@ -266,12 +273,20 @@ class Dispatcher:
         return ""
 
 
+def _check_places(condition: Sql, first: int) -> None:
+    """A condition that names another's argument would hide, or show, other rows than it says."""
+    named = {int(number) for number in _PLACE.findall(condition.text)}
+    if named != set(range(first, first + len(condition.args))):
+        raise ValueError(
+            f"{condition.text!r}: {len(condition.args)} arguments are numbered from ${first}"
+        )
+
+
 async def _strictly(each: Implementation, event: object) -> Any:  # noqa: ANN401 - of any hook
     """Call an implementation whose failure is the caller's."""
     begin = time.perf_counter()
     try:
-        async with asyncio.timeout(TRANSACTION_SECONDS):
-            return await each.call(event)
+        return await _within(TRANSACTION_SECONDS, each.call(event))
     except (CrmkitError, UnavailableError):
         raise  # Veto and the other sentences of the tree are meant for the person
     except Exception as error:
@@ -285,13 +300,51 @@ def _failed(each: Implementation, error: Exception) -> HookFailedError:
     return HookFailedError(each.plugin, each.hook)
 
 
-async def _in_savepoint(event: Any, call: Callable[..., Any]) -> Any:  # noqa: ANN401 - any hook
+async def _within(seconds: float, work: Coroutine[Any, Any, Any]) -> Any:  # noqa: ANN401
+    """Run an implementation, for no longer than some seconds.
+
+    Most look at the event, see that it is none of theirs and end without waiting for anything.
+    Those cost no timer, which is dearer than all the rest of a call.
+    """
+    try:
+        waiting = work.send(None)
+    except StopIteration as done:
+        return done.value
+    async with asyncio.timeout(seconds):
+        return await _rest(work, waiting)
+
+
+@types.coroutine
+def _rest(work: Coroutine[Any, Any, Any], waiting: Any) -> Generator[Any, Any, Any]:  # noqa: ANN401
+    """Go on with a coroutine that waits for something: hand that up, and what comes of it down."""
+    while True:
+        try:
+            sent = yield waiting
+        except GeneratorExit:
+            work.close()
+            raise
+        except BaseException as error:  # noqa: BLE001 - also that it is cancelled is its business
+            step: Callable[[Any], Any] = work.throw
+            given: Any = error
+        else:
+            step, given = work.send, sent
+        try:
+            waiting = step(given)
+        except StopIteration as done:
+            return done.value
+
+
+def _savepoint_or_plain(call: Callable[..., Any], event: Any) -> Coroutine[Any, Any, Any]:  # noqa: ANN401
     """Call an implementation; inside a transaction in a savepoint.
 
     SQL that fails in it then does not poison what the caller still writes (TRAPS C10).
     """
     ctx = getattr(event, "ctx", None)
     if ctx is None or not ctx.db.in_transaction:
-        return await call(event)
+        return call(event)  # type: ignore[no-any-return]
+    return _in_savepoint(ctx, call, event)
+
+
+async def _in_savepoint(ctx: Any, call: Callable[..., Any], event: object) -> Any:  # noqa: ANN401
     async with ctx.db.transaction():
         return await call(event)

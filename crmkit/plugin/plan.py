@@ -231,7 +231,7 @@ def link_plans(
         )
         for name, plan in plans.items()
     }
-    return _link_steps(linked)
+    return _link_steps({n: p for n, p in linked.items() if n not in guarded}, linked)
 
 
 def _link(field: Field, plans: Mapping[str, EntityPlan], guarded: Mapping[str, str]) -> Field:
@@ -244,9 +244,11 @@ def _link(field: Field, plans: Mapping[str, EntityPlan], guarded: Mapping[str, s
     return msgspec.structs.replace(field, target_title=target.title_field.sql("{alias}"))
 
 
-def _link_steps(plans: Mapping[str, EntityPlan]) -> dict[str, EntityPlan]:
+def _link_steps(
+    shown: Mapping[str, EntityPlan], plans: Mapping[str, EntityPlan]
+) -> dict[str, EntityPlan]:
     links: dict[str, list[StepLink]] = {}
-    for plan in plans.values():
+    for plan in shown.values():
         if plan.steps is None:
             continue
         for field in plan.fields.values():

@@ -8,6 +8,7 @@ import msgspec
 
 from crmkit.errors import ConflictError, InvalidError, NotFoundError
 from crmkit.model.values import N_
+from crmkit.records.copying import duplicate_of
 from crmkit.records.journal import one_operation
 from crmkit.records.read import get_record
 
@@ -47,14 +48,37 @@ async def run_action(
     """
     action = find_action(plan, name)
     async with one_operation(ctx, "action", action.label) as inner:
-        record = await get_record(inner, plan, record_id, action.permission, lock=True)
-        state = record.get(plan.lifecycle.column) if plan.lifecycle else ""
-        if record["trashed_at"] is not None or not action.offered(state):
-            text = N_("This cannot be done in the state the record is in.")
-            raise ConflictError(ctx.translate(text))
-        data = decode_input(ctx, action, raw or {})
-        url = await action.handler(inner, record_id, data, version)
-        return ActionResult(url or f"/{plan.name}/{record_id}", int(inner.operation or 0))
+        url = await perform_action(inner, plan, action, record_id, raw, version)
+        return ActionResult(url, int(inner.operation or 0))
+
+
+async def perform_action(
+    ctx: Context,
+    plan: EntityPlan,
+    action: Action,
+    record_id: int,
+    raw: Mapping[str, Any] | None = None,
+    version: int | None = None,
+) -> str:
+    """Do it inside the caller's operation and answer the address to go to; as `run_action`."""
+    record = await get_record(ctx, plan, record_id, action.permission, lock=True)
+    state = record.get(plan.lifecycle.column) if plan.lifecycle else ""
+    if record["trashed_at"] is not None or not action.fits(ctx, state, record):
+        text = N_("This cannot be done in the state the record is in.")
+        raise ConflictError(ctx.translate(text))
+    data = decode_input(ctx, action, raw or {})
+    url: str | None = await action.handler(ctx, record_id, data, version)
+    return url or f"/{plan.name}/{record_id}"
+
+
+def actions_of(plan: EntityPlan) -> tuple[Action, ...]:
+    """Answer what can be done with a record: what is declared, then what every record has.
+
+    People and teams are not copied: an account is an invitation to somebody.
+    """
+    if plan.plugin == "core" or any(each.name == "duplicate" for each in plan.actions):
+        return plan.actions
+    return (*plan.actions, duplicate_of(plan))
 
 
 def find_action(plan: EntityPlan, name: str) -> Action:
@@ -63,7 +87,7 @@ def find_action(plan: EntityPlan, name: str) -> Action:
     Raises:
         NotFoundError: It has none of that name.
     """
-    for action in plan.actions:
+    for action in actions_of(plan):
         if action.name == name:
             return action
     raise NotFoundError(f"{plan.singular} has no action `{name}`.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from crmkit.access.predicate import check, predicate
+from crmkit.access.predicate import check, check_hooks, predicate
 
 if TYPE_CHECKING:
     from piccolo.columns import Column
@@ -23,7 +23,7 @@ async def aggregate(
         ForbiddenError: The role may not read these records.
     """
     expression = f'coalesce(sum(t."{column._meta.db_column_name}"), 0)' if column else "count(*)"  # noqa: SLF001
-    where, args = _where(ctx, plan, wheres)
+    where, args = await _where(ctx, plan, wheres)
     return await ctx.db.value(
         f'SELECT {expression} FROM "{plan.tablename}" t WHERE {where}',  # noqa: S608 - declared names
         *args,
@@ -34,7 +34,7 @@ async def read_rows(
     ctx: Context, plan: EntityPlan, wheres: tuple[Where, ...], limit: int
 ) -> list[dict[str, Any]]:
     """Read records by id, with all columns of their table; the trash is left out."""
-    where, args = _where(ctx, plan, wheres)
+    where, args = await _where(ctx, plan, wheres)
     rows = await ctx.db.rows(
         f'SELECT t.* FROM "{plan.tablename}" t WHERE {where} ORDER BY t.id LIMIT {int(limit)}',  # noqa: S608 - declared names
         *args,
@@ -42,10 +42,11 @@ async def read_rows(
     return [dict(row) for row in rows]
 
 
-def _where(
+async def _where(
     ctx: Context, plan: EntityPlan, wheres: tuple[Where, ...]
 ) -> tuple[str, tuple[Any, ...]]:
     check(ctx, plan, "read")
+    await check_hooks(ctx, plan, "read")
     rule = predicate(ctx, plan, "read", "t")
     parts, args = [f"({rule.text})", "t.trashed_at IS NULL"], list(rule.args)
     for each in wheres:

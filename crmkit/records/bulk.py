@@ -10,8 +10,9 @@ from crmkit.access.predicate import check
 from crmkit.errors import CrmkitError, InvalidError
 from crmkit.model.values import N_
 from crmkit.records.journal import open_operation
-from crmkit.records.query import ListQuery, Statement, where_clause
+from crmkit.records.query import ListQuery, where_clause
 from crmkit.records.save import restore_record, save_record, trash_record
+from crmkit.records.statement import Statement
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -62,7 +63,7 @@ async def bulk_edit(
     async def edit(inner: Context, record_id: int) -> None:
         await save_record(inner, plan, record_id, values)
 
-    return await _each(ctx, plan, selection, "bulk", edit)
+    return await for_each(ctx, plan, selection, "bulk", edit)
 
 
 async def bulk_trash(
@@ -77,20 +78,22 @@ async def bulk_trash(
         else:
             await trash_record(inner, plan, record_id)
 
-    return await _each(ctx, plan, selection, "restore" if restore else "trash", move)
+    return await for_each(ctx, plan, selection, "restore" if restore else "trash", move)
 
 
-async def _each(
+async def for_each(
     ctx: Context,
     plan: EntityPlan,
     selection: Selection,
     kind: str,
     work: Callable[[Context, int], Awaitable[None]],
+    label: str = "",
 ) -> BulkResult:
+    """Do the work with each record as one operation; what is refused is skipped and listed."""
     skipped: list[tuple[int, str]] = []
     changed = 0
     async with ctx.db.transaction():
-        operation = await open_operation(ctx, kind, plan.label)
+        operation = await open_operation(ctx, kind, label or plan.label)
         inner = ctx.within(operation)
         for record_id in await select_ids(ctx, plan, selection):
             try:

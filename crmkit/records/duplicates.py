@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from crmkit.access.predicate import predicate
-from crmkit.records.query import Statement
+from crmkit.records.statement import Statement
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from crmkit.access.predicate import check
 from crmkit.records.csv_file import neutralise
 from crmkit.records.import_plan import LINE_COLUMN, REASON_COLUMN
-from crmkit.records.query import ListQuery, Statement, plain, select_list, where_clause
+from crmkit.records.query import ListQuery, plain, select_list, where_clause
+from crmkit.records.statement import Statement
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -37,7 +38,7 @@ async def export_csv(
     names = query.columns or tuple(plan.fields)
     statement = Statement()
     where = where_clause(ctx, plan, query, statement)
-    columns, joins = select_list(plan, names)
+    columns, joins = select_list(ctx, plan, names, statement)
     heading = (
         ["id", *names]
         if machine

@@ -8,17 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from crmkit.access.predicate import title_condition
 from crmkit.errors import InvalidError
 from crmkit.model.values import N_
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from crmkit.model.context import Context
     from crmkit.model.field import Field
     from crmkit.plugin.plan import EntityPlan
-
-    Add = Callable[[Any], str]
+    from crmkit.records.statement import Statement
 
 OPERATORS: dict[str, tuple[str, ...]] = {
     "text": ("contains", "is", "not", "empty", "filled"),
@@ -49,7 +47,7 @@ class Filter(msgspec.Struct, frozen=True):
     value: str = ""
 
 
-def filter_sql(ctx: Context, plan: EntityPlan, each: Filter, add: Add) -> str:
+def filter_sql(ctx: Context, plan: EntityPlan, each: Filter, statement: Statement) -> str:
     """Answer the condition of one filter.
 
     Raises:
@@ -63,7 +61,7 @@ def filter_sql(ctx: Context, plan: EntityPlan, each: Filter, add: Add) -> str:
         raise InvalidError(text.format(field=each.field[:80]))
     if each.op not in OPERATORS.get(field.kind, ()):
         raise _no_way(ctx, each)
-    return _condition(ctx, field, each, add)
+    return _condition(ctx, field, each, statement)
 
 
 def _no_way(ctx: Context, each: Filter) -> InvalidError:
@@ -89,8 +87,8 @@ def _step_sql(ctx: Context, plan: EntityPlan, each: Filter) -> str:
     return test if each.op == "filled" else f"NOT {test}"
 
 
-def _condition(ctx: Context, field: Field, each: Filter, add: Add) -> str:
-    expression = field.sql()
+def _condition(ctx: Context, field: Field, each: Filter, statement: Statement) -> str:
+    expression, add = field.sql(), statement.add
     textual = field.kind not in {
         "number", "decimal", "money", "date", "datetime", "checkbox", "reference",
     }  # fmt: skip
@@ -100,7 +98,7 @@ def _condition(ctx: Context, field: Field, each: Filter, add: Add) -> str:
     if each.op == "me":
         return f"{expression} = {add(ctx.user_id)}"
     if each.op == "contains":
-        return _contains(ctx, field, expression, add(_pattern(each.value)))
+        return _contains(ctx, field, expression, each.value, statement)
     if each.op == "in":
         return f"{expression} = ANY({add(each.value.split(',')[:_MOST])}::text[])"
     value = add(_typed(ctx, field, each))
@@ -111,8 +109,8 @@ def _condition(ctx: Context, field: Field, each: Filter, add: Add) -> str:
     return f"{expression} {sign} {value}{cast}"
 
 
-def _contains(ctx: Context, field: Field, expression: str, pattern: str) -> str:
-    folded = f"LIKE lower(crm_unaccent({pattern}))"
+def _contains(ctx: Context, field: Field, expression: str, text: str, statement: Statement) -> str:
+    folded = f"LIKE lower(crm_unaccent({statement.add(_pattern(text))}))"
     if field.kind == "reference":
         target = ctx.site.entity(field.reference)
         title = (
@@ -120,9 +118,12 @@ def _contains(ctx: Context, field: Field, expression: str, pattern: str) -> str:
             if target.title_field.has_key
             else f"lower(crm_unaccent({field.title_sql('r')}))"
         )
+        hidden = title_condition(ctx, target, "r", statement.next)
+        shown = f" AND {hidden.text}" if hidden is not None else ""
+        statement.args.extend(hidden.args if hidden is not None else ())
         return (
             f'EXISTS (SELECT 1 FROM "{target.tablename}" r WHERE r.id = {expression} '  # noqa: S608 - checked names
-            f"AND {title} {folded})"
+            f"AND {title} {folded}{shown})"
         )
     if field.has_key:
         return f't."{field.name}_key" {folded}'

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 import msgspec
 
-from crmkit.access.predicate import predicate
+from crmkit.access.predicate import predicate, title_condition
 from crmkit.errors import InvalidError
 from crmkit.records.filters import Filter, filter_sql
+from crmkit.records.statement import Statement
 
 if TYPE_CHECKING:
     from crmkit.model.context import Context
@@ -72,28 +73,16 @@ class GroupRow(msgspec.Struct, frozen=True):
     total: Decimal | None
 
 
-class Statement:
-    """Collects SQL parts and their numbered arguments."""
-
-    def __init__(self) -> None:
-        self.args: list[Any] = []
-
-    def add(self, value: Any) -> str:  # noqa: ANN401 - any SQL value
-        """Add an argument and answer its placeholder."""
-        self.args.append(value)
-        return f"${len(self.args)}"
-
-
 def where_clause(ctx: Context, plan: EntityPlan, query: ListQuery, statement: Statement) -> str:
     """Answer the condition of a list: permission first, then trash, filters and search.
 
     Raises:
         InvalidError: A filter names no field, or its value does not fit.
     """
-    allowed = predicate(ctx, plan, "read", "t", len(statement.args) + 1)
+    allowed = predicate(ctx, plan, "read", "t", statement.next)
     statement.args.extend(allowed.args)
     parts = [f"({allowed.text})", f"t.trashed_at IS {'NOT ' if query.trashed else ''}NULL"]
-    parts += [filter_sql(ctx, plan, each, statement.add) for each in query.filters]
+    parts += [filter_sql(ctx, plan, each, statement) for each in query.filters]
     if query.search.strip():
         title = plan.title_field
         column = f't."{title.name}_key"' if title.has_key else f"lower({title.sql()})"
@@ -158,7 +147,9 @@ def _decode(token: str) -> tuple[str, int]:
     return value, record
 
 
-def select_list(plan: EntityPlan, names: tuple[str, ...]) -> tuple[str, str]:
+def select_list(
+    ctx: Context, plan: EntityPlan, names: tuple[str, ...], statement: Statement
+) -> tuple[str, str]:
     """Answer (select list, joins) for fields; references bring their title along."""
     columns = ["t.id", "t.version", "t.owner AS owner_id", "t.trashed_at"]
     joins: list[str] = []
@@ -169,9 +160,24 @@ def select_list(plan: EntityPlan, names: tuple[str, ...]) -> tuple[str, str]:
             columns.append('t.currency AS "currency"')
         if field.kind == "reference" and field.reference:
             alias = f"r{len(joins)}"
-            joins.append(f'LEFT JOIN "{field.target_table}" {alias} ON {alias}.id = {field.sql()}')
+            joins.append(f"LEFT JOIN {titled(ctx, field, alias, field.sql(), statement)}")
             columns.append(f'{field.title_sql(alias)} AS "{name}__title"')
     return ", ".join(dict.fromkeys(columns)), " ".join(joins)
+
+
+def titled(ctx: Context, field: Field, alias: str, value: str, statement: Statement) -> str:
+    """Answer what to join for the title of a reference; a row a plugin hides is not there.
+
+    Args:
+        value: Expression of the id.
+    """
+    joined = f'"{field.target_table}" {alias} ON {alias}.id = {value}'
+    target = ctx.site.entity(field.reference)
+    hidden = title_condition(ctx, target, alias, statement.next)
+    if hidden is None:
+        return joined
+    statement.args.extend(hidden.args)
+    return f"{joined} AND {hidden.text}"
 
 
 def list_statement(ctx: Context, plan: EntityPlan, query: ListQuery) -> tuple[str, list[Any]]:
@@ -200,7 +206,7 @@ def list_statement(ctx: Context, plan: EntityPlan, query: ListQuery) -> tuple[st
             f"({statement.add(value)}{cast}, {statement.add(record)}::bigint)"
         )
     order = "DESC" if descending else "ASC"
-    columns, joins = select_list(plan, names)
+    columns, joins = select_list(ctx, plan, names, statement)
     # Rows first, titles after: the joins see one page only.
     text = (
         f"SELECT {columns}, t.sort_key FROM ("  # noqa: S608 - checked names
@@ -216,13 +222,15 @@ async def list_records(ctx: Context, plan: EntityPlan, query: ListQuery) -> List
     text, args = list_statement(ctx, plan, query)
     try:
         rows = await ctx.db.rows(text, *args)
-    except Exception as error:
-        if query.token and type(error).__module__.startswith("asyncpg"):
+    except asyncpg.DataError as error:
+        if query.token:
             raise InvalidError(
                 "The page mark in the address does not fit this order. Open the first page.",
                 {"page": "open the first page"},
             ) from error
-        raise
+        raise InvalidError(
+            "A filter has a value that does not fit. Change or remove it."
+        ) from error
     more = len(rows) > query.limit
     rows = rows[: query.limit]
     if query.backwards:
@@ -274,7 +282,7 @@ async def group_records(
     title = "g.value::text"
     join = ""
     if field.kind == "reference" and field.reference:
-        join = f'LEFT JOIN "{field.target_table}" r ON r.id = g.value'
+        join = f"LEFT JOIN {titled(ctx, field, 'r', 'g.value', statement)}"
         title = f"coalesce({field.title_sql('r')}::text, '')"
     rows = await ctx.db.rows(
         f"SELECT g.value, {title} AS title, g.count, g.total FROM ({inner}) g {join} "  # noqa: S608

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from crmkit.access.predicate import check_hooks, not_found, predicate
-from crmkit.records.query import ListQuery, Statement, select_list, where_clause
+from crmkit.records.query import ListQuery, select_list, where_clause
+from crmkit.records.statement import Statement
 
 if TYPE_CHECKING:
     from crmkit.model.context import Context
@@ -27,14 +28,15 @@ async def get_record(
     """
     if abs(record_id) >= 2**63:
         raise not_found(ctx, plan, record_id)
-    allowed = predicate(ctx, plan, verb, "t", 2)
-    columns, joins = select_list(plan, tuple(plan.fields))
+    statement = Statement(record_id)
+    allowed = predicate(ctx, plan, verb, "t", statement.next)
+    statement.args.extend(allowed.args)
+    columns, joins = select_list(ctx, plan, tuple(plan.fields), statement)
     row = await ctx.db.row(
         f"SELECT {columns}, t.custom, t.created_at, t.updated_at, t.team AS team_id "  # noqa: S608
         f'FROM "{plan.tablename}" t {joins} WHERE t.id = $1 AND ({allowed.text})'
         f"{' FOR UPDATE OF t' if lock else ''}",
-        record_id,
-        *allowed.args,
+        *statement.args,
     )
     if row is None:
         raise not_found(ctx, plan, record_id)

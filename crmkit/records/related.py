@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from crmkit.access.predicate import allowed
+from crmkit.access.predicate import may_use
 from crmkit.plugin.plan import EntityPlan
 from crmkit.records.filters import Filter
 from crmkit.records.query import Count, Listing, ListQuery, count_records, list_records
@@ -37,7 +37,7 @@ async def list_related(
     """
     found = []
     for other in ctx.site.entities.values():
-        if other.steps is not None or not allowed(ctx, other, "read"):
+        if other.steps is not None or not await may_use(ctx, other, "read"):
             continue
         for field in other.fields.values():
             if field.reference != plan.name or not field.filterable or field.name in _WHO:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import asyncpg
 
-from crmkit.access.predicate import check, check_hooks, predicate
+from crmkit.access.predicate import check, check_hooks, is_denied, predicate
 from crmkit.errors import ConflictError, HookFailedError, InvalidError, StaleVersionError
 from crmkit.model.values import N_
 from crmkit.plugin.events import SaveEvent, TransitionEvent
@@ -364,7 +364,8 @@ async def _check_references(
             value,
             *allowed.args,
         )
-        if found is None and not (name == "owner" and value == ctx.user_id):
+        is_self = name == "owner" and value == ctx.user_id
+        if not is_self and (found is None or await is_denied(ctx, target, "read", value)):
             problems[name] = ctx.translate(
                 N_("names a record that does not exist; choose one from the list")
             )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from crmkit.access.predicate import allowed, predicate
+from crmkit.access.predicate import may_use, predicate
 
 if TYPE_CHECKING:
     from crmkit.model.context import Context
@@ -36,7 +36,7 @@ async def search_records(ctx: Context, text: str, limit: int = 20) -> list[Hit]:
     args: list[object] = [f"%{escaped}%", f"{escaped}%"]
     parts = []
     for plan in ctx.site.entities.values():
-        if not allowed(ctx, plan, "read"):
+        if not await may_use(ctx, plan, "read"):
             continue
         rule = predicate(ctx, plan, "read", "t", len(args) + 1)
         args.extend(rule.args)

@@ -8,6 +8,7 @@ from litestar import Litestar
 from litestar.config.compression import CompressionConfig
 from litestar.datastructures import State
 
+from crmkit.web.api.handlers import HANDLERS as API_HANDLERS
 from crmkit.web.assets import serve_static
 from crmkit.web.errors import handle_error
 from crmkit.web.pages import HANDLERS
@@ -60,7 +61,7 @@ def create_app(
     services = Services(site, db, config, make_environment(site, config), owner_dsn, renew)
     own = (handler for _, handler in site.contributions["routes"])
     app = Litestar(
-        [*HANDLERS, *own, *more],
+        [*HANDLERS, *API_HANDLERS, *own, *more],
         before_request=_before,
         exception_handlers={Exception: handle_error},
         openapi_config=None,

@@ -16,11 +16,14 @@ from crmkit.errors import (
     HookFailedError,
     InvalidError,
     LimitError,
+    MalformedError,
     NotFoundError,
     SignInError,
     StorageFullError,
     UnavailableError,
 )
+from crmkit.web.api.answers import error_answer, is_api
+from crmkit.web.api.body import MediaTypeError
 from crmkit.web.render import answer, wants_fragment
 from crmkit.web.services import visit_of
 from crmkit.web.translate import _
@@ -39,6 +42,8 @@ STATUS: tuple[tuple[type[CrmkitError], int], ...] = (
     (ForbiddenError, 403),
     (NotFoundError, 404),
     (HookFailedError, 503),
+    (MalformedError, 400),
+    (MediaTypeError, 415),
     (InvalidError, 422),
     (ConflictError, 409),
     (LimitError, 429),
@@ -64,6 +69,7 @@ def _title(status: int) -> str:
         405: _("This page cannot be used that way"),
         409: _("Somebody was faster"),
         413: _("That is too large"),
+        415: _("The request cannot be read"),
         422: _("Something needs a correction"),
         429: _("Too many tries"),
         503: _("The database does not answer"),
@@ -92,6 +98,10 @@ def handle_error(request: AnyRequest, error: Exception) -> Response[Any]:
     """Answer an error that no page handled; what nobody foresaw is logged with its trace."""
     status = status_of(error)
     visit = visit_of(request)
+    if is_api(request.url.path):
+        if status >= _SERVER:
+            _log.error("request failed", id=visit.request_id, path=request.url.path, exc_info=error)
+        return error_answer(visit.request_id, request.url.path, status, error, _text(error, status))
     if isinstance(error, SignInError) and request.method == "GET" and not wants_fragment(request):
         target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
         return Redirect(f"/login?next={quote(target)}", status_code=303)

@@ -60,7 +60,10 @@ def _reference_text(field: Field, record: Mapping[str, Any]) -> str:
     value = record[field.name]
     if field.sleeping:
         return _("%(what)s %(id)s (plugin off)") % {"what": field.sleeping, "id": value}
-    return str(record[f"{field.name}__title"] or "") if field.reference else str(value)
+    if not field.reference:
+        return str(value)
+    title = record[f"{field.name}__title"]
+    return _("hidden") if title is None else str(title)
 
 
 def link_of(field: Field, record: Mapping[str, Any]) -> str | None:
@@ -69,7 +72,8 @@ def link_of(field: Field, record: Mapping[str, Any]) -> str | None:
     if value in (None, ""):
         return None
     if field.kind == "reference":
-        return f"/{field.reference}/{value}" if field.reference else None
+        hidden = record.get(f"{field.name}__title", "") is None
+        return f"/{field.reference}/{value}" if field.reference and not hidden else None
     if field.kind == "phone":
         return "tel:" + "".join(letter for letter in str(value) if letter in "+0123456789")
     if field.kind == "email":

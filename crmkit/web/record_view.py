@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
+from crmkit.records.actions import actions_of
 from crmkit.web.action_form import action_inputs
 from crmkit.web.fields import entity_link, input_of, link_of, raw_text, show_html, show_text
 from crmkit.web.format import format_moment
@@ -154,13 +155,13 @@ def _actions(ctx: Context, plan: EntityPlan, record: Record) -> tuple[Action, ..
             label=_(action.label),
             url=f"{url}/actions/{action.name}",
             icon=action.icon or None,
-            kind="primary",
+            kind="secondary" if action.quiet else "primary",
             confirm=_(action.confirm) or None,
             fields=action_inputs(ctx, action),
             values=version,
         )
-        for action in plan.actions
-        if action.offered(state) and may(ctx, plan, action.permission)
+        for action in actions_of(plan)
+        if may(ctx, plan, action.permission) and action.fits(ctx, state, record)
     ]
     if plan.name == _USERS and may(ctx, plan, "admin") and record["active"]:
         made.append(

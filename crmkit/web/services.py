@@ -73,6 +73,7 @@ class Visit:
 
     Attributes:
         session: Secret of the session cookie, "" without a session.
+        token: Id of the API token the request came with; None with a session.
         nonce: Of the content security policy, fresh for each answer.
         flash: Message left by the last answer, still signed.
     """
@@ -83,6 +84,7 @@ class Visit:
     session: str = ""
     principal: Principal | None = None
     flash: str = ""
+    token: int | None = None
 
     @property
     def csrf(self) -> str:

@@ -21,11 +21,8 @@ from crmkit.records.values import parse_values
 from crmkit.web.translate import catalogue
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
-    import asyncpg
-
-    from crmkit.db.engine import Database
     from crmkit.model.context import Context
     from crmkit.model.role import Role
 
@@ -38,18 +35,6 @@ _TEXTS = st.text(
     ),
     max_size=30,
 )
-
-
-@pytest.fixture
-def same_connection(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An export reads on a connection of its own, where the test's rows are not to be seen."""
-
-    async def cursor(
-        sql: str, *args: object, size: int = 1000
-    ) -> AsyncIterator[list[asyncpg.Record]]:
-        yield await db.rows(sql, *args)
-
-    monkeypatch.setattr(db, "cursor", cursor)
 
 
 async def export(ctx: Context, entity: str, *columns: str, machine: bool = False) -> bytes:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from crmkit.errors import ForbiddenError
+from crmkit.web.api.answers import is_api
 from crmkit.web.services import services_of, sign, unmask, visit_of
 from crmkit.web.translate import _
 
@@ -22,14 +23,14 @@ async def check_form(request: AnyRequest) -> None:
     Raises:
         ForbiddenError: Another site sent it, or the page belongs to an ended session.
     """
-    if request.method in _SAFE:
-        return
+    if request.method in _SAFE or visit_of(request).token is not None:
+        return  # no browser sends a token of the API on its own
     _check_origin(request)
     visit = visit_of(request)
     if visit.principal is None:
         return
     token = request.headers.get("x-csrf-token") or ""
-    if not token:
+    if not token and not is_api(request.url.path):
         form = await request.form()
         token = str(form.get("csrf_token", ""))
     if not hmac.compare_digest(unmask(token).encode(), sign(visit.session, "csrf").encode()):

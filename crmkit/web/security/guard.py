@@ -12,7 +12,10 @@ import structlog
 from litestar.enums import ScopeType
 
 from crmkit.access.sessions import find_session
+from crmkit.access.tokens import find_token
 from crmkit.errors import UnavailableError
+from crmkit.web.api.answers import is_api, refuse_early
+from crmkit.web.api.methods import allowed_methods
 from crmkit.web.flash import FLASH_COOKIE
 from crmkit.web.security.headers import secure_headers
 from crmkit.web.services import Visit
@@ -91,6 +94,9 @@ class Guard:
         if not self._knows_host(headers.get(b"host", b"").decode("latin-1")):
             await _plain(send, 421, "This site does not answer to that name.")
             return
+        if is_api(scope["path"]):
+            await self._answer_api(scope, receive, send, visit)
+            return
         if scope["method"] not in _METHODS:
             await _plain(send, 405, "Pages are read with GET and changed with POST.")
             return
@@ -103,6 +109,40 @@ class Guard:
         person = visit.principal
         language.set((person.language if person else "") or self._services.config.language)
         await self._app(scope, receive, send)
+
+    async def _answer_api(
+        self, scope: HTTPScope, receive: Receive, send: Send, visit: Visit
+    ) -> None:
+        headers: dict[bytes, bytes] = dict(scope["headers"])
+        path = scope["path"]
+        allowed = allowed_methods(path)
+        if scope["method"] == "OPTIONS":
+            await _empty(send, allowed)
+            return
+        if allowed and scope["method"] not in allowed:
+            await _json(send, refuse_early(visit.request_id, 405, ", ".join(allowed)), allowed)
+            return
+        try:
+            await self._find_token(headers, visit)
+        except UnavailableError as error:
+            await _json(send, refuse_early(visit.request_id, 503, error.message))
+            return
+        person = visit.principal
+        language.set((person.language if person else "") or self._services.config.language)
+        await self._app(scope, receive, send)
+
+    async def _find_token(self, headers: dict[bytes, bytes], visit: Visit) -> None:
+        """Find who a request of the API acts as; a token that does not fit is nobody."""
+        scheme, _, secret = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
+        if not scheme:
+            await self._find_session(headers, visit)
+            return
+        if scheme.lower() != "bearer":
+            return
+        services = self._services
+        found = await find_token(services.db, secret.strip(), services.site.roles)
+        if found is not None:
+            visit.principal, visit.token = found
 
     def _knows_host(self, host: str) -> bool:
         name = host.rsplit(":", 1)[0] if not host.endswith("]") else host
@@ -126,6 +166,28 @@ class Guard:
         visit.principal, visit.session = principal, morsel.value
         flash = cookies.get(FLASH_COOKIE)
         visit.flash = flash.value if flash is not None else ""
+
+
+async def _empty(send: Any, allowed: tuple[str, ...]) -> None:  # noqa: ANN401 - an ASGI callable
+    allow = [(b"allow", ", ".join(allowed).encode())] if allowed else []
+    status = 204 if allowed else 404
+    await send({"type": "http.response.start", "status": status, "headers": allow})
+    await send({"type": "http.response.body", "body": b""})
+
+
+async def _json(
+    send: Any,  # noqa: ANN401 - an ASGI callable
+    refusal: tuple[int, bytes],
+    allowed: tuple[str, ...] = (),
+) -> None:
+    status, body = refusal
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", str(len(body)).encode()),
+        *([(b"allow", ", ".join(allowed).encode())] if allowed else []),
+    ]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
 
 
 async def _plain(send: Any, status: int, text: str) -> None:  # noqa: ANN401 - an ASGI callable
