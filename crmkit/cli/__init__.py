@@ -104,6 +104,6 @@ def migrate(site: Path, *, plan: bool, as_json: bool) -> None:
 
 def main() -> None:
     """Run the command line."""
-    from crmkit.cli import data, inspecting, users  # noqa: F401, PLC0415 - they add commands
+    from crmkit.cli import data, inspecting, tokens, users  # noqa: F401, PLC0415 - they add commands
 
     _commands()

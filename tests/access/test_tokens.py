@@ -80,7 +80,7 @@ async def test_only_the_digest_is_kept_and_use_is_noted(
 async def test_a_token_shrinks_with_the_role_of_its_owner(
     db: Database, roles: Mapping[str, Role], admin: Context
 ) -> None:
-    user = await _person(db, "administrator")
+    user = await _person(db, "manager")
     token = await make_token(db, user, "Sync")
     await admin.save("core.user", user, role="read-only")
 

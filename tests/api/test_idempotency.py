@@ -42,13 +42,9 @@ async def test_a_key_is_good_for_one_request_of_one_person(api: Api, db: Databas
     client, other = await api(), await api()
     made = await client.post(_URL, json={"name": "Kan-code"}, headers=_KEY)
     refused = await client.post(_URL, json={"name": "Other"}, headers=_KEY)
-    elsewhere = await client.post(
-        "/api/v1/crm.person", json={"name": "Kan-code"}, headers=_KEY
-    )
+    elsewhere = await client.post("/api/v1/crm.person", json={"name": "Kan-code"}, headers=_KEY)
     mine = await other.post(_URL, json={"name": "Kan-code"}, headers=_KEY)
-    assert [201, 422, 422, 201] == [
-        each.status_code for each in (made, refused, elsewhere, mine)
-    ]
+    assert [201, 422, 422, 201] == [each.status_code for each in (made, refused, elsewhere, mine)]
     assert 2 == await _count(db)
 
 
@@ -106,9 +102,7 @@ async def test_parallel_use_of_a_key_has_one_effect(
 
     def client() -> httpx.AsyncClient:
         transport = httpx.ASGITransport(app=create_app(site, pool, config))  # type: ignore[arg-type]
-        return httpx.AsyncClient(
-            transport=transport, base_url="http://localhost", headers=headers
-        )
+        return httpx.AsyncClient(transport=transport, base_url="http://localhost", headers=headers)
 
     try:
         name = {"name": "Parallel Kan-code"}

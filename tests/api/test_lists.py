@@ -88,6 +88,7 @@ async def test_a_page_of_100_rows_asks_as_often_as_one_of_10(
     api: Api, make: Make, db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client = await api()
+    await client.get(_URL)  # the first use of a token is noted
     company = await make("crm.company", name="Kan-code")
     real, asked = db._call, []
 

@@ -15,6 +15,7 @@ from crmkit.web.pages import (
     search,
     settings,
     signin,
+    tokens,
 )
 
 HANDLERS = (
@@ -23,6 +24,7 @@ HANDLERS = (
     *home.HANDLERS,
     *search.HANDLERS,
     *settings.HANDLERS,
+    *tokens.HANDLERS,
     *people.HANDLERS,
     *fields.HANDLERS,
     *history.HANDLERS,
