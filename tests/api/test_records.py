@@ -85,7 +85,8 @@ _BAD = [
     b"", b"{", b"[]", b'"x"', b"nul", b"\xff", b"[" * 100_000, b'{"a":' * 100_000,
     b'{"name": NaN}', b'{"name": Infinity}', b'{"name": "a", "name": "b"}',
     b'{"employees": 9223372036854775808}', b'{"employees": 1e400}', b'{"name": "a\\u0000b"}',
-    b'{"name": "\\ud800"}', b'{"\\ud800": 1, "\\ud800": 2}', b'{"custom": {"user": {"x": "\\ud800"}}}',
+    b'{"name": "\\ud800"}', b'{"\\ud800": 1, "\\ud800": 2}',
+    b'{"custom": {"user": {"x": "\\ud800"}}}',
     b'{"employees": ' + b"9" * 5000 + b"}",
     b'{"custom": ' + b'{"a":' * 60 + b"1" + b"}" * 61,
 ]  # fmt: skip
