@@ -54,7 +54,8 @@ async def test_filters_search_columns_and_count(api: Api, make: Make) -> None:
         "after=tampered", "after=WyJ4IiwxXQ", "before=WyJcdTAwMDAiLDFd&sort=created_at",
         "after=WyJ4IiwxXQ&sort=founded", "after=", "after=a&before=b", "limit=0", "limit=201",
         "limit=x", "limit=²", "sort=none", "columns=none", "f=none:is:1", "f=name:none:1",
-        "f=employees:over:1e999999", "count=all", "trashed=1", "column=name", "group=owner",
+        "f=employees:over:1e999999", "q=" + "x" * 201, "f=name:is:a&" * 20 + "f=name:is:b",
+        "count=all", "trashed=1", "column=name", "group=owner",
     ],
 )  # fmt: skip
 async def test_a_parameter_that_does_not_fit_is_told(api: Api, query: str) -> None:
