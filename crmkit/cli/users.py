@@ -70,7 +70,7 @@ def password(site: Path, email: str, *, link: bool) -> None:
 
     async def work() -> None:
         async with open_site(site) as opened:
-            record_id = await _find(opened, email)
+            record_id = await find_user(opened, email)
             if link:
                 click.echo(await _link(opened, "reset", record_id))
                 return
@@ -99,7 +99,7 @@ def enable(site: Path, email: str) -> None:
 
 async def _switch(site: Path, email: str, *, active: bool) -> None:
     async with open_site(site) as opened:
-        record_id = await _find(opened, email)
+        record_id = await find_user(opened, email)
         await opened.context().save("core.user", record_id, active=active)
         click.echo(f"{email} may sign in." if active else f"{email} may no longer sign in.")
 
@@ -110,7 +110,8 @@ async def _make(opened: Opened, email: str, name: str, role: str) -> int:
     )
 
 
-async def _find(opened: Opened, name: str) -> int:
+async def find_user(opened: Opened, name: str) -> int:
+    """Answer the id of who signs in with an e-mail address or a name."""
     found: int | None = await opened.db.value(
         "SELECT id FROM core_user WHERE trashed_at IS NULL AND $1 <> '' "
         "AND (lower(email) = lower($1) OR lower(login) = lower($1)) "

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from crmkit.plugin.plan import EntityPlan
     from crmkit.web.views import Pair
 
-_MOST_FILTERS = 20
+MOST_FILTERS = 20
+LONGEST_SEARCH = 200
 
 
 class ListState(msgspec.Struct, frozen=True, kw_only=True):
@@ -107,10 +108,10 @@ def parse_state(path: str, pairs: Iterable[tuple[str, str]]) -> ListState:
     return ListState(
         path=path,
         columns=tuple(columns),
-        filters=tuple(dict.fromkeys(filters[:_MOST_FILTERS])),
+        filters=tuple(dict.fromkeys(filters[:MOST_FILTERS])),
         sort=values.get("sort", ""),
         group=values.get("group", ""),
-        search=values.get("q", "")[:200],
+        search=values.get("q", "")[:LONGEST_SEARCH],
         page=values.get("after", "") or values.get("before", ""),
         back="before" in values,
         count_all=values.get("count") == "all",

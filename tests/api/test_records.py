@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
     from crmkit.db.engine import Database
+    from crmkit.plugin.site import Site
     from tests.api.conftest import Api, Make
 
 
@@ -38,6 +41,26 @@ async def test_a_record_is_made_read_changed_trashed_and_restored(api: Api, db: 
     assert ["api"] == [row["cause"] for row in causes]
 
 
+async def test_what_is_read_can_be_sent_back(api: Api, site: Site, make: Make) -> None:
+    client = await api()
+    company = await make("crm.company", name="Mill", revenue=Decimal("12.3456"), founded=1881)
+    person = await make("crm.person", name="Ada", company=company, phone="+1 312 555 0148")
+    deal = await make("crm.opportunity", name="Pump", person=person, amount=Decimal("1.50"))
+    task = await make("crm.activity", subject="Call", due_at=datetime(2026, 5, 1, 9, tzinfo=UTC))
+    for entity, record in {
+        "crm.company": company, "crm.person": person, "crm.opportunity": deal,
+        "crm.activity": task,
+    }.items():  # fmt: skip
+        url = f"/api/v1/{entity}/{record}"
+        read = (await client.get(url)).json()
+        editable = {name for name, field in site.entity(entity).fields.items() if field.editable}
+        sent = {name: value for name, value in read.items() if name in {*editable, "version"}}
+
+        answer = await client.patch(url, json=sent)
+
+        assert (200, read) == (answer.status_code, answer.json())
+
+
 async def test_a_stale_change_shows_what_is_stored(api: Api, make: Make) -> None:
     record = await make("crm.company", name="Before")
     client = await api()
@@ -65,7 +88,7 @@ async def test_all_problems_are_named_by_field_and_nothing_is_written(
     client = await api()
     before = await db.value("SELECT count(*) FROM crm_company")
     sent = {
-        "nmae": "x", "id": 3, "version": 4, "created_at": "2026-01-01T00:00:00Z",
+        "nick": "x", "id": 3, "version": 4, "created_at": "2026-01-01T00:00:00Z",
         "employees": "many", "founded": 2**62, "custom": {"user": {"none": 1}, "billing": 3},
         "custom.user.none": 1, "owner": True,
     }  # fmt: skip
@@ -75,7 +98,7 @@ async def test_all_problems_are_named_by_field_and_nothing_is_written(
     assert 422 == answer.status_code
     problems = answer.json()["error"]["problems"]
     assert {
-        "nmae", "id", "version", "created_at", "employees", "custom.user.none", "custom.billing",
+        "nick", "id", "version", "created_at", "employees", "custom.user.none", "custom.billing",
         "`custom.user.none`", "owner",
     } == set(problems)  # fmt: skip
     assert before == await db.value("SELECT count(*) FROM crm_company")
@@ -85,7 +108,8 @@ _BAD = [
     b"", b"{", b"[]", b'"x"', b"nul", b"\xff", b"[" * 100_000, b'{"a":' * 100_000,
     b'{"name": NaN}', b'{"name": Infinity}', b'{"name": "a", "name": "b"}',
     b'{"employees": 9223372036854775808}', b'{"employees": 1e400}', b'{"name": "a\\u0000b"}',
-    b'{"name": "\\ud800"}', b'{"\\ud800": 1, "\\ud800": 2}', b'{"custom": {"user": {"x": "\\ud800"}}}',
+    b'{"name": "\\ud800"}', b'{"\\ud800": 1, "\\ud800": 2}',
+    b'{"custom": {"user": {"x": "\\ud800"}}}',
     b'{"employees": ' + b"9" * 5000 + b"}",
     b'{"custom": ' + b'{"a":' * 60 + b"1" + b"}" * 61,
 ]  # fmt: skip

@@ -135,3 +135,17 @@ def test_check_finds_what_is_wrong_and_changes_nothing(site: Path, tmp_path: Pat
 def test_nothing_is_missing_in_the_migrations(site: Path) -> None:
     assert "Nothing is missing" in crmkit(site, "makemigrations", "crm")
     _refused(run(site, "makemigrations", "nothing"), "no plugin `nothing`")
+
+
+def test_a_token_is_made_listed_and_revoked(site: Path) -> None:
+    secret = crmkit(site, "token", "create", EMAIL, "--name", "Sync", "--read-only",
+                    "--entity", "crm.*").strip()  # fmt: skip
+    assert re.fullmatch(r"crm_[\w-]{43}", secret)
+    number, name, rights, entities, used, _until = (
+        crmkit(site, "token", "list", EMAIL).strip().split("\t")
+    )
+    assert ("Sync", "read", "crm.*", "never used") == (name, rights, entities, used)
+    crmkit(site, "token", "revoke", number)
+    assert "" == crmkit(site, "token", "list", EMAIL)
+    _refused(run(site, "token", "revoke", number), "no such token")
+    _refused(run(site, "token", "create", EMAIL, "--name", "x", "--days", "0"), "366 days")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from crmkit.access.tokens import make_token
 from crmkit.web.app import create_app
 from crmkit.web.policy import PUBLIC, list_routes
 
@@ -22,9 +23,19 @@ if TYPE_CHECKING:
     Browse = Callable[[str], Awaitable[httpx.AsyncClient]]
     Make = Callable[..., Awaitable[int]]
 
-PRINCIPALS = ("", "disabled", "read-only", "seller", "manager", "administrator")
+PRINCIPALS = (
+    "", "disabled", "read-only", "seller", "manager", "administrator", "token", "read token",
+    "scoped token", "disabled token",
+)  # fmt: skip
+#: Token principals are administrators' tokens, limited so.
+LIMITS: dict[str, dict[str, Any]] = {
+    "token": {},
+    "read token": {"read_only": True},
+    "scoped token": {"patterns": ["crm.person"]},
+    "disabled token": {},
+}
 #: Tables that a mere visit may write: the log of sessions and of failures.
-TRACES = {"core_session", "core_limit"}
+TRACES = {"core_session", "core_limit", "core_token"}
 
 
 async def digest(db: Database) -> dict[str, str]:
@@ -42,6 +53,15 @@ async def digest(db: Database) -> dict[str, str]:
 
 
 async def visit(browse: Browse, db: Database, principal: str) -> httpx.AsyncClient:
+    if principal in LIMITS:
+        client = await browse("administrator")
+        user = await db.value("SELECT max(id) FROM core_user")
+        token = await make_token(db, user, "test", **LIMITS[principal])
+        client.cookies.clear()
+        client.headers["Authorization"] = f"Bearer {token.secret}"
+        if principal == "disabled token":
+            await db.execute("UPDATE core_user SET active = false WHERE id = $1", user)
+        return client
     if principal != "disabled":
         return await browse(principal)
     client = await browse("seller")
@@ -72,11 +92,15 @@ async def test_no_route_fails_and_a_refusal_changes_nothing(
         answer = await client.request(route.method, address(route.path, record))
 
         assert answer.status_code < 500, (route.method, route.path, answer.status_code)
-        if principal in {"", "disabled"} and route.policy != PUBLIC:
+        is_page = not route.path.startswith("/api/")
+        is_nobody = principal in {"", "disabled", "disabled token"}
+        if (is_nobody or (principal in LIMITS and is_page)) and route.policy != PUBLIC:
             assert answer.status_code in {303, 401, 403, 405}, (route.path, answer.status_code)
             assert before == await digest(db), (route.method, route.path)
-        elif answer.status_code >= 400 or principal == "read-only":
+        elif answer.status_code >= 400 or principal in {"read-only", "read token"}:
             assert before == await digest(db), (route.method, route.path)
+        if principal == "scoped token" and "{entity:str}" in route.path:
+            assert answer.status_code >= 300, route.path
 
 
 @pytest.mark.parametrize("principal", ["seller", "manager"])
@@ -90,9 +114,12 @@ async def test_anothers_record_is_not_there_by_any_route(
             continue
         before = await digest(db)
 
-        answer = await client.request(
-            route.method, address(route.path, record), data={"name": "Mine", "version": "1"}
-        )
+        form = {"name": "Mine", "version": "1"}
+        sent: dict[str, Any] = {"data": form}
+        if route.path.startswith("/api/"):
+            sent = {"json": {**form, "version": 1}}
+
+        answer = await client.request(route.method, address(route.path, record), **sent)
 
         assert answer.status_code in {403, 404, 405, 409, 422}, (route.path, answer.status_code)
         assert "Somebody else" not in answer.text, route.path

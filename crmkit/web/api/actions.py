@@ -1,6 +1,6 @@
 """Declared actions by API: with one record, or with many as one operation."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from litestar import Response, post
@@ -8,7 +8,6 @@ from litestar.params import FromPath
 
 from crmkit.access.predicate import check
 from crmkit.errors import InvalidError
-from crmkit.plugin.plan import EntityPlan
 from crmkit.records.actions import find_action, run_action
 from crmkit.records.bulk import Selection
 from crmkit.records.bulk_actions import bulk_action
@@ -23,6 +22,9 @@ from crmkit.web.api.call import (
 )
 from crmkit.web.services import AnyRequest
 from crmkit.web.translate import _
+
+if TYPE_CHECKING:
+    from crmkit.plugin.plan import EntityPlan
 
 MOST_IDS = 1000
 _LARGEST = 2**63

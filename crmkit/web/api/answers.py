@@ -78,7 +78,8 @@ def error_answer(
     Args:
         page_text: What a page would say.
     """
-    message = error.message if isinstance(error, CrmkitError) else _text(status, page_text)
+    own = isinstance(error, CrmkitError) and status != _SIGN_IN
+    message = error.message if own else _text(status, page_text)  # type: ignore[attr-defined]
     problems = error.problems if isinstance(error, InvalidError) else {}
     current = error.current if isinstance(error, StaleVersionError) else None
     headers = {}
@@ -94,6 +95,7 @@ def error_answer(
 
 def _text(status: int, page_text: str) -> str:
     return {
+        _SIGN_IN: _("Sign in, or send a token that has not ended as Authorization: Bearer."),
         _MISSING: _("There is nothing at this address. Ask GET /api/v1 for what there is."),
         _LARGE: _("The body of a request may have 2 MB. Send less at once."),
     }.get(status, page_text)

@@ -9,7 +9,7 @@ import msgspec
 from crmkit.errors import InvalidError
 from crmkit.records.query import count_records, list_records
 from crmkit.web.api.values import show_row
-from crmkit.web.list_url import parse_state
+from crmkit.web.list_url import LONGEST_SEARCH, MOST_FILTERS, parse_state
 from crmkit.web.translate import _
 
 if TYPE_CHECKING:
@@ -56,6 +56,10 @@ def _check(plan: EntityPlan, pairs: list[tuple[str, str]]) -> None:
             problems[name] = _("is neither true nor false")
         elif name in {"after", "before"} and not 0 < len(value) <= _LONGEST_TOKEN:
             problems[name] = _("is no mark of a page")
+    if sum(name == "f" for name, _value in pairs) > MOST_FILTERS:
+        problems["f"] = _("stands more than 20 times")
+    if any(name == "q" and len(value) > LONGEST_SEARCH for name, value in pairs):
+        problems["q"] = _("is longer than 200 characters")
     if {"after", "before"} <= {name for name, _value in pairs}:
         problems["before"] = _("excludes `after`; send one of them")
     if problems:

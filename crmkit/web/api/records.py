@@ -43,7 +43,7 @@ async def api_list_show(request: AnyRequest, entity: FromPath[str]) -> Response[
     """Show a page of a list."""
     ctx = api_context(request)
     plan: EntityPlan = ctx.site.entity(entity)
-    pairs = request.query_params.multi_items()
+    pairs = list(request.query_params.multi_items())
     if ("trashed", "true") in pairs:
         check(ctx, plan, "delete")
     return respond(outcome_of(await read_page(ctx, plan, pairs)))

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 #: No NUL; half characters cannot be written in a pattern, the reader of bodies refuses them.
 _STORABLE = r"^[^\u0000]*$"
-_DECIMAL = r"^-?[0-9]{1,13}(\.[0-9]{1,2})?$"
+_FILLED = r"^[^\u0000]*[^\s\u0000][^\u0000]*$"
+_DECIMAL = r"^-?[0-9]{1,13}(\.[0-9]{1,10})?$"
+_MONEY = r"^-?[0-9]{1,13}(\.[0-9]{1,2})?$"
 _Whole = Annotated[int, Meta(ge=-(2**63) + 1, le=2**63 - 1)]
 _Id = Annotated[int, Meta(ge=1, le=2**63 - 1)]
 _Moment = Annotated[datetime, Meta(tz=True)]
@@ -32,7 +34,7 @@ _READ: dict[str, Any] = {
 _WRITE: dict[str, Any] = {
     **_READ,
     "decimal": Annotated[str, Meta(pattern=_DECIMAL)],
-    "money": Annotated[str, Meta(pattern=_DECIMAL)],
+    "money": Annotated[str, Meta(pattern=_MONEY)],
 }
 
 
@@ -96,7 +98,8 @@ def _write_type(plan: EntityPlan, field: Field) -> Any:  # noqa: ANN401 - a type
         keys = tuple(choice.value for choice in field.choices)
         kind = Literal[(*keys, *(() if field.required else ("",)))] if keys else str
     if kind is None:
-        kind = Annotated[str, Meta(max_length=field.max_length, pattern=_STORABLE)]
+        pattern = _FILLED if _needed(plan, field) else _STORABLE
+        kind = Annotated[str, Meta(max_length=field.max_length, pattern=pattern)]
     return kind if _needed(plan, field) else kind | None
 
 

@@ -17,6 +17,7 @@ from crmkit.web.pages import (
     settings,
     signin,
     theme,
+    tokens,
 )
 
 HANDLERS = (
@@ -26,6 +27,7 @@ HANDLERS = (
     *home.HANDLERS,
     *search.HANDLERS,
     *settings.HANDLERS,
+    *tokens.HANDLERS,
     *people.HANDLERS,
     *plugins.HANDLERS,
     *fields.HANDLERS,

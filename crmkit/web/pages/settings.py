@@ -41,6 +41,7 @@ def settings_tabs(request: AnyRequest) -> tuple[Link, ...]:
     tabs = [
         (_("My account"), "/settings/account"),
         (_("Where I am signed in"), "/settings/sessions"),
+        (_("API tokens"), "/settings/tokens"),
     ]
     if is_admin(ctx.principal):
         tabs += [
@@ -61,6 +62,8 @@ async def settings_show(request: AnyRequest) -> Response[str]:
              help=_("Language, time zone, password")),
         Link(label=_("Where I am signed in"), url="/settings/sessions", icon="device-desktop",
              help=_("Devices, and signing out of them")),
+        Link(label=_("API tokens"), url="/settings/tokens", icon="key",
+             help=_("Let a program work in your name")),
     ]  # fmt: skip
     if is_admin(ctx.principal):
         links += [
