@@ -85,7 +85,7 @@ class SiteHost:
             choice = msgspec.structs.replace(site.choice, blocked=blocked)
             site = site_of(self._config, choice)
         app = create_app(site, self._db, self._config, owner_dsn=self._owner_dsn, renew=self.renew)
-        return _Running(site, app.asgi_handler)
+        return _Running(site, app)
 
     async def start(self) -> None:
         """Note where the site stands and tell its plugins that serving begins."""
@@ -105,8 +105,8 @@ class SiteHost:
             try:
                 if await read_generation(self._db) != self._number:
                     await self.renew()
-            except CrmkitError as error:
-                _log.warning("cannot look for a new site", reason=error.message)
+            except Exception as error:  # noqa: BLE001 - whatever went wrong, looking goes on
+                _log.warning("cannot look for a new site", reason=_said(error))
 
     async def renew(self) -> None:
         """Build the Site anew when something was switched, and serve it from now on.
@@ -122,9 +122,9 @@ class SiteHost:
             try:
                 site = await rebuild_site(self._config, self._db, old.site)
                 running = await asyncio.to_thread(self._make, site)
-            except CrmkitError as error:
-                self.problem, self._number = error.message, number
-                _log.error("the site was not exchanged", reason=error.message)
+            except Exception as error:  # noqa: BLE001 - what serves goes on serving
+                self.problem, self._number = _said(error), number
+                _log.error("the site was not exchanged", reason=self.problem, exc_info=error)
                 return
             await self._tell("startup", running.site)
             self._running, self._number, self.problem = running, number, ""
@@ -142,3 +142,7 @@ class SiteHost:
     async def _tell(self, hook: str, site: Site) -> None:
         event = LifeEvent(system_context(self._config, self._db, site), "")
         await site.hooks.collect(hook, event)
+
+
+def _said(error: Exception) -> str:
+    return error.message if isinstance(error, CrmkitError) else repr(error)
