@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from litestar import Request
-from markupsafe import Markup
 
 from crmkit.errors import ConflictError
 from crmkit.model.context import Context
 from crmkit.records.plugins.start import rebuild_site
 from crmkit.records.store import RecordStore
+from crmkit.web.templating import draw
 from crmkit.web.translate import catalogue
 
 if TYPE_CHECKING:
@@ -156,13 +156,5 @@ def context_of(request: AnyRequest) -> Context:
         visit.principal,
         translate=lambda text: translate(text) if text else "",
         store=RecordStore(),
-        draw=lambda template, values: Markup(  # noqa: S704 - made by an escaping template
-            services.environment.get_template(template).render(
-                csp_nonce=visit.nonce,
-                csrf_token=visit.csrf,
-                request_path=request.url.path,
-                is_fragment=False,
-                **values,
-            )
-        ),
+        draw=lambda template, values: draw(services.environment, visit, template, values),
     )
