@@ -105,6 +105,8 @@ class Dispatcher:
         for name in reversed(list(plugins)):
             manager.register(plugins[name], name)
         self.plugins = dict(plugins)
+        #: Told once when an implementation is silenced; must not raise or wait.
+        self.on_silenced: Callable[[Implementation], None] = _tell_nobody
         self._declared: dict[tuple[str, str], Implementation] = {}
         self._plans: dict[str, tuple[Implementation, ...]] = {
             hook: tuple(
@@ -198,27 +200,36 @@ class Dispatcher:
         each = self._declared.get((plugin, name))
         if each is None:
             each = self._declared[plugin, name] = Implementation(plugin, name, call)
-        failed = each.failed
-        answer = await self._alone(each, event, check)
-        return not each.silenced and each.failed == failed, answer
+        # What is kept are the counts; the call is another one each time, about another record.
+        return await self._try(each, call, event, check)
 
     async def _alone(
         self, each: Implementation, event: object, check: Callable[[Any], Any] | None = None
     ) -> Any:  # noqa: ANN401
         """Call an isolated implementation; a failure is recorded and answers None."""
+        return (await self._try(each, each.call, event, check))[1]
+
+    async def _try(
+        self,
+        each: Implementation,
+        call: Callable[..., Any],
+        event: object,
+        check: Callable[[Any], Any] | None,
+    ) -> tuple[bool, Any]:
+        """Answer whether a call worked, and what it answered."""
         if each.silenced:
-            return None
+            return False, None
         begin = time.perf_counter()
         try:
-            answer = await _within(ISOLATED_SECONDS, _savepoint_or_plain(each.call, event))
-            return check(answer) if check is not None and answer is not None else answer
+            answer = await _within(ISOLATED_SECONDS, _savepoint_or_plain(call, event))
+            return True, check(answer) if check is not None and answer is not None else answer
         except (UnavailableError, HookFailedError) as error:
             # Another plugin's failure, met while reading rows: no mark against this one.
             _log.info("hook gave up", plugin=each.plugin, hook=each.hook, error=repr(error))
-            return None
+            return False, None
         except Exception as error:  # noqa: BLE001 - isolation is what this is for
             self._record(each, error)
-            return None
+            return False, None
         finally:
             each.note(begin)
 
@@ -227,8 +238,10 @@ class Dispatcher:
         each.failures.append(now)
         each.failed += 1
         each.last_error = repr(error)
-        often = len(each.failures) == MOST_FAILURES
-        each.silenced = often and now - each.failures[0] < FAILURE_SECONDS
+        often = len(each.failures) == MOST_FAILURES and now - each.failures[0] < FAILURE_SECONDS
+        # Calls that were under way when it was silenced may fail after that.
+        is_first = often and not each.silenced
+        each.silenced = each.silenced or often
         _log.error(
             "hook failed",
             plugin=each.plugin,
@@ -236,6 +249,8 @@ class Dispatcher:
             error=repr(error),
             silenced=each.silenced,
         )
+        if is_first:
+            self.on_silenced(each)
 
     def conditions(self, event: Any) -> list[Sql]:  # noqa: ANN401 - a QueryEvent
         """Ask `filter_query` of all; each condition's placeholders follow the ones before.
@@ -280,6 +295,10 @@ def _check_places(condition: Sql, first: int) -> None:
         raise ValueError(
             f"{condition.text!r}: {len(condition.args)} arguments are numbered from ${first}"
         )
+
+
+def _tell_nobody(_each: Implementation) -> None:
+    """What is silenced shows in `silenced` of this process alone."""
 
 
 async def _strictly(each: Implementation, event: object) -> Any:  # noqa: ANN401 - of any hook

@@ -110,8 +110,8 @@ class SiteHost:
             try:
                 if await read_generation(self._db) != self._number:
                     await self.renew()
-            except CrmkitError as error:
-                _log.warning("cannot look for a new site", reason=error.message)
+            except Exception as error:  # noqa: BLE001 - whatever went wrong, looking goes on
+                _log.warning("cannot look for a new site", reason=_said(error))
 
     async def renew(self) -> None:
         """Build the Site anew when something was switched, and serve it from now on.
@@ -127,9 +127,9 @@ class SiteHost:
             try:
                 site = await rebuild_site(self._config, self._db, old.site)
                 running = await asyncio.to_thread(self._make, site)
-            except CrmkitError as error:
-                self.problem, self._number = error.message, number
-                _log.error("the site was not exchanged", reason=error.message)
+            except Exception as error:  # noqa: BLE001 - what serves goes on serving
+                self.problem, self._number = _said(error), number
+                _log.error("the site was not exchanged", reason=self.problem, exc_info=error)
                 return
             await self._tell("startup", running.site)
             self._running, self._number, self.problem = running, number, ""
@@ -147,3 +147,7 @@ class SiteHost:
     async def _tell(self, hook: str, site: Site) -> None:
         event = LifeEvent(system_context(self._config, self._db, site), "")
         await site.hooks.collect(hook, event)
+
+
+def _said(error: Exception) -> str:
+    return error.message if isinstance(error, CrmkitError) else repr(error)
