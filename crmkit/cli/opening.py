@@ -29,6 +29,8 @@ class Opened:
     db: Database
     site: Site
     pending: tuple[str, ...] = ()
+    #: Address of the role that may change the schema.
+    owner_dsn: str = ""
 
     def context(self, cause: str = "command") -> Context:
         """Answer the context of the person at this machine, who may do everything."""
@@ -67,7 +69,7 @@ async def open_site(folder: Path, *, migrating: bool = True) -> AsyncIterator[Op
         )
         await db.open()
         try:
-            opened = Opened(config, db, site)
+            opened = Opened(config, db, site, owner_dsn=addresses.owner)
             if migrating or not missing:
                 await opened.rebuild()
             else:
