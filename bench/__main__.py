@@ -17,7 +17,7 @@ def _options(words: list[str]) -> Options:
     parser = argparse.ArgumentParser(prog="run.py bench", description=__doc__)
     parser.add_argument("--size", type=float, default=1.0, help="times 100,000 people")
     parser.add_argument("--only", default="", help="keys of rows, such as list,filter")
-    parser.add_argument("--quick", action="store_true", help="10 instead of 40 times, nothing at 8")
+    parser.add_argument("--quick", action="store_true", help="10 instead of 60 times, no crowd")
     parser.add_argument("--crmkit-only", action="store_true", help="without floor and Django")
     given = parser.parse_args(words)
     only = frozenset(filter(None, given.only.split(",")))

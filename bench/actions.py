@@ -6,7 +6,7 @@ import re
 from html import unescape
 from typing import TYPE_CHECKING, Any
 
-from bench.client import Browser, BenchError, get, post
+from bench.client import BenchError, Browser, get, post
 from crmkit.cli.samples import RARE
 from crmkit.web.services import sign
 

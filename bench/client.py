@@ -64,7 +64,12 @@ def get(path: str, *, partial: bool = False, **query: str) -> Request:
 
 
 def post(
-    path: str, fields: dict[str, str], *, partial: bool = False, expected: int = 303, token: str = ""
+    path: str,
+    fields: dict[str, str],
+    *,
+    partial: bool = False,
+    expected: int = 303,
+    token: str = "",
 ) -> Request:
     """Make a POST of a form; `token` against forged forms goes into a header."""
     headers = [("Content-Type", "application/x-www-form-urlencoded")]

@@ -11,6 +11,9 @@ import asyncpg
 
 NAME = "bench_django"
 _CHUNK = 20_000
+_USERS = """
+SELECT id, name, '', '', email, '!' || id, role = 'administrator', true, true, now() FROM core_user
+"""
 #: Table of the peer, its columns, and where its rows come from.
 _COPIED = (
     ("auth_group", ("id", "name"), "SELECT id, name FROM core_team"),
@@ -18,8 +21,7 @@ _COPIED = (
         "auth_user",
         ("id", "username", "first_name", "last_name", "email", "password", "is_superuser",
          "is_staff", "is_active", "date_joined"),
-        "SELECT id, name, '', '', email, '!' || id, role = 'administrator', true, true, now() "
-        "FROM core_user",
+        _USERS,
     ),
     ("auth_user_groups", ("user_id", "group_id"), "SELECT id, team FROM core_user WHERE team > 0"),
     ("sales_company", ("id", "name", "sector", "city", "website"),

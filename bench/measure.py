@@ -41,35 +41,66 @@ async def run_action(browser: Browser, requests: Sequence[Request]) -> int:
     return size
 
 
-async def measure_action(
-    browser: Browser, action: Action, *, times: int, counter: StatementCounter, seconds: float
-) -> Figures:
-    """Time an action alone, count its statements, then run it from eight connections.
+class Meter:
+    """Times one action of one system, in rounds.
 
-    Args:
-        times: Measured runs with one connection; some more warm up before.
-        seconds: How long eight connections go on; 0 leaves that out.
+    The systems of a row take turns, so that a machine that is busy for a while is so for all.
     """
-    for number in range(_WARM):
-        await run_action(browser, action(number))
-    taken, sizes = [], []
-    before = await counter.read()
-    for number in range(_WARM, _WARM + times):
-        requests = action(number)
+
+    def __init__(self, browser: Browser, action: Action, counter: StatementCounter) -> None:
+        self._browser, self._action, self._counter = browser, action, counter
+        self._next = 0
+        self._taken: list[float] = []
+        self._sizes: list[int] = []
+        self._statements = 0
+        self._done, self._seconds = 0, 0.0
+
+    async def warm(self) -> None:
+        """Run the action some times that do not count."""
+        for _turn in range(_WARM):
+            await run_action(self._browser, self._take())
+        await self._browser.close()
+
+    async def measure(self, times: int) -> None:
+        """Run the action with one connection."""
+        await run_action(self._browser, self._take())  # connects
+        before = await self._counter.read()
+        for _turn in range(times):
+            requests = self._take()
+            began = time.perf_counter()
+            self._sizes.append(await run_action(self._browser, requests))
+            self._taken.append((time.perf_counter() - began) * 1000)
+        self._statements += await self._counter.read() - before
+        await self._browser.close()
+
+    async def crowd(self, seconds: float) -> None:
+        """Run the action from eight connections at once."""
         began = time.perf_counter()
-        sizes.append(await run_action(browser, requests))
-        taken.append((time.perf_counter() - began) * 1000)
-    statements = (await counter.read() - before) / times
-    await browser.close()
-    rate = await _rate(browser, action, _WARM + times, seconds) if seconds else None
-    return Figures(
-        p50=statistics.median(taken),
-        p99=percentile(taken, 99),
-        per_second=rate,
-        statements=statements,
-        kib=statistics.mean(sizes) / 1024,
-        requests=len(action(0)),
-    )
+
+        async def click() -> None:
+            own = type(self._browser)(self._browser.port, self._browser.cookie)
+            while time.perf_counter() - began < seconds:
+                await run_action(own, self._take())
+                self._done += 1
+            await own.close()
+
+        await asyncio.gather(*(click() for _ in range(CONNECTIONS)))
+        self._seconds += time.perf_counter() - began
+
+    def _take(self) -> Sequence[Request]:
+        self._next += 1
+        return self._action(self._next)
+
+    def figures(self) -> Figures:
+        """Answer what all rounds together showed."""
+        return Figures(
+            p50=statistics.median(self._taken),
+            p99=percentile(self._taken, 99),
+            per_second=self._done / self._seconds if self._seconds else None,
+            statements=self._statements / len(self._taken),
+            kib=statistics.mean(self._sizes) / 1024,
+            requests=len(self._action(0)),
+        )
 
 
 def percentile(values: Sequence[float], share: float) -> float:
@@ -77,21 +108,3 @@ def percentile(values: Sequence[float], share: float) -> float:
     ordered = sorted(values)
     place = max(0, -(-len(ordered) * share // 100) - 1)
     return ordered[int(place)]
-
-
-async def _rate(browser: Browser, action: Action, first: int, seconds: float) -> float:
-    """Answer the actions a second of eight connections."""
-    done = 0
-    numbers = iter(range(first, first + 1_000_000))
-    began = time.perf_counter()
-
-    async def click() -> None:
-        nonlocal done
-        own = type(browser)(browser.port, browser.cookie)
-        while time.perf_counter() - began < seconds:
-            await run_action(own, action(next(numbers)))
-            done += 1
-        await own.close()
-
-    await asyncio.gather(*(click() for _ in range(CONNECTIONS)))
-    return done / (time.perf_counter() - began)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 import sys
 import time
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +17,7 @@ import msgspec
 from bench import actions, machine, rows
 from bench.browser import measure_browser
 from bench.client import BenchError, Browser, get
-from bench.measure import Figures, measure_action
+from bench.measure import Figures, Meter
 from bench.servers import Server, crmkit_command, django_command, floor_command, pin_rest
 from bench.site import BenchSite, Size, bench_site
 from bench.statements import StatementCounter
@@ -34,8 +34,9 @@ if TYPE_CHECKING:
     Prepare = Callable[[BenchSite, Person, Browser], Awaitable[dict[str, Action]]]
 
 RESULTS = Path(__file__).with_name("results")
-_TIMES, _SECONDS = 40, 2.0
-_TIMES_QUICK, _SECONDS_QUICK = 10, 0.0
+#: Runs of an action in a round, rounds; seconds of eight connections, and how often.
+_TIMES, _ROUNDS = 10, 6
+_SECONDS, _CROWDS = 1.0, 2
 _STARTS = 3
 _EXPORTS = 3
 #: The peer needs minutes for a larger file.
@@ -198,18 +199,27 @@ class _Run:
         if not self._options.wants(row.key):
             return
         person = self._person(row)
-        quick = self._options.quick
-        for system in self._systems:
-            browser = Browser(servers[system.name].port, system.cookie(person))
-            action = (await system.prepare(self._site, person, browser)).get(row.key)
-            if action is None:
-                continue
-            async with self._counting(system) as counter:
-                done = await measure_action(
-                    browser, action, times=_TIMES_QUICK if quick else _TIMES, counter=counter,
-                    seconds=_SECONDS_QUICK if quick else _SECONDS,
-                )  # fmt: skip
-            self._note(row.name, system.name, done)
+        async with AsyncExitStack() as stack:
+            meters = {}
+            for system in self._systems:
+                browser = Browser(servers[system.name].port, system.cookie(person))
+                action = (await system.prepare(self._site, person, browser)).get(row.key)
+                if action is not None:
+                    counter = await stack.enter_async_context(self._counting(system))
+                    meters[system.name] = Meter(browser, action, counter)
+            await self._rounds(list(meters.values()))
+        for name, meter in meters.items():
+            self._note(row.name, name, meter.figures())
+
+    async def _rounds(self, meters: list[Meter]) -> None:
+        for meter in meters:
+            await meter.warm()
+        for _round in range(1 if self._options.quick else _ROUNDS):
+            for meter in meters:
+                await meter.measure(_TIMES)
+        for _round in range(0 if self._options.quick else _CROWDS):
+            for meter in meters:
+                await meter.crowd(_SECONDS)
 
     async def _exports(self, servers: dict[str, Server]) -> None:
         row = next(each for each in rows.ONCE if each.key == "export")

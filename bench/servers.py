@@ -78,6 +78,7 @@ class Server:
         words = [word.replace("{port}", str(self.port)) for word in command.words]
         if len(CORES) > 1:
             words = ["taskset", "--cpu-list", str(CORES[0]), *words]
+        self._command = " ".join(words)
         self._log = log.open("ab")
         self.process = subprocess.Popen(
             words,
@@ -101,7 +102,7 @@ class Server:
                 waited = time.perf_counter() - self._began
                 if self.process.poll() is not None or waited > _PATIENCE:
                     raise BenchError(
-                        f"{self.process.args} does not serve; see {self._log.name}."
+                        f"{self._command} does not serve; see {self._log.name}."
                     ) from error
                 await asyncio.sleep(_PAUSE)
             else:

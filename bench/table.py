@@ -67,8 +67,10 @@ def make_table(results: Results, order: Sequence[Row] = rows.ALL) -> str:
 
     It is a table of Markdown, so that the documents can hold it as it is.
     """
-    lines = [_HEAD]
-    lines += [_cells(row, results[row.name]) for row in order if "crmkit" in results.get(row.name, {})]
+    lines: list[tuple[str, ...]] = [_HEAD]
+    lines += [
+        _cells(row, results[row.name]) for row in order if "crmkit" in results.get(row.name, {})
+    ]
     widths = [max(len(line[place]) for line in lines) for place in range(len(_HEAD))]
     text = [_line(line, widths) for line in lines]
     rule = "|".join("-" * (w + 2) if i < 2 else "-" * (w + 1) + ":" for i, w in enumerate(widths))  # noqa: PLR2004

@@ -57,7 +57,7 @@ WHERE {OWN} AND t.trashed_at IS NULL AND t.id IN (
     UNION ALL
     (SELECT id FROM crm_person WHERE right(regexp_replace(phone, '\\D', '', 'g'), 9) = $5
         AND phone <> '' LIMIT 10)
-) LIMIT 5
+) ORDER BY similarity(t.name_key, $3) DESC, t.id LIMIT 5
 """  # noqa: S608
 CREATE = """
 WITH made AS (

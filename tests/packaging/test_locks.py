@@ -53,7 +53,9 @@ def test_every_pin_has_hashes(lock: Path) -> None:
     assert [] == [pin for pin in pins if "--hash=sha256:" not in pin]
 
 
-@pytest.mark.parametrize(("smaller", "larger"), [("default", "dev"), ("dev", "browser"), ("browser", "bench")])
+@pytest.mark.parametrize(
+    ("smaller", "larger"), [("default", "dev"), ("dev", "browser"), ("browser", "bench")]
+)
 def test_a_larger_lock_contains_the_smaller(smaller: str, larger: str) -> None:
     assert set() == read_pins(smaller) - read_pins(larger)
 

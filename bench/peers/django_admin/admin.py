@@ -1,11 +1,19 @@
 """The pages: Django's, with search, import, export, and own and team rows for sellers."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from django.contrib import admin
 from django.db.models import Q
 from import_export import resources
 from import_export.admin import ImportExportModelAdmin
 
 from bench.peers.django_admin.models import Company, Note, Person
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
+    from django.http import HttpRequest
 
 
 class Notes(admin.TabularInline):
@@ -48,7 +56,7 @@ class PersonAdmin(ImportExportModelAdmin):
     inlines = (Notes,)
     skip_export_form = True
 
-    def get_queryset(self, request):
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Person]:
         """Answer what the person may see."""
         rows = super().get_queryset(request)
         if request.user.is_superuser:

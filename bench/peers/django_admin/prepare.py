@@ -32,5 +32,6 @@ def open_session(user_id: int) -> str:
 
 if sys.argv[1] == "tables":
     call_command("migrate", verbosity=0)
+    call_command("migrate", run_syncdb=True, verbosity=0)
 else:
     json.dump([open_session(int(word)) for word in sys.argv[2:]], sys.stdout)
