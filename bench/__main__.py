@@ -21,10 +21,9 @@ def _options(words: list[str]) -> Options:
     parser.add_argument("--crmkit-only", action="store_true", help="without floor and Django")
     given = parser.parse_args(words)
     only = frozenset(filter(None, given.only.split(",")))
-    unknown = only - {row.key for row in rows.ALL} - {"browser"}
+    unknown = sorted(only.difference(rows.KEYS))
     if unknown:
-        names = ", ".join(dict.fromkeys(row.key for row in rows.ALL))
-        parser.error(f"there is no row {', '.join(sorted(unknown))}; there are: {names}")
+        parser.error(f"no row is called {', '.join(unknown)}; there are: {', '.join(rows.KEYS)}")
     return Options(size=given.size, only=only, quick=given.quick, alone=given.crmkit_only)
 
 

@@ -7,7 +7,7 @@ from html import unescape
 from typing import TYPE_CHECKING, Any
 
 from bench.client import BenchError, Browser, get, post
-from crmkit.cli.samples import RARE
+from crmkit.cli.samples import RARE, people
 from crmkit.web.services import sign
 
 if TYPE_CHECKING:
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 _WALKED = 40
 _NEXT = re.compile(r'<a[^>]*id="page-next"[^>]*href="([^"]*)"')
 _DJANGO_TOKEN = "b" * 32
-_NEW = "Nora Benchley"
+#: Names of another seed: as like those of the site as names of one country are.
+_NEW = tuple(person.name for person in people(500, 1, 3))
 
 
 def _cycle(requests: Sequence[Request]) -> Action:
@@ -30,7 +31,7 @@ def _cycle(requests: Sequence[Request]) -> Action:
 def _typed(number: int, salt: str) -> dict[str, str]:
     """Answer a new person; each number has another address and phone."""
     return {
-        "name": f"{_NEW} {salt}{number}",
+        "name": _NEW[number % len(_NEW)],
         "email": f"nora{salt}{number}@bench.example",
         "phone": f"+49 40 {number:07}",
         "city": "Kiel",
@@ -97,7 +98,7 @@ async def floor_actions(site: BenchSite, person: Person, browser: Browser) -> di
 
 async def django_actions(site: BenchSite, person: Person, browser: Browser) -> dict[str, Action]:
     """Answer the same for the peer; it has no search in all tables and no check on creation."""
-    people = "/admin/sales/person/"
+    base = "/admin/sales/person/"
     empty = {
         "job_title": "", "company": "", "owner": str(person.user_id), "team": "",
         "note_set-TOTAL_FORMS": "0", "note_set-INITIAL_FORMS": "0", "note_set-MIN_NUM_FORMS": "0",
@@ -106,15 +107,15 @@ async def django_actions(site: BenchSite, person: Person, browser: Browser) -> d
 
     def create(number: int) -> Sequence[Request]:
         typed: dict[str, Any] = {**_typed(number, person.role[0]), **empty}
-        return (post(f"{people}add/", typed, expected=302),)
+        return (post(f"{base}add/", typed, expected=302),)
 
-    await browser.send(get(people, o="1"))
+    await browser.send(get(base, o="1"))
     await browser.close()
     return {
-        "list": _cycle([get(people, o="1")]),
-        "further": _cycle([get(people, o="1", p=str(page)) for page in range(2, _WALKED + 2)]),
-        "filter": _cycle([get(people, q=term.lower()) for term in RARE]),
-        "record": _cycle([get(f"{people}{record}/change/") for record in site.records]),
+        "list": _cycle([get(base, o="1")]),
+        "further": _cycle([get(base, o="1", p=str(page)) for page in range(2, _WALKED + 2)]),
+        "filter": _cycle([get(base, q=term.lower()) for term in RARE]),
+        "record": _cycle([get(f"{base}{record}/change/") for record in site.records]),
         "create": create,
     }
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 #: How far a page may be from the floor.
 FLOOR_TIMES = 2.0
+#: How much slower than at the first size a page may be.
+GROWTH = 1.3
 #: Lists a second that one worker has to give to eight connections.
 LISTS_PER_SECOND = 150.0
 
@@ -67,4 +69,6 @@ BROWSER = (
     (Row("warm-requests", "browser, warm: requests", 1, "", ""),
      Row("warm-kib", "browser, warm: size", 15, "", "KiB")),
 )  # fmt: skip
+#: What `--only` knows.
+KEYS = (*dict.fromkeys(row.key for row in (*PAGES, *ONCE, *PROCESS)), "browser")
 ALL = (*PAGES, *ONCE, *PROCESS, *(row for pair in BROWSER for row in pair))

@@ -18,7 +18,7 @@ from bench import actions, machine, rows
 from bench.browser import measure_browser
 from bench.client import BenchError, Browser, get
 from bench.measure import Figures, Meter
-from bench.servers import Server, crmkit_command, django_command, floor_command, pin_rest
+from bench.servers import Server, crmkit_command, django_command, floor_command
 from bench.site import BenchSite, Size, bench_site
 from bench.statements import StatementCounter
 from bench.table import Results, make_table
@@ -76,7 +76,6 @@ class System:
 async def run_bench(options: Options) -> None:
     """Measure what is asked for, print the table, keep the results."""
     began = time.perf_counter()
-    pin_rest()
     size = Size.of(options.size)
     about = machine.describe()
     async with bench_site(size) as site:
@@ -86,8 +85,20 @@ async def run_bench(options: Options) -> None:
         await run.measure_cold_start()
     about["load after"] = machine.describe()["load"]
     about["seconds"] = round(time.perf_counter() - began, 1)
-    print(make_table(run.results))
+    print(make_table(run.results, None if options.size == 1 else _read_first()))
     _keep(options, about, run.results)
+
+
+def _read_first() -> Results | None:
+    """Read the latest results of the first size."""
+    paths = sorted(RESULTS.glob("*-1.json"))
+    if not paths:
+        return None
+    kept = msgspec.json.decode(paths[-1].read_bytes())
+    return {
+        row: {system: Figures(**done) for system, done in by_system.items()}
+        for row, by_system in kept["rows"].items()
+    }
 
 
 def _keep(options: Options, about: dict[str, object], results: Results) -> None:

@@ -15,6 +15,7 @@ import asyncpg
 import msgspec
 
 from bench import django_database
+from bench.servers import pin_rest
 from crmkit.access.sessions import open_session
 from crmkit.cli.site_server import SiteServer
 from crmkit.config import load_config
@@ -136,6 +137,7 @@ async def bench_site(size: Size, folder: Path | None = None) -> AsyncIterator[Be
         seconds = _fill(folder, size)
     else:
         seconds = marks.seeded_seconds
+    pin_rest()  # now, since filling takes what the machine has
     server = SiteServer(load_config(folder))
     try:
         addresses = server.start()

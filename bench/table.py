@@ -20,8 +20,12 @@ _HEAD = (
 )  # fmt: skip
 
 
-def judge(row: Row, done: Mapping[str, Figures]) -> str:
-    """Say whether a row reached its bars: "ok", "-" without any, or what was missed."""
+def judge(row: Row, done: Mapping[str, Figures], first: float | None = None) -> str:
+    """Say whether a row reached its bars: "ok", "-" without any, or what was missed.
+
+    Args:
+        first: The p50 at the first size, when another one was measured.
+    """
     own = done.get("crmkit")
     if own is None or own.p50 is None:
         return "not measured"
@@ -35,6 +39,8 @@ def judge(row: Row, done: Mapping[str, Figures]) -> str:
         missed.append("slower than Django")
     if row.rate is not None and own.per_second is not None and own.per_second < row.rate:
         missed.append(f"under {row.rate:g}/s")
+    if row.is_page and first is not None and own.p50 > rows.GROWTH * first:
+        missed.append(f"grew over {rows.GROWTH:g}x")
     if missed:
         return ", ".join(missed)
     return "ok" if row.bar is not None else "-"
@@ -44,13 +50,13 @@ def _p50(done: Mapping[str, Figures], system: str) -> float | None:
     return done[system].p50 if system in done else None
 
 
-def _cells(row: Row, done: Mapping[str, Figures]) -> tuple[str, ...]:
+def _cells(row: Row, done: Mapping[str, Figures], first: float | None) -> tuple[str, ...]:
     own, floor = done["crmkit"], _p50(done, "floor")
     ratio = own.p50 / floor if own.p50 and floor else None
     return (
         row.title, row.user or "-", row.unit or "-", _number(own.p50), _number(own.p99),
         _number(own.per_second), _number(own.statements), _number(own.kib), _number(floor),
-        _number(ratio), _number(_p50(done, "django")), _number(row.bar), judge(row, done),
+        _number(ratio), _number(_p50(done, "django")), _number(row.bar), judge(row, done, first),
     )  # fmt: skip
 
 
@@ -62,15 +68,19 @@ def _number(value: float | None) -> str:
     return f"{value:.2f}" if value < 1 else f"{value:.1f}"
 
 
-def make_table(results: Results, order: Sequence[Row] = rows.ALL) -> str:
+def make_table(results: Results, firsts: Results | None = None) -> str:
     """Lay out what was measured, rows in the papers' order, columns for a person's eyes.
 
     It is a table of Markdown, so that the documents can hold it as it is.
+
+    Args:
+        firsts: The results of the first size, when another one was measured.
     """
     lines: list[tuple[str, ...]] = [_HEAD]
-    lines += [
-        _cells(row, results[row.name]) for row in order if "crmkit" in results.get(row.name, {})
-    ]
+    for row in rows.ALL:
+        done = results.get(row.name, {})
+        if "crmkit" in done:
+            lines.append(_cells(row, done, _p50((firsts or {}).get(row.name, {}), "crmkit")))
     widths = [max(len(line[place]) for line in lines) for place in range(len(_HEAD))]
     text = [_line(line, widths) for line in lines]
     rule = "|".join("-" * (w + 2) if i < 2 else "-" * (w + 1) + ":" for i, w in enumerate(widths))  # noqa: PLR2004
