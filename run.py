@@ -46,7 +46,7 @@ STAMP = VENV / "crmkit-stamp.json"
 BIN = "Scripts" if os.name == "nt" else "bin"
 PYTHON = VENV / BIN / ("python.exe" if os.name == "nt" else "python")
 #: What may be installed, each containing the one before, with the MB it takes.
-LEVELS = (("default", 250), ("dev", 400), ("browser", 600))
+LEVELS = (("default", 250), ("dev", 400), ("browser", 600), ("bench", 700))
 #: What the assets are built from: a changed file means a rebuild, which takes a second.
 ASSET_SOURCES = ("assets", "crmkit/web/static", "crmkit/locale")
 GATES = (
@@ -347,7 +347,7 @@ def bench(words: list) -> int:
     if not (ROOT / "bench" / "__main__.py").exists():
         say("run.py bench: there is no bench/__main__.py in {}.".format(ROOT))
         return MISUSED
-    set_up(1)
+    set_up(3)
     return start(["-m", "bench"] + words, cwd=ROOT)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -12,15 +14,19 @@ import rich_click as click
 from crmkit.cli import _SITE, _commands, _run
 from crmkit.cli.opening import Opened, open_site
 from crmkit.cli.samples import BEGIN, calls, companies, people
+from crmkit.db.engine import Database
 from crmkit.errors import ConflictError
 from crmkit.records.journal import open_operation, search_expressions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import AsyncIterator, Iterator, Sequence
     from datetime import datetime
     from pathlib import Path
 
 _CHUNK = 20_000
+#: Seconds that one statement may take.
+_PATIENCE = 1800.0
+_FILLED = ("crm_company", "crm_person", "crm_activity", "core_journal", "core_search")
 _USERS, _TEAMS = 100, 10
 _CALLS_EACH = 5
 
@@ -37,7 +43,7 @@ _CALLS_EACH = 5
 def seed(site: Path, people_number: int, companies_number: int, history: int, seed: int) -> None:
     """Fill an empty site with sample records: 100 users in 10 teams, companies, people, calls.
 
-    One operation of the history, which can be undone there.
+    One operation of the history, which can be undone there. Pages wait until it is done.
     """
 
     async def work() -> None:
@@ -47,9 +53,10 @@ def seed(site: Path, people_number: int, companies_number: int, history: int, se
                 raise ConflictError(
                     "This site has people already. Samples go into an empty one: `--site FOLDER`."
                 )
-            async with opened.db.transaction():
-                await _Seeding(opened, seed).run(companies_number, people_number, history)
-            await opened.db.execute("ANALYZE")
+            async with _as_owner(opened) as owner:
+                async with owner.db.transaction(), _without_indexes(owner.db):
+                    await _Seeding(owner, seed).run(companies_number, people_number, history)
+                await owner.db.execute("ANALYZE")
         taken = time.perf_counter() - begin
         click.echo(
             f"{companies_number:,} companies, {people_number:,} people, {history:,} calls "
@@ -57,6 +64,41 @@ def seed(site: Path, people_number: int, companies_number: int, history: int, se
         )
 
     _run(work())
+
+
+@asynccontextmanager
+async def _as_owner(opened: Opened) -> AsyncIterator[Opened]:
+    """Open the site once more as the role whose tables they are; statements may take minutes."""
+    db = Database(opened.owner_dsn, pool_min=1, pool_max=1, timeout=_PATIENCE)
+    await db.open()
+    try:
+        yield replace(opened, db=db)
+    finally:
+        await db.close()
+
+
+_INDEXES = """
+SELECT c.relname AS name, pg_get_indexdef(i.indexrelid) AS make
+FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+WHERE i.indrelid = ANY($1::text[]::regclass[]) AND NOT i.indisunique
+ORDER BY i.indrelid, c.relname
+"""
+
+
+@asynccontextmanager
+async def _without_indexes(db: Database) -> AsyncIterator[None]:
+    """Take the indexes of the filled tables away and build them at the end.
+
+    An index built over all rows costs a fraction of one that grows with each of them. Primary
+    keys and unique indexes stay. It is all one transaction: pages see the indexes, or wait.
+    """
+    found = await db.rows(_INDEXES, list(_FILLED))
+    names = ", ".join(f'"{row["name"]}"' for row in found)
+    if names:
+        await db.execute(f"DROP INDEX {names}")
+    yield
+    for row in found:
+        await db.execute(row["make"])
 
 
 def _made(record: int) -> tuple[datetime, datetime]:
@@ -77,9 +119,10 @@ class _Seeding:
 
     async def run(self, companies_number: int, people_number: int, history: int) -> None:
         """Write everything, parents before children."""
-        # Entries of the trigram indexes are gathered and sorted in memory, not 4 MB at a time.
-        await self._db.execute("SET LOCAL gin_pending_list_limit = '512MB'")
-        await self._db.execute("SET LOCAL work_mem = '512MB'")
+        # Pages plan each statement anew; the check of a reference would do so for each row.
+        await self._db.execute("SET LOCAL plan_cache_mode = 'auto'")
+        # Indexes are sorted in memory, not in pieces on disk.
+        await self._db.execute("SET LOCAL maintenance_work_mem = '512MB'")
         self._operation = await open_operation(self._ctx, "import", "Samples")
         await self._write_users()
         company_ids = await self._write(

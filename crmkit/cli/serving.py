@@ -59,7 +59,8 @@ def listen(host: str, port: int) -> socket.socket:
         ConfigError: Another program has it, or it is not ours to take.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    taken = socket.socket(family, socket.SOCK_STREAM)
+    # The protocol is named, or the loop would not know that small packets must not wait.
+    taken = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         taken.bind((host, port))

@@ -12,6 +12,7 @@ from crmkit.access.tokens import make_token
 from crmkit.config import Config
 from crmkit.model.field import Field
 from crmkit.model.values import Choice
+from crmkit.plugin.site import Choice as SiteChoice
 from crmkit.web.app import create_app
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ async def client(db: Database, config: Config) -> httpx.AsyncClient:
         )
         for name, (kind, _value) in _KINDS.items()
     ]
-    app = create_app(site_of(Config(), {"crm.company": fields}), db, config)
+    app = create_app(site_of(Config(), SiteChoice(custom_fields={"crm.company": tuple(fields)})), db, config)
     user = await db.value(
         "INSERT INTO core_user (name, role) VALUES ('Ada Boss', 'administrator') RETURNING id"
     )
@@ -80,7 +81,7 @@ async def test_own_and_extension_fields_come_back_as_they_were_sent(
 
 
 async def test_each_problem_of_a_custom_field_is_named(client: httpx.AsyncClient) -> None:
-    custom = {
+    custom: dict[str, dict[str, object]] = {
         "user": {"seats": "3", "since": "tomorrow", "level": "tin", "none": 1},
         "loyalty": {"points": "1e5", "member": "yes"},
         "gone": {"kept": 2},

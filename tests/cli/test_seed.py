@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from crmkit.cli.opening import open_site
 from crmkit.cli.samples import RARE, RARE_EACH, people
 from tests.sites import crmkit, run
 
@@ -34,3 +36,21 @@ def test_samples_are_the_same_for_the_same_number_and_refused_twice(tmp_path: Pa
     assert "empty one" in again.stderr
     plugins = json.loads(crmkit(first, "plugin", "list", "--json"))
     assert ["enabled"] == [each["state"] for each in plugins if each["id"] == "crm"]
+
+
+def test_a_filled_site_has_every_index_of_an_empty_one(tmp_path: Path) -> None:
+    """Filling takes them away for a while; search and sorting need them afterwards."""
+    site = tmp_path / "site"
+    site.mkdir()
+    crmkit(site, "init")
+    empty = asyncio.run(list_indexes(site))
+    crmkit(site, "seed", "--people", "40", "--companies", "8", "--history", "50")
+
+    assert len(empty) > 60
+    assert empty == asyncio.run(list_indexes(site))
+
+
+async def list_indexes(site: Path) -> list[str]:
+    async with open_site(site) as opened:
+        rows = await opened.db.rows("SELECT indexdef FROM pg_indexes ORDER BY indexdef")
+    return [row["indexdef"] for row in rows if " public." in row["indexdef"]]

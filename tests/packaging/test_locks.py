@@ -5,6 +5,7 @@ compile="$compile --no-emit-index-url --no-emit-find-links"
 $compile pyproject.toml -o locks/default.lock
 $compile pyproject.toml --group dev -o locks/dev.lock
 $compile pyproject.toml --group dev --group dev-browser -o locks/browser.lock
+$compile pyproject.toml --group dev --group dev-browser --group bench -o locks/bench.lock
 echo "uv>=0.9" | $compile - -o locks/tools.lock
 printf 'hatchling\nbrotli\nbabel\nnodejs-wheel-binaries<25\n' | $compile - -o locks/build.lock
 (cd assets && npm install --package-lock-only --omit-lockfile-registry-resolved)
@@ -52,7 +53,9 @@ def test_every_pin_has_hashes(lock: Path) -> None:
     assert [] == [pin for pin in pins if "--hash=sha256:" not in pin]
 
 
-@pytest.mark.parametrize(("smaller", "larger"), [("default", "dev"), ("dev", "browser")])
+@pytest.mark.parametrize(
+    ("smaller", "larger"), [("default", "dev"), ("dev", "browser"), ("browser", "bench")]
+)
 def test_a_larger_lock_contains_the_smaller(smaller: str, larger: str) -> None:
     assert set() == read_pins(smaller) - read_pins(larger)
 
@@ -64,7 +67,7 @@ def test_every_dependency_of_the_project_is_locked() -> None:
         wanted += group
     names = {re.split(r"[^A-Za-z0-9._-]", line, maxsplit=1)[0].lower() for line in wanted}
 
-    assert set() == names - {name for name, _ in read_pins("browser")}
+    assert set() == names - {name for name, _ in read_pins("bench")}
 
 
 def test_package_lock_keeps_integrity_and_no_address() -> None:

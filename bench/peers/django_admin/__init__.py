@@ -1,0 +1,1 @@
+"""What a good developer builds in an afternoon: Django's admin for companies, people, notes."""
