@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from crmkit.access.predicate import allowed
 from crmkit.errors import ConflictError, InvalidError, NotFoundError
 from crmkit.model.values import N_
 from crmkit.records.copying import duplicate_of
@@ -79,6 +80,11 @@ def actions_of(plan: EntityPlan) -> tuple[Action, ...]:
     if plan.plugin == "core" or any(each.name == "duplicate" for each in plan.actions):
         return plan.actions
     return (*plan.actions, duplicate_of(plan))
+
+
+def may_act(ctx: Context, plan: EntityPlan, action: Action) -> bool:
+    """Say whether the role allows an action on at least some records."""
+    return all(allowed(ctx, plan, verb) for verb in (action.permission, *action.needs))
 
 
 def find_action(plan: EntityPlan, name: str) -> Action:

@@ -40,7 +40,9 @@ async def client(db: Database, config: Config) -> httpx.AsyncClient:
         )
         for name, (kind, _value) in _KINDS.items()
     ]
-    app = create_app(site_of(Config(), SiteChoice(custom_fields={"crm.company": tuple(fields)})), db, config)
+    app = create_app(
+        site_of(Config(), SiteChoice(custom_fields={"crm.company": tuple(fields)})), db, config
+    )
     user = await db.value(
         "INSERT INTO core_user (name, role) VALUES ('Ada Boss', 'administrator') RETURNING id"
     )

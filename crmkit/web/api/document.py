@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from crmkit.access.predicate import allowed
-from crmkit.records.actions import actions_of
+from crmkit.records.actions import actions_of, may_act
 from crmkit.web.api.actions import MOST_IDS
 from crmkit.web.api.answers import ErrorBody
 from crmkit.web.api.listing import MOST
@@ -124,7 +124,7 @@ def _paths(
             "post": _operation(plan, "restore", 200, schemas[structs.read], _WRITES),
         }
     for action in actions_of(plan):
-        if allowed(ctx, plan, action.permission):
+        if may_act(ctx, plan, action):
             paths |= _action_paths(plan, action, schemas)
     return paths
 
@@ -143,7 +143,11 @@ def _action_paths(plan: EntityPlan, action: Action, schemas: Schemas) -> dict[st
             "parameters": [_in("path", "id", _ID, required=True)],
             "post": _with_body(done, single, required=False),
         },
-        f"{BASE}/{plan.name}/actions/{action.name}": {"post": _with_body(bulk, many)},
+        **(
+            {f"{BASE}/{plan.name}/actions/{action.name}": {"post": _with_body(bulk, many)}}
+            if action.bulk
+            else {}
+        ),
     }
 
 

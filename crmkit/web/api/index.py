@@ -8,7 +8,7 @@ from litestar import Response, get
 from crmkit.access.predicate import allowed
 from crmkit.access.tokens import NarrowRole
 from crmkit.model.role import VERBS
-from crmkit.records.actions import actions_of
+from crmkit.records.actions import actions_of, may_act
 from crmkit.web.api.answers import JSON, respond
 from crmkit.web.api.call import api_context, outcome_of, structs_of
 from crmkit.web.api.document import build_document
@@ -31,7 +31,7 @@ async def api_index_show(request: AnyRequest) -> Response[Any]:
             "label": _(plan.label),
             "url": f"{BASE}/{plan.name}",
             "verbs": [verb for verb in VERBS if allowed(ctx, plan, verb)],
-            "actions": [a.name for a in actions_of(plan) if allowed(ctx, plan, a.permission)],
+            "actions": [a.name for a in actions_of(plan) if may_act(ctx, plan, a)],
         }
         for plan in services_of(request).site.entities.values()
         if allowed(ctx, plan, "read")
