@@ -98,6 +98,6 @@ def migrate(site: Path, plugin: str, target: str, *, plan: bool, yes: bool, as_j
 
 def main() -> None:
     """Run the command line."""
-    from crmkit.cli import data, inspecting, plugins, seeding, tokens, users  # noqa: F401, PLC0415 - they add
+    from crmkit.cli import data, inspecting, new, plugins, seeding, tokens, users  # noqa: F401, PLC0415 - they add
 
     _commands()

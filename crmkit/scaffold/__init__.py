@@ -1,0 +1,1 @@
+"""`crmkit new`: the first lines of a plugin and of an entity."""

@@ -1,0 +1,3 @@
+"""Guards companies, and cannot load."""
+
+raise RuntimeError("no licence")
