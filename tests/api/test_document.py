@@ -70,7 +70,7 @@ async def _send(client: httpx.AsyncClient, db: Database, case: Case) -> httpx.Re
     words["headers"] = {
         name: value
         for name, value in words["headers"].items()
-        if name.lower() not in {"authorization", "cookie"}
+        if name.lower() not in {"authorization", "cookie", "host"}
     }
     if isinstance(words.get("data"), bytes | str):
         words["content"] = words.pop("data")
