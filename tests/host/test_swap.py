@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 import httpx
@@ -100,7 +101,7 @@ async def test_a_request_under_way_ends_with_its_site(place: Place) -> None:
         host = _host(running)
         await host.start()
         client = await _client(running, host)
-        from plugins import slow  # noqa: PLC0415 - it exists from here on
+        slow = import_module("plugins.slow")
 
         waiting = asyncio.create_task(client.get("/slow/page"))
         await slow.began.wait()
