@@ -18,6 +18,7 @@ from crmkit.db.schema import compare_schema
 from crmkit.errors import ConflictError, NotFoundError
 from crmkit.model.role import VERBS
 from crmkit.plugin.discovery import discover
+from crmkit.records.plugins.health import ask_health
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -75,6 +76,8 @@ def check(site: Path, *, as_json: bool) -> None:
             ]
             if not opened.pending:
                 problems += await _database_problems(opened)
+                health = await ask_health(opened.context())
+                problems += [str(each) for each in health if each.problem]
         if as_json:
             click.echo(json.dumps(problems))
         elif not problems:

@@ -25,7 +25,8 @@ from crmkit.errors import (
 from crmkit.web.api.answers import error_answer, is_api
 from crmkit.web.api.body import MediaTypeError
 from crmkit.web.render import answer, wants_fragment
-from crmkit.web.services import visit_of
+from crmkit.web.services import services_of, visit_of
+from crmkit.web.trackers import report_error
 from crmkit.web.translate import _
 from crmkit.web.views import ErrorPage, Link
 
@@ -107,6 +108,9 @@ def handle_error(request: AnyRequest, error: Exception) -> Response[Any]:
         return Redirect(f"/login?next={quote(target)}", status_code=303)
     if status >= _SERVER:
         _log.error("request failed", id=visit.request_id, path=request.url.path, exc_info=error)
+    if status == _SERVER or isinstance(error, HookFailedError):
+        where = f"{request.method} {request.url.path}"
+        report_error(services_of(request).site, where, error, visit.request_id)
     headers = {"HX-Redirect": "/login"} if isinstance(error, SignInError) else {}
     if isinstance(error, LimitError) and error.retry_after:
         headers["Retry-After"] = str(error.retry_after)

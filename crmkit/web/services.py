@@ -6,7 +6,7 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from litestar import Request
@@ -15,6 +15,7 @@ from crmkit.errors import ConflictError
 from crmkit.model.context import Context
 from crmkit.records.plugins.start import rebuild_site
 from crmkit.records.store import RecordStore
+from crmkit.web.health import HealthWatch
 from crmkit.web.templating import draw
 from crmkit.web.translate import catalogue
 
@@ -37,6 +38,7 @@ class Services:
 
     Attributes:
         owner_dsn: Address of the owner of the tables; "" where plugins cannot be switched.
+        health: What the health checks of plugins said last.
     """
 
     site: Site
@@ -45,6 +47,7 @@ class Services:
     environment: Environment
     owner_dsn: str = ""
     exchange: Renew | None = None
+    health: HealthWatch = field(default_factory=HealthWatch)
 
     async def renew(self) -> None:
         """Serve the site as the database now says: plugins, settings, fields.

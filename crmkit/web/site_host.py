@@ -17,6 +17,7 @@ from crmkit.records.plugins.rows import system_context
 from crmkit.records.plugins.start import rebuild_site
 from crmkit.web.app import create_app
 from crmkit.web.plugin_routes import check_routes
+from crmkit.web.trackers import report_error
 
 if TYPE_CHECKING:
     from litestar.types import ASGIApp, Receive, Scope, Send
@@ -130,6 +131,7 @@ class SiteHost:
             except Exception as error:  # noqa: BLE001 - what serves goes on serving
                 self.problem, self._number = _said(error), number
                 _log.error("the site was not exchanged", reason=self.problem, exc_info=error)
+                report_error(old.site, "exchange of the site", error)
                 return
             await self._tell("startup", running.site)
             self._running, self._number, self.problem = running, number, ""
