@@ -55,9 +55,10 @@ class Services:
         In a serving process the whole application is exchanged, and this one ends with its
         requests.
         """
-        self.site = await rebuild_site(self.config, self.db, self.site)
         if self.exchange is not None:
             await self.exchange()
+        else:
+            self.site = await rebuild_site(self.config, self.db, self.site)
 
     @property
     def is_https(self) -> bool:
