@@ -45,6 +45,7 @@ def operator_labels() -> dict[str, str]:
     """Answer how people read the operators."""
     return {
         "is": _("is"), "not": _("is not"), "in": _("is one of"), "contains": _("contains"),
+        "from": _("from"),
         "over": _("over"), "under": _("under"), "empty": _("is empty"), "filled": _("is filled"),
         "me": _("is me"),
     }  # fmt: skip
