@@ -98,6 +98,15 @@ def migrate(site: Path, plugin: str, target: str, *, plan: bool, yes: bool, as_j
 
 def main() -> None:
     """Run the command line."""
-    from crmkit.cli import data, inspecting, new, plugins, seeding, tokens, users  # noqa: F401, PLC0415 - they add
+    from crmkit.cli import (  # noqa: PLC0415 - they add commands
+        data,  # noqa: F401
+        inspecting,  # noqa: F401
+        metrics,  # noqa: F401
+        new,  # noqa: F401
+        plugins,  # noqa: F401
+        seeding,  # noqa: F401
+        tokens,  # noqa: F401
+        users,  # noqa: F401
+    )
 
     _commands()

@@ -47,7 +47,7 @@ def routes(site: Path, *, as_json: bool) -> None:
 @_SITE
 @AS_JSON
 def policies(site: Path, *, as_json: bool) -> None:
-    """List what each role may do with each entity: none, own, team or all."""
+    """List what each role may do with each entity, and which permissions of plugins it has."""
 
     async def work() -> None:
         config = load_config(site)
@@ -57,6 +57,12 @@ def policies(site: Path, *, as_json: bool) -> None:
             for name in built.entities
             for role in built.roles.values()
         ]
+        rows += [
+            {"entity": each.name, "role": role.name, **dict.fromkeys(VERBS, ""),
+             "admin": "all" if role.grants(each.name) else "none"}
+            for _plugin, each in built.contributions["permissions"]
+            for role in built.roles.values()
+        ]  # fmt: skip
         print_rows(rows, as_json=as_json)
 
     _run(work())

@@ -8,6 +8,7 @@ from crmkit import Plugin
 from crmkit.crm.agenda import agenda_sections
 from crmkit.crm.entities import ACTIVITIES, COMPANIES, LEADS, OPPORTUNITIES, PEOPLE
 from crmkit.crm.home import home_figures
+from crmkit.crm.metrics import METRICS, WIDGETS
 from crmkit.crm.rules import follow_stage, refuse_cycles
 from crmkit.crm.tables import Activity, Company, Lead, Opportunity, Person
 from crmkit.crm.timeline import activity_lines
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
-    from crmkit import Entity, PageEvent, SaveEvent, TimelineItem
+    from crmkit import Entity, Metric, PageEvent, SaveEvent, TimelineItem, Widget
 
 __all__ = ["Activity", "Company", "Crm", "Lead", "Opportunity", "Person"]
 
@@ -27,6 +28,14 @@ class Crm(Plugin):
     def entities(self) -> Iterable[Entity]:
         """Contribute the five entities."""
         return (COMPANIES, PEOPLE, LEADS, OPPORTUNITIES, ACTIVITIES)
+
+    def metrics(self) -> Iterable[Metric]:
+        """Contribute the numbers of sales."""
+        return METRICS
+
+    def widgets(self) -> Iterable[Widget]:
+        """Contribute the figures of the home page."""
+        return WIDGETS
 
     async def before_save(self, event: SaveEvent) -> None:
         """Keep chains without rings and the probability with its stage."""

@@ -202,6 +202,17 @@ class Context:
             raise RuntimeError("`ctx.render` makes parts of pages; no page is being made.")
         return self.draw(template, values)
 
+    def may(self, permission: str) -> bool:
+        """Say whether the reader has a permission of a plugin: `ctx.may("loyalty.gift")`.
+
+        Raises:
+            LookupError: No plugin that is on declares it.
+        """
+        declared = {each.name for _plugin, each in self.site.contributions["permissions"]}
+        if permission not in declared:
+            raise LookupError(f"No plugin declares the permission `{permission}`.")
+        return self.principal.role.grants(permission)
+
     def settings(self, kind: type[S]) -> S:
         """Answer a plugin's settings, as its `Settings` says, with what administrators changed."""
         found: S = self.site.settings(kind)

@@ -38,6 +38,14 @@ class Role(msgspec.Struct, frozen=True):
                     best = (exact, right.scope)
         return best[1]
 
+    def grants(self, permission: str) -> bool:
+        """Say whether the role has a permission of a plugin's own, `<plugin>.<name>`.
+
+        A file of roles grants it as `rights."billing.refund" = { admin = "all" }`; who may
+        administer everything of the plugin has it as well.
+        """
+        return self.scope(permission, "admin") != "none"
+
 
 def _matches(pattern: str, entity: str) -> bool:
     return pattern in ("*", entity) or (pattern.endswith(".*") and entity.startswith(pattern[:-1]))

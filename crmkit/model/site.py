@@ -30,6 +30,14 @@ class SiteLike(Protocol):
         """Every plugin that is known, by id."""
 
     @property
+    def contributions(self) -> Mapping[str, tuple[tuple[str, Any], ...]]:
+        """What each registration hook gave, with the plugin's id."""
+
+    @property
+    def metrics(self) -> Mapping[str, Any]:
+        """Whole name to metric."""
+
+    @property
     def guarded(self) -> Mapping[str, str]:
         """Entity name to the plugin that protects its rows and cannot load."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime, time
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
@@ -27,8 +27,8 @@ OPERATORS: dict[str, tuple[str, ...]] = {
     "number": ("is", "over", "under", "empty", "filled"),
     "decimal": ("is", "over", "under", "empty", "filled"),
     "money": ("over", "under", "is", "empty", "filled"),
-    "date": ("is", "over", "under", "empty", "filled"),
-    "datetime": ("over", "under", "empty", "filled"),
+    "date": ("is", "from", "over", "under", "empty", "filled"),
+    "datetime": ("from", "over", "under", "empty", "filled"),
     "checkbox": ("is",),
     "choice": ("is", "not", "in", "empty", "filled"),
     "reference": ("contains", "is", "not", "me", "empty", "filled"),
@@ -103,7 +103,7 @@ def _condition(ctx: Context, field: Field, each: Filter, statement: Statement) -
         return f"{expression} = ANY({add(each.value.split(',')[:_MOST])}::text[])"
     value = add(_typed(ctx, field, each))
     cast = "::numeric" if field.kind in {"number", "decimal", "money"} else ""
-    sign = {"is": "=", "over": ">", "under": "<"}.get(each.op)
+    sign = {"is": "=", "from": ">=", "over": ">", "under": "<"}.get(each.op)
     if sign is None:
         return f"{expression} IS DISTINCT FROM {value}{cast}"
     return f"{expression} {sign} {value}{cast}"
@@ -143,8 +143,10 @@ def _typed(ctx: Context, field: Field, each: Filter) -> Any:  # noqa: ANN401 - o
             if not number.is_finite():
                 raise ValueError(value)  # noqa: TRY301
             return number
-        if field.kind in {"date", "datetime"}:
+        if field.kind == "date":
             return date.fromisoformat(value)
+        if field.kind == "datetime":  # the day begins where the reader is
+            return datetime.combine(date.fromisoformat(value), time.min, ctx.time_zone)
         if field.kind == "reference":
             number_ = int(value)
             if abs(number_) >= 2**63:

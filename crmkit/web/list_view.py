@@ -6,7 +6,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
+from crmkit.access.predicate import allowed as may
+from crmkit.records.actions import actions_of
 from crmkit.records.filters import NEXT_STEP, OPERATORS, Filter
+from crmkit.web.action_form import action_inputs
 from crmkit.web.fields import cell_of, column_of, entity_link, input_of
 from crmkit.web.format import format_money, format_number
 from crmkit.web.steps import step_cell, step_column
@@ -45,6 +48,7 @@ def operator_labels() -> dict[str, str]:
     """Answer how people read the operators."""
     return {
         "is": _("is"), "not": _("is not"), "in": _("is one of"), "contains": _("contains"),
+        "from": _("from"),
         "over": _("over"), "under": _("under"), "empty": _("is empty"), "filled": _("is filled"),
         "me": _("is me"),
     }  # fmt: skip
@@ -290,6 +294,17 @@ def _bulk(ctx: Context, plan: EntityPlan, *, trashed: bool) -> tuple[BulkAction,
                         fields=(input_of(ctx, found, ""),),
                     )
                 )
+    actions += [
+        BulkAction(
+            name=f"do-{action.name}",
+            label=_(action.label),
+            icon=action.icon or None,
+            fields=action_inputs(ctx, action),
+            confirm=_(action.confirm) if action.confirm else None,
+        )
+        for action in actions_of(plan)
+        if action.bulk and may(ctx, plan, action.permission)
+    ]
     if may_delete:
         actions.append(
             BulkAction(

@@ -1,5 +1,5 @@
 """All handlers of the API."""
 
-from crmkit.web.api import actions, index, records
+from crmkit.web.api import actions, index, metrics, records
 
-HANDLERS = (*index.HANDLERS, *records.HANDLERS, *actions.HANDLERS)
+HANDLERS = (*index.HANDLERS, *metrics.HANDLERS, *records.HANDLERS, *actions.HANDLERS)

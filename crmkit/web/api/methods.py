@@ -9,6 +9,7 @@ _ENTITY = r"[^/]+"
 _TABLE: tuple[tuple[str, tuple[str, ...]], ...] = (
     (r"/?", ("GET",)),
     (r"/openapi\.json", ("GET",)),
+    (r"/metrics(?:/[^/]+)?", ("GET",)),
     (rf"/{_ENTITY}", ("GET", "POST")),
     (rf"/{_ENTITY}/\d+", ("GET", "PATCH", "DELETE")),
     (rf"/{_ENTITY}/\d+/restore", ("POST",)),

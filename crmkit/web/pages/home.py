@@ -10,6 +10,7 @@ from crmkit.plugin.events import PageEvent
 from crmkit.plugin.extending import HOME
 from crmkit.web.fields import entity_link
 from crmkit.web.format import format_long_date
+from crmkit.web.metric_view import tiles_of
 from crmkit.web.panels import panels_of
 from crmkit.web.policy import SIGNED_IN
 from crmkit.web.render import answer
@@ -57,7 +58,8 @@ async def home_show(request: AnyRequest) -> Response[str]:
         empty=None if given.get("sections") else _empty(ctx, given),
     )
     panels = await panels_of(ctx, HOME, slot="home")
-    page = msgspec.structs.replace(page, **given, panels=panels)
+    tiles = await tiles_of(ctx, "home", scope)
+    page = msgspec.structs.replace(page, **given, panels=panels, tiles=tiles)
     return answer(request, "home.html", title=_("Today"), block="home", page=page)
 
 

@@ -1,5 +1,6 @@
 """Lists: read by URL, changed in bulk, exported; the trash is a list, too."""
 
+from collections import Counter
 from typing import Any
 
 import msgspec
@@ -9,7 +10,8 @@ from litestar.params import FromPath
 from crmkit.errors import InvalidError, NotFoundError
 from crmkit.model.context import Context
 from crmkit.plugin.plan import EntityPlan
-from crmkit.records.bulk import Selection, bulk_edit, bulk_trash
+from crmkit.records.bulk import BulkResult, Selection, bulk_edit, bulk_trash
+from crmkit.records.bulk_actions import bulk_action
 from crmkit.records.query import (
     COUNT_CAP,
     Listing,
@@ -21,6 +23,7 @@ from crmkit.records.read import get_record
 from crmkit.records.saved_views import delete_view, list_views, save_view
 from crmkit.records.steps import next_steps
 from crmkit.records.values import parse_values
+from crmkit.web.action_form import action_values
 from crmkit.web.format import format_number
 from crmkit.web.list_url import ListState, parse_state
 from crmkit.web.list_view import list_page
@@ -92,6 +95,16 @@ async def trash_show(request: AnyRequest, entity: FromPath[str]) -> Response[str
     return await _show(request, entity, f"/{entity}/trash", trashed=True)
 
 
+def _left(ctx: Context, result: BulkResult) -> str:
+    """Say how many records were left as they were, and why most of them."""
+    reasons = Counter(reason for _record, reason in result.skipped)
+    number = format_number(ctx, len(result.skipped))
+    return _("%(n)s left as they were: %(reason)s") % {
+        "n": number,
+        "reason": reasons.most_common(1)[0][0],
+    }
+
+
 @post("/{entity:str}/bulk", policy="entity.read")
 async def bulk_create(request: AnyRequest, entity: FromPath[str]) -> Response[Any]:
     """Do one thing to the chosen rows; they can be undone as one."""
@@ -121,12 +134,16 @@ async def bulk_create(request: AnyRequest, entity: FromPath[str]) -> Response[An
         sent = await with_references(ctx, plan, dict(pairs), f"{action}.")
         raw = sent.get(f"{action}.{name}", "")
         result = await bulk_edit(ctx, plan, selection, parse_values(ctx, plan, {name: raw}))
+    elif action.startswith("do-"):
+        name = action.removeprefix("do-")
+        sent = {n.removeprefix(f"{action}."): v for n, v in pairs if n.startswith(f"{action}.")}
+        result = await bulk_action(ctx, plan, name, selection, action_values(sent))
     else:
         raise InvalidError(_("There is no such action. Reload the page and choose again."))
     number = {"n": format_number(ctx, result.changed)}
     text = ngettext("%(n)s record changed", "%(n)s records changed", result.changed) % number
     if result.skipped:
-        text += ", " + _("%(n)s left as they were") % {"n": len(result.skipped)}
+        text += ", " + _left(ctx, result)
     undo = f"/history/{result.operation}/undo" if result.operation and result.changed else None
     return go(request, state.url(), Flash(text=text, undo_url=undo))
 

@@ -38,6 +38,7 @@ from crmkit.web.views.home import (
     HomePage,
     LooseEnd,
     Suggestion,
+    Tile,
 )
 from crmkit.web.views.importing import ImportColumn, ImportCount, ImportPage, ImportRow, Progress
 from crmkit.web.views.list import (
@@ -155,6 +156,7 @@ __all__ = [
     "Suggestion",
     "TablePage",
     "Tag",
+    "Tile",
     "TimelineDay",
     "TimelineItem",
     "UserBadge",

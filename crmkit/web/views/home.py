@@ -83,6 +83,17 @@ class Chart(View, frozen=True, kw_only=True):
     axis: tuple[tuple[float, str], ...] = ()  # (percent from below, text)
 
 
+class Tile(View, frozen=True, kw_only=True):
+    """A figure with the list behind it."""
+
+    label: str
+    value: str
+    url: str
+    note: str = ""
+    tone: str = ""
+    help: str = ""
+
+
 class HomePage(View, frozen=True, kw_only=True):
     """Today."""
 
@@ -90,6 +101,7 @@ class HomePage(View, frozen=True, kw_only=True):
     greeting: str
     summary: Html
     segment: tuple[Link, ...] = ()  # Mine, Team, All
+    tiles: tuple[Tile, ...] = ()
     suggestion: Suggestion | None = None
     sections: tuple[AgendaSection, ...] = ()
     loose_ends: tuple[LooseEnd, ...] = ()
