@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import asyncpg
 import httpx
 import pytest
+import structlog
 
 from crmkit.access.core import site_of
 from crmkit.access.roles import load_roles
@@ -49,6 +50,9 @@ _stage: list[tuple[EmbeddedServer, Path]] = []
 
 def pytest_configure() -> None:
     """Start one server in the process that the workers come from."""
+    # Drawn with the values of every frame, a traceback takes seconds.
+    renderer = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    structlog.configure(processors=[structlog.processors.add_log_level, renderer])
     if _DSN in os.environ:
         return
     folder = Path(tempfile.mkdtemp(prefix="crmkit-tests-"))

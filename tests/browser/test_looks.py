@@ -75,8 +75,9 @@ _ENGLISH = re.compile(r"\b[a-z]{3,} [a-z]{3,}\b")
 #: Texts of the page without what people typed: records' titles, fields, notes, choices to bring.
 _SAID = """() => {
   const typed = "[data-url] td, .ag-row, .start, .prop dd, .tls, .deal, h1, .crumbs, .crm-lines";
+  const more = ".rec-facts, option, script, .crm-tag";
   const copy = document.body.cloneNode(true);
-  copy.querySelectorAll(typed + ", option, script, .crm-tag").forEach((each) => each.remove());
+  copy.querySelectorAll(typed + ", " + more).forEach((each) => each.remove());
   document.body.append(copy);
   const text = copy.innerText;
   copy.remove();

@@ -160,21 +160,21 @@ def test_a_lead_is_entered_by_keyboard_and_converted(page: Page) -> None:
 def test_a_call_is_logged_and_a_task_done_and_undone(open_page: Open) -> None:
     page = open_page("/crm.company/4")
     page.keyboard.press("l")
-    page.keyboard.type("Reached Nina, offer on Monday")
+    page.keyboard.type("Reached Nina, Offer on Monday")
     page.keyboard.press("Control+Enter")
     expect(page.locator(".tls")).to_contain_text("Reached Nina")
     page.keyboard.press("t")
-    page.keyboard.type("Send the offer")
+    page.keyboard.type("Send the Offer")
     page.locator("form[action$='/timeline/task'] [name=due_at]").fill("2020-01-01T09:00")
     page.keyboard.press("Control+Enter")
-    expect(page.locator(".tls")).to_contain_text("Send the offer")
+    expect(page.locator(".tls")).to_contain_text("Send the Offer")
     page.goto("/")
-    row = page.locator(".ag-row", has_text="Send the offer")
+    row = page.locator(".ag-row", has_text="Send the Offer")
     row.locator("button").click()
     expect(row).to_have_count(0)
     expect(page.locator(".crm-toast [data-undo]")).to_be_visible()
     page.keyboard.press("z")
-    expect(page.locator(".ag-row", has_text="Send the offer")).to_have_count(1)
+    expect(page.locator(".ag-row", has_text="Send the Offer")).to_have_count(1)
 
 
 def test_rows_are_corrected_in_bulk_and_put_back(open_page: Open) -> None:

@@ -125,7 +125,7 @@ async def test_hook_on_error(place: Place) -> None:
         page = await client.get("/trial/page")
         assert 500 == page.status_code
         assert 503 == (await client.get("/crm.company")).status_code
-        assert 404 == (await client.get("/crm.person/999999")).status_code
+        assert 404 == (await client.get("/core.team/999999")).status_code
         async with asyncio.timeout(5):
             while len(trial.told) < 2:  # noqa: ASYNC110 - a hook tells nobody
                 await asyncio.sleep(0.01)

@@ -8,6 +8,8 @@ from litestar import Response, get
 from crmkit.model.context import Context
 from crmkit.plugin.events import PageEvent
 from crmkit.plugin.extending import HOME
+from crmkit.records.query import ListQuery, list_records
+from crmkit.web.answers import check_home
 from crmkit.web.fields import entity_link
 from crmkit.web.format import format_long_date
 from crmkit.web.metric_view import tiles_of
@@ -27,11 +29,11 @@ def _merge(answers: list[tuple[str, Any]]) -> dict[str, Any]:
     """Put the answers of plugins together; lists follow one another, else the first wins."""
     merged: dict[str, Any] = {}
     for _plugin, given in answers:
-        for name, value in dict(given).items():
-            if isinstance(value, list | tuple) and name in merged:
+        for name, value in given.items():
+            if isinstance(value, tuple) and name in merged:
                 merged[name] = (*merged[name], *value)
             else:
-                merged.setdefault(name, tuple(value) if isinstance(value, list) else value)
+                merged.setdefault(name, value)
     return merged
 
 
@@ -44,7 +46,10 @@ async def home_show(request: AnyRequest) -> Response[str]:
     event = PageEvent(ctx, scope)
     hooks = ctx.site.hooks
     given = _merge(
-        [*await hooks.collect("agenda", event), *await hooks.collect("page_context", event)]
+        [
+            *await hooks.collect("agenda", event, check_home),
+            *await hooks.collect("page_context", event, check_home),
+        ]
     )
     labels = {"mine": _("Mine"), "team": _("Team"), "all": _("All")}
     page = HomePage(
@@ -55,7 +60,7 @@ async def home_show(request: AnyRequest) -> Response[str]:
             Link(label=labels[name], url=f"/?scope={name}", current=name == scope)
             for name in _SCOPES
         ),
-        empty=None if given.get("sections") else _empty(ctx, given),
+        empty=None if given.get("sections") else await _empty(ctx, given),
     )
     panels = await panels_of(ctx, HOME, slot="home")
     tiles = await tiles_of(ctx, "home", scope)
@@ -74,7 +79,16 @@ def _greeting(ctx: Context) -> str:
     return _("Good evening, %(name)s") % name
 
 
-def _empty(ctx: Context, given: dict[str, Any]) -> Empty:
+async def _has_records(ctx: Context) -> bool:
+    """Say whether the reader sees any record at all."""
+    for plan in readable(ctx.site, ctx.principal):  # type: ignore[arg-type]
+        query = ListQuery(columns=(plan.title,), limit=1)
+        if (await list_records(ctx, plan, query)).rows:
+            return True
+    return False
+
+
+async def _empty(ctx: Context, given: dict[str, Any]) -> Empty:
     """Answer what fills the page: work when there are records, else records."""
     links = [entity_link(ctx, plan) for plan in readable(ctx.site, ctx.principal)]  # type: ignore[arg-type]
     if given.get("funnel") or given.get("loose_ends"):
@@ -83,6 +97,13 @@ def _empty(ctx: Context, given: dict[str, Any]) -> Empty:
             text=_("Tasks and next steps appear here as soon as they have a date."),
             icon="calendar",
             actions=tuple(Link(label=each.label, url=each.url, icon=each.icon) for each in links),
+        )
+    if await _has_records(ctx):
+        return Empty(
+            title=_("Nothing here is yours yet"),
+            text=_("Records of others stand under All; what you own appears here."),
+            icon="calendar",
+            actions=(Link(label=_("Show all"), url="/?scope=all", icon="users"),),
         )
     imports = [each for each in links if each.import_url][:1]
     return Empty(
