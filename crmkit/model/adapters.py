@@ -20,7 +20,6 @@ class NavEntry:
         url: Local address, below `/<plugin>/` or of an entity.
         group: Label of the group it joins; a new one when none has that label.
         permission: Entity the reader must be able to read; "" is everybody.
-        count: How many things somebody must act on; None when there is no such number.
         key: Letter after `g` that opens it.
     """
 
@@ -30,7 +29,6 @@ class NavEntry:
     group: str = ""
     order: int = 50
     permission: str = ""
-    count: Callable[[Context], Awaitable[int]] | None = None
     key: str = ""
 
 

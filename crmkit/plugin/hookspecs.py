@@ -107,7 +107,7 @@ class HookSpecs:
 
     @_registers
     def extensions(self) -> Iterable[Extension]:
-        """Contribute fields, panels, columns, actions and steps to entities of other plugins."""
+        """Contribute fields, panels, columns and actions to entities of other plugins."""
         return ()
 
     @_registers

@@ -90,6 +90,27 @@ def _key(number: int) -> str | None:
     return str(number + 1) if number < 9 else None  # noqa: PLR2004 - keys 1 to 9
 
 
+def _with_entries(
+    groups: list[NavGroup], site: Site, principal: Principal, path: str
+) -> list[NavGroup]:
+    """Add the entries of plugins: to the group of that label, else to one of their own."""
+    given = sorted(site.contributions["navigation"], key=lambda each: (each[1].order, each[0]))
+    for plugin, entry in given:
+        if entry.permission and principal.role.scope(entry.permission, "read") == "none":
+            continue
+        item = NavItem(
+            label=_(entry.label), url=entry.url, icon=entry.icon, key=entry.key or None,
+            current=path == entry.url,
+        )  # fmt: skip
+        label = _(entry.group) if entry.group else site.plugins[plugin].manifest.name
+        place = next((i for i, group in enumerate(groups) if group.label == label), None)
+        if place is None:
+            groups.append(NavGroup(items=(item,), label=label))
+        else:
+            groups[place] = NavGroup(items=(*groups[place].items, item), label=label)
+    return groups
+
+
 def _navigation(site: Site, principal: Principal, path: str, entity: str) -> tuple[NavGroup, ...]:
     home = NavItem(label=_("Today"), url="/", icon="home", current=path == "/", key="h")
     taken = {"h", "s"}
@@ -107,6 +128,7 @@ def _navigation(site: Site, principal: Principal, path: str, entity: str) -> tup
             )
         )
     groups = [NavGroup(items=(home,)), NavGroup(items=tuple(items), label=_("Records"))]
+    groups = _with_entries(groups, site, principal, path)
     if is_admin(principal):
         people = tuple(
             NavItem(label=_(plan.label), url=f"/{plan.name}", icon=plan.icon,

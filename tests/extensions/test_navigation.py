@@ -1,0 +1,43 @@
+"""A plugin's own page and its entry of the menu."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tests.places import Place
+
+_MANIFEST = 'id = "trial"\nname = "Trial"\nversion = "1"\ncrmkit = ">=1"\ndefault = true\n'
+_CODE = """
+from litestar import get
+
+@get("/trial/board", policy="signed-in", media_type="text/plain")
+async def board() -> str:
+    return "a page of its own"
+
+class Trial(Plugin):
+    def routes(self):
+        return [board]
+    def navigation(self):
+        yield NavEntry("Trial board", "/trial/board", group="Records")
+        yield NavEntry("Secrets", "/trial/board", permission="core.user")
+        yield NavEntry("Elsewhere", "/trial/board")
+"""
+
+
+async def test_an_entry_joins_its_group_and_leads_to_a_page_of_the_plugin(place: Place) -> None:
+    place.write("trial", _CODE, manifest=_MANIFEST)
+    async with place.start() as running:
+        client = await running.client("read-only")
+        page = (await client.get("/")).text
+        records = page.partition("Records</div>")[2].partition("crm-nav-label")[0]
+        assert "Trial board" in records
+        assert "Trial</div>" in page
+        assert "a page of its own" == (await client.get("/trial/board")).text
+        # What stands below /trial/ hides no generic page (TRAPS L9).
+        assert 200 == (await client.get("/crm.company")).status_code
+        await running.rebuild()
+    async with place.start(without=("trial",)) as running:
+        client = await running.client()
+        assert "Trial board" not in (await client.get("/")).text
+        assert 404 == (await client.get("/trial/board")).status_code
