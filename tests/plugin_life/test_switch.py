@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from typing import TYPE_CHECKING
 
 import pytest
@@ -117,6 +118,26 @@ async def test_an_archive_that_was_changed_is_refused(loyalty: Place) -> None:
         await running.rebuild()
         with pytest.raises(InvalidError, match="no archive of a plugin"):
             await restore_archive(running.ctx, "loyalty", path, running.dsn)
+
+
+async def test_a_file_of_an_archive_that_was_changed_is_named(loyalty: Place) -> None:
+    async with loyalty.start() as running:
+        await _with_points(running)
+        await disable_plugin(running.ctx, "loyalty")
+        await running.rebuild()
+        path = await archive_plugin(running.ctx, "loyalty", running.dsn)
+        with zipfile.ZipFile(path) as archive:
+            texts = {name: archive.read(name) for name in archive.namelist()}
+        texts["loyalty_points.jsonl"] = texts["loyalty_points.jsonl"].replace(b"5", b"6")
+        with zipfile.ZipFile(path, "w") as archive:
+            for name, text in texts.items():
+                archive.writestr(name, text)
+        await running.rebuild()
+        await enable_plugin(running.ctx, "loyalty", running.dsn)
+        await running.rebuild()
+        with pytest.raises(InvalidError, match=r"loyalty_points\.jsonl was changed"):
+            await restore_archive(running.ctx, "loyalty", path, running.dsn)
+        assert 0 == await running.db.value("SELECT count(*) FROM loyalty_points")
 
 
 async def test_a_purge_leaves_the_schema_and_the_rows_as_before(loyalty: Place) -> None:
