@@ -13,7 +13,6 @@ from crmkit.access.core import site_of
 from crmkit.cli import _SITE, _commands, _run
 from crmkit.cli.opening import Opened, open_site
 from crmkit.cli.tables import AS_JSON, print_rows
-from crmkit.config import load_config
 from crmkit.db.schema import compare_schema
 from crmkit.errors import ConflictError, NotFoundError
 from crmkit.model.role import VERBS
@@ -50,8 +49,8 @@ def policies(site: Path, *, as_json: bool) -> None:
     """List what each role may do with each entity, and which permissions of plugins it has."""
 
     async def work() -> None:
-        config = load_config(site)
-        built = site_of(config)
+        async with open_site(site, migrating=False) as opened:
+            built = opened.site
         rows = [
             {"entity": name, "role": role.name, **{verb: role.scope(name, verb) for verb in VERBS}}
             for name in built.entities
