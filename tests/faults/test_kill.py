@@ -109,7 +109,7 @@ def test_a_killed_server_loses_nothing_it_acknowledged(
         writer.done.set()
         writer.join(timeout=30)
     assert 0 == server.stop()
-    assert 5 < _check(site, writers)
+    assert 0 < _check(site, writers)
 
 
 @pytest.mark.parametrize("kills", [2, pytest.param(40, marks=pytest.mark.long)])
@@ -132,7 +132,7 @@ def test_a_killed_postgresql_comes_back_below_the_pages(
         writer.join(timeout=30)
     assert 0 == server.stop()
     assert {303, 503} >= set().union(*(writer.statuses for writer in writers))
-    assert 5 < _check(site, writers)
+    assert 0 < _check(site, writers)
 
 
 def test_a_stop_answers_what_is_under_way(site: Path, writers: list[_Writer]) -> None:
@@ -146,5 +146,5 @@ def test_a_stop_answers_what_is_under_way(site: Path, writers: list[_Writer]) ->
     assert 10 > time.monotonic() - begin
     for writer in writers:
         writer.done.set()
-    assert 5 < _check(site, writers)
+    assert 0 < _check(site, writers)
     assert {303} == set().union(*(writer.statuses for writer in writers))
