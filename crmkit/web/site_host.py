@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import threading
+import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -30,6 +32,11 @@ if TYPE_CHECKING:
 _log = structlog.get_logger("crmkit.host")
 _LOOK_SECONDS = 1.0
 _DRAIN_SECONDS = 30.0
+_RETRY_SECONDS = (5.0, 900.0)  # after the first failed build, and at most
+
+# Libraries import parts of themselves while an application is built; two threads that do so
+# at once can see a part half imported.
+_building = threading.Lock()
 
 
 def fitting(config: Config, site: Site) -> Site:
@@ -78,6 +85,8 @@ class SiteHost:
         self._draining: set[asyncio.Task[None]] = set()
         self._running = self._make(site)
         self.problem = ""
+        self._failures = 0
+        self._retry_at = 0.0
 
     @property
     def site(self) -> Site:
@@ -90,8 +99,11 @@ class SiteHost:
 
     def _make(self, site: Site) -> _Running:
         """Build the application; a plugin whose routes do not fit is left out of it."""
-        site = fitting(self._config, site)
-        app = create_app(site, self._db, self._config, owner_dsn=self._owner_dsn, renew=self.renew)
+        with _building:
+            site = fitting(self._config, site)
+            app = create_app(
+                site, self._db, self._config, owner_dsn=self._owner_dsn, renew=self.renew
+            )
         return _Running(site, app)
 
     async def _make_aside(self, site: Site) -> _Running:
@@ -121,36 +133,48 @@ class SiteHost:
         while True:
             await asyncio.sleep(_LOOK_SECONDS)
             try:
-                if await read_generation(self._db) != self._number:
-                    await self.renew()
+                again = bool(self.problem) and time.monotonic() >= self._retry_at
+                if again or await read_generation(self._db) != self._number:
+                    await self.renew(again=again)
             except Exception as error:  # noqa: BLE001 - whatever went wrong, looking goes on
                 _log.warning("cannot look for a new site", reason=_said(error))
 
-    async def renew(self) -> None:
+    async def renew(self, *, again: bool = False) -> None:
         """Build the Site anew when something was switched, and serve it from now on.
 
         Requests under way end with the Site they began with. When the build fails, the Site
-        before it goes on serving and `problem` says why.
+        before it goes on serving and `problem` says why; `watch` tries again, less and less
+        often.
+
+        Args:
+            again: Build even when nothing was switched since the last, failed, build.
         """
         async with self._lock:
             number = await read_generation(self._db)
-            if number == self._number:
+            if number == self._number and not again:
                 return
             old = self._running
             try:
                 site = await rebuild_site(self._config, self._db, old.site)
                 running = await self._make_aside(site)
             except Exception as error:  # noqa: BLE001 - what serves goes on serving
-                self.problem, self._number = _said(error), number
+                self._failed(_said(error), number)
                 _log.error("the site was not exchanged", reason=self.problem, exc_info=error)
                 report_error(old.site, "exchange of the site", error)
                 return
             await self._tell("startup", running.site)
             self._running, self._number, self.problem = running, number, ""
+            self._failures = 0
             task = asyncio.create_task(self._drain(old))
             self._draining.add(task)
             task.add_done_callback(self._draining.discard)
             _log.info("the site was exchanged", generation=number)
+
+    def _failed(self, problem: str, number: int) -> None:
+        first, longest = _RETRY_SECONDS
+        self.problem, self._number = problem, number
+        self._retry_at = time.monotonic() + min(first * 2**self._failures, longest)
+        self._failures += 1
 
     async def _drain(self, old: _Running) -> None:
         try:

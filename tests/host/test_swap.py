@@ -158,6 +158,31 @@ async def test_a_build_that_fails_leaves_the_site_and_says_why(
         assert "" == host.problem
 
 
+async def test_a_build_that_failed_is_tried_again_without_another_switch(
+    loyalty: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What failed by chance once must not stay until somebody switches something."""
+    monkeypatch.setattr("crmkit.web.site_host._LOOK_SECONDS", 0.01)
+    monkeypatch.setattr("crmkit.web.site_host._RETRY_SECONDS", (0.05, 1.0))
+    async with loyalty.start() as running:
+        host = _host(running)
+        await host.start()
+        before = host.site
+
+        def fail(*_args: object, **_more: object) -> None:
+            message = "no memory for a moment"
+            raise MemoryError(message)
+
+        watching = asyncio.create_task(host.watch())
+        async with _ended(watching):
+            with monkeypatch.context() as broken:
+                broken.setattr("crmkit.web.site_host.create_app", fail)
+                await raise_generation(running.db)
+                await _until(lambda: bool(host.problem))
+            await _until(lambda: host.site is not before)
+        assert "" == host.problem
+
+
 class _ended:  # noqa: N801 - reads as what it does
     """Ends a task with the block, and fails when it ended by itself."""
 
