@@ -7,8 +7,6 @@ happen there.
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +15,6 @@ from typing import TYPE_CHECKING
 import asyncpg
 import httpx
 import pytest
-import structlog
 
 from crmkit.access.core import site_of
 from crmkit.access.roles import load_roles
@@ -25,51 +22,26 @@ from crmkit.access.sessions import open_session
 from crmkit.config import Config
 from crmkit.db.engine import Database
 from crmkit.db.migrations import migrate
-from crmkit.db.server import EmbeddedServer
 from crmkit.model.context import Context, Principal
 from crmkit.records.save import create_record
 from crmkit.records.store import RecordStore
+from crmkit.testing.sites import DSN
 from crmkit.web.app import create_app
 from crmkit.web.services import sign
-from tests.places import new_place
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
     from crmkit.model.role import Role
     from crmkit.plugin.site import Site
-    from tests.places import Place
+    from crmkit.testing.sites import Place
 
     Make = Callable[..., Awaitable[int]]
     Login = Callable[..., Awaitable[Context]]
     Browse = Callable[[str], Awaitable[httpx.AsyncClient]]
 
-_DSN = "CRMKIT_TEST_DSN"
-_stage: list[tuple[EmbeddedServer, Path]] = []
-
-
-def pytest_configure() -> None:
-    """Start one server in the process that the workers come from."""
-    # Drawn with the values of every frame, a traceback takes seconds.
-    renderer = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
-    structlog.configure(processors=[structlog.processors.add_log_level, renderer])
-    if _DSN in os.environ:
-        return
-    folder = Path(tempfile.mkdtemp(prefix="crmkit-tests-"))
-    server = EmbeddedServer(
-        folder / "postgres", settings={"fsync": "off", "max_connections": "200"}
-    )
-    _stage.append((server, folder))
-    os.environ[_DSN] = server.start().dsn("crmkit_owner")
-
-
-def pytest_unconfigure() -> None:
-    """Stop and remove it in the same process."""
-    while _stage:
-        server, folder = _stage.pop()
-        server.erase()  # as root the database may lie below /var/lib/crmkit
-        shutil.rmtree(folder, ignore_errors=True)
-        os.environ.pop(_DSN, None)
+pytest_plugins = ["crmkit.testing.fixtures"]
+_PROOF = Path(__file__).parent / "plugins"
 
 
 @pytest.fixture(scope="session")
@@ -92,7 +64,7 @@ async def dsn() -> str:
     """An empty, migrated database of this worker."""
     worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
     name = f"crmkit_test_{worker}"
-    owner = os.environ[_DSN]
+    owner = os.environ[DSN]
     target = _named(owner, name)
     connection = await asyncpg.connect(owner)
     try:
@@ -128,16 +100,9 @@ async def db(pool: Database) -> AsyncIterator[Database]:
 
 
 @pytest.fixture
-async def place(tmp_path: Path) -> AsyncIterator[Place]:
-    """An empty site of its own: a folder, and a new database on the server of the run."""
-    async with new_place(tmp_path) as made:
-        yield made
-
-
-@pytest.fixture
 def loyalty(place: Place) -> Place:
     """An empty site with the proof plugin loyalty in its folder."""
-    place.add("loyalty")
+    place.add(_PROOF / "loyalty")
     return place
 
 

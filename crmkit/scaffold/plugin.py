@@ -51,6 +51,24 @@ ENTITIES: list[Entity] = []
 Declare tables with `crmkit new entity {id}.name field:type ...`; switch the plugin on with
 `crmkit plugin enable {id}`.
 """,
+    "tests/test_{id}.py": '''"""What {name} does, tried on a site of its own."""
+
+from __future__ import annotations
+
+import pytest
+
+pytest_plugins = ["crmkit.testing.fixtures"]
+pytestmark = pytest.mark.asyncio
+
+
+async def test_the_plugin_is_on_and_pages_work(site, client):
+    running = await site(enabled=["{id}"])
+    assert running.site.plugins["{id}"].state == "enabled"
+    browser = await client("administrator")
+    own = [entity for entity in running.site.entities if entity.startswith("{id}.")]
+    for path in ("", *own):
+        assert (await browser.get(f"/{path}")).status_code == 200, path
+''',
     "migrations/README.md": "`0001_initial.sql` and so on; below `-- backwards` how to undo.\n",
 }
 
@@ -71,7 +89,7 @@ def new_plugin(site: Path, plugin_id: str) -> Path:
     if folder.exists():
         raise ConflictError(f"{folder} is there already. Take another id.")
     for name, text in _FILES.items():
-        path = folder / name
+        path = folder / name.replace("{id}", plugin_id)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(
             text.replace("{id}", plugin_id).replace("{name}", plugin_id.capitalize()),

@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib.util
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,6 +53,11 @@ def test_the_tutorial_builds_loyalty_as_it_says(tmp_path: Path) -> None:
                 assert line in result.stdout, (words, result.stdout)
             done += 1
     assert 5 == done
+    suite = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "plugins/loyalty/tests")
+    tried = subprocess.run(
+        [sys.executable, *suite], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert "2 passed" in tried.stdout, tried.stdout
     with serving(tmp_path) as address, httpx.Client(base_url=address) as client:
         client.post("/login", data={"name": EMAIL, "password": PASSWORD})
         token = re.search(r'name="csrf-token" content="(\w+)"', client.get("/").text)

@@ -11,7 +11,7 @@ from crmkit.plugin.dispatch import MOST_FAILURES
 from crmkit.records.plugins.switch import disable_plugin, enable_plugin
 
 if TYPE_CHECKING:
-    from tests.places import Place, Running
+    from crmkit.testing.sites import Place, Running
 
 _HTMX = {"HX-Request": "true", "HX-Request-Type": "partial"}
 _TRIAL = """

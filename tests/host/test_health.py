@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from crmkit.plugin.events import ErrorEvent
     from crmkit.plugin.site import Site
-    from tests.places import Place
+    from crmkit.testing.sites import Place
 
 _DEFAULT = 'id = "{0}"\nname = "{0}"\nversion = "1"\ncrmkit = ">=1"\ndefault = true\n'
 _CHECKS = """

@@ -9,7 +9,7 @@ import pytest
 from crmkit.config import PluginsConfig
 
 if TYPE_CHECKING:
-    from tests.places import Place
+    from crmkit.testing.sites import Place
 
 _SETTINGS = """
 from typing import Annotated

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from tests.places import Place, Running
+    from crmkit.testing.sites import Place, Running
 
 _PAGES = ("/", "/crm.company", "/crm.person/new", "/history", "/healthz")
 _CALLERS = 24

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from crmkit.records.plugins.switch import enable_plugin
 
+PROOF = Path(__file__).parents[1] / "plugins"
+
 if TYPE_CHECKING:
-    from tests.places import Place
+    from crmkit.testing.sites import Place
 
 
 async def test_a_plugin_for_a_newer_api_is_not_imported(place: Place) -> None:
-    place.add("future")
+    place.add(PROOF / "future")
     async with place.start() as running:
         assert "incompatible" == running.site.plugins["future"].state
         assert "install a newer crmkit" in running.site.plugins["future"].reason
@@ -21,7 +24,7 @@ async def test_a_plugin_for_a_newer_api_is_not_imported(place: Place) -> None:
 
 
 async def test_a_guard_that_cannot_load_closes_its_entity_alone(place: Place) -> None:
-    place.add("guarded")
+    place.add(PROOF / "guarded")
     async with place.start() as running:
         assert "failed" == running.site.plugins["guarded"].state
         assert "no licence" in running.site.plugins["guarded"].reason

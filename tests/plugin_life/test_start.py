@@ -10,7 +10,7 @@ import pytest
 from crmkit.errors import MigrationError
 
 if TYPE_CHECKING:
-    from tests.places import Place
+    from crmkit.testing.sites import Place
 
 _FINE = "CREATE TABLE {0}_a (id int);\n-- backwards\nDROP TABLE {0}_a;\n"
 _DEFAULT = 'id = "{0}"\nname = "{0}"\nversion = "{1}"\ncrmkit = ">=1"\ndefault = true\n'

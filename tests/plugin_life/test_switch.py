@@ -16,7 +16,7 @@ from crmkit.records.plugins.purge import purge_plugin
 from crmkit.records.plugins.switch import disable_plugin, enable_plugin
 
 if TYPE_CHECKING:
-    from tests.places import Place, Running
+    from crmkit.testing.sites import Place, Running
 
 
 async def _with_points(running: Running) -> int:

@@ -16,7 +16,7 @@ from crmkit.scaffold.plugin import new_plugin
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.places import Place
+    from crmkit.testing.sites import Place
 
 _FIELDS = (
     "label:text",
@@ -52,6 +52,22 @@ def test_the_code_passes_the_linter(tmp_path: Path) -> None:
             capture_output=True, text=True, check=False,
         )  # fmt: skip
         assert 0 == done.returncode, done.stdout
+
+
+def test_the_tests_it_brings_pass_and_fail_with_the_plugin(tmp_path: Path) -> None:
+    folder = new_plugin(tmp_path, "bonus")
+    new_entity(tmp_path, "bonus.points", _FIELDS)
+
+    def tried() -> str:
+        words = ("-m", "pytest", "-q", "-p", "no:cacheprovider", str(folder / "tests"))
+        return subprocess.run(
+            [sys.executable, *words], cwd=tmp_path, capture_output=True, text=True, check=False,
+        ).stdout  # fmt: skip
+
+    assert "1 passed" in tried()
+    manifest = folder / "plugin.toml"
+    manifest.write_text(manifest.read_text().replace(">=1,<2", ">=9"), encoding="utf-8")
+    assert "1 failed" in tried()
 
 
 def test_existing_names_are_refused(tmp_path: Path) -> None:

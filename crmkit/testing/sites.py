@@ -1,4 +1,4 @@
-"""Whole sites, each with a folder and a database of its own."""
+"""Whole sites for tests, each with a folder and a database of its own."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from crmkit.model.context import Context
     from crmkit.plugin.site import Site
 
-PLUGINS = Path(__file__).parent / "plugins"
-_DSN = "CRMKIT_TEST_DSN"
+#: Where the address of the server of the run stands; the workers of a run share it.
+DSN = "CRMKIT_TEST_DSN"
 _MANIFEST = 'id = "{0}"\nname = "{1}"\nversion = "1.0.0"\ncrmkit = ">=1,<2"\n'
 _numbers = itertools.count()
 
@@ -82,7 +82,7 @@ class Running:
         )
         return {
             name: await self.db.value(
-                f"SELECT md5(coalesce(string_agg(t::text, E'\\n' ORDER BY t::text), '')) "
+                f"SELECT md5(coalesce(string_agg(t::text, E'\\n' ORDER BY t::text), '')) "  # noqa: S608 - of the catalogue
                 f'FROM "{name}" t'
             )
             for name in names
@@ -111,9 +111,11 @@ class Place:
         """Where its own plugins lie."""
         return self.folder / "plugins"
 
-    def add(self, name: str) -> Path:
-        """Copy a proof plugin into the site."""
-        return Path(shutil.copytree(PLUGINS / name, self.plugins / name, dirs_exist_ok=True))
+    def add(self, source: Path) -> Path:
+        """Copy a plugin into the site, its tests and compiled code left out."""
+        left_out = shutil.ignore_patterns("__pycache__", "tests", ".*")
+        target = self.plugins / source.name
+        return Path(shutil.copytree(source, target, dirs_exist_ok=True, ignore=left_out))
 
     def write(self, name: str, code: str = "", manifest: str = "", **migrations: str) -> Path:
         """Write a plugin: code after the imports, migrations by file name without `.sql`."""
@@ -142,9 +144,8 @@ class Place:
 @asynccontextmanager
 async def new_place(folder: Path) -> AsyncIterator[Place]:
     """An empty site: a folder, and a new database on the server of the run."""
-    worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
-    name = f"crmkit_site_{worker}_{next(_numbers)}"
-    owner = os.environ[_DSN]
+    name = f"crmkit_site_{os.getpid()}_{next(_numbers)}"
+    owner = os.environ[DSN]
     head, _, tail = owner.rpartition("/crmkit")
     connection = await asyncpg.connect(owner)
     await connection.execute(f'CREATE DATABASE "{name}"')
