@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 import rich_click as click
+import structlog
 
 from crmkit.cli import _SITE, _commands, _run
 from crmkit.cli.opening import open_site
@@ -109,6 +111,42 @@ def impact(site: Path, plugin_id: str, to: str | None, *, as_json: bool) -> None
             click.echo(msgspec.json.encode({"to": target, **msgspec.to_builtins(found)}))
         else:
             click.echo("\n".join(_lines(found, target)))
+
+    _run(work())
+
+
+@plugin.command()
+@_SITE
+@click.argument("plugin")
+@AS_JSON
+def check(site: Path, plugin: str, *, as_json: bool) -> None:
+    """Try PLUGIN (an id, or the path of a folder) on empty sites of its own, with all faults.
+
+    Manifest, tables against migrations, each page for each role, every hook misbehaving, off,
+    archived and back, purged, three processes at once. Your site is not touched.
+    """
+    # Only this command needs a second server.
+    from crmkit.testing.check import check_plugin  # noqa: PLC0415
+    from crmkit.testing.server import scratch_server  # noqa: PLC0415
+
+    def tell(name: str) -> None:
+        if not as_json:
+            click.echo(f"{name} ...", err=True)
+
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+
+    async def work() -> None:
+        with scratch_server() as server:
+            found = await check_plugin(plugin, server, site, tell)
+        if as_json:
+            click.echo(msgspec.json.encode(found))
+        else:
+            for each in found:
+                click.echo(f"{'wrong' if each.problems else 'ok   '}  {each.check}")
+                for problem in each.problems:
+                    click.echo(f"       {problem}")
+        if any(each.problems for each in found):
+            raise SystemExit(1)
 
     _run(work())
 

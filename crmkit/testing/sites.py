@@ -30,6 +30,27 @@ if TYPE_CHECKING:
 
 #: Where the address of the server of the run stands; the workers of a run share it.
 DSN = "CRMKIT_TEST_DSN"
+_SCHEMA = """
+SELECT concat_ws(' ', c.relname, a.attname, format_type(a.atttypid, a.atttypmod),
+                 CASE WHEN a.attnotnull THEN 'not null' END, pg_get_expr(d.adbin, d.adrelid))
+                 AS line
+FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
+WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'v', 'S', 'p')
+UNION ALL
+SELECT indexdef FROM pg_indexes WHERE schemaname = 'public'
+UNION ALL
+SELECT concat_ws(' ', conrelid::regclass::text, conname, pg_get_constraintdef(oid))
+FROM pg_constraint WHERE connamespace = 'public'::regnamespace
+UNION ALL
+SELECT pg_get_triggerdef(t.oid) FROM pg_trigger t
+JOIN pg_class c ON c.oid = t.tgrelid AND c.relnamespace = 'public'::regnamespace
+WHERE NOT tgisinternal
+UNION ALL
+SELECT concat('function ', p.oid::regprocedure::text) FROM pg_proc p
+WHERE pronamespace = 'public'::regnamespace
+ORDER BY 1
+"""
 _MANIFEST = 'id = "{0}"\nname = "{1}"\nversion = "1.0.0"\ncrmkit = ">=1,<2"\n'
 _numbers = itertools.count()
 
@@ -70,16 +91,18 @@ class Running:
         self.site = await rebuild_site(self.config, self.db, self.site)
         return self
 
+    async def tables(self) -> tuple[str, ...]:
+        """Answer the names of all tables but those that say which plugins there are."""
+        rows = await self.db.rows(
+            "SELECT relname FROM pg_class WHERE relkind = 'r' "
+            "AND relnamespace = 'public'::regnamespace "
+            "AND relname <> ALL('{core_plugin,core_generation,core_migration}') ORDER BY 1"
+        )
+        return tuple(row["relname"] for row in rows)
+
     async def digest(self, *tables: str) -> dict[str, str]:
         """Answer a digest of the rows of tables; default all but those that count and log."""
-        names = tables or tuple(
-            row["relname"]
-            for row in await self.db.rows(
-                "SELECT relname FROM pg_class WHERE relkind = 'r' "
-                "AND relnamespace = 'public'::regnamespace "
-                "AND relname <> ALL('{core_plugin,core_generation,core_migration}') ORDER BY 1"
-            )
-        )
+        names = tables or await self.tables()
         return {
             name: await self.db.value(
                 f"SELECT md5(coalesce(string_agg(t::text, E'\\n' ORDER BY t::text), '')) "  # noqa: S608 - of the catalogue
@@ -88,14 +111,10 @@ class Running:
             for name in names
         }
 
-    async def schema(self) -> list[tuple[str, str]]:
-        """Answer every relation and column there is, as purge must leave them."""
-        rows = await self.db.rows(
-            "SELECT c.relname, coalesce(a.attname, '') AS attname FROM pg_class c "
-            "LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 "
-            "WHERE c.relnamespace = 'public'::regnamespace ORDER BY 1, 2"
-        )
-        return [(row["relname"], row["attname"]) for row in rows]
+    async def schema(self) -> list[str]:
+        """Answer each table, column, index, constraint and trigger as the catalogue says it."""
+        rows = await self.db.rows(_SCHEMA)
+        return [row["line"] for row in rows]
 
 
 @dataclass
@@ -142,14 +161,20 @@ class Place:
 
 
 @asynccontextmanager
-async def new_place(folder: Path) -> AsyncIterator[Place]:
-    """An empty site: a folder, and a new database on the server of the run."""
+async def new_place(folder: Path, server: str = "") -> AsyncIterator[Place]:
+    """An empty site: a folder, and a new database.
+
+    Args:
+        server: Address of a server's owner role; "" is the server of the run.
+    """
     name = f"crmkit_site_{os.getpid()}_{next(_numbers)}"
-    owner = os.environ[DSN]
+    owner = server or os.environ[DSN]
     head, _, tail = owner.rpartition("/crmkit")
     connection = await asyncpg.connect(owner)
     await connection.execute(f'CREATE DATABASE "{name}"')
     (folder / "plugins").mkdir()
-    yield Place(folder, f"{head}/{name}{tail}")
-    await connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
-    await connection.close()
+    try:
+        yield Place(folder, f"{head}/{name}{tail}")
+    finally:
+        await connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+        await connection.close()

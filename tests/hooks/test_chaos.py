@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-import inspect
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import httpx
 import msgspec
@@ -14,6 +12,7 @@ import pytest
 from crmkit.access.sessions import open_session
 from crmkit.plugin.dispatch import Dispatcher
 from crmkit.plugin.hookspecs import HOOKS, SYNC, Kind, Plugin
+from crmkit.testing.hostile import MODES, hostile_plugin
 from crmkit.web.app import create_app
 from crmkit.web.services import sign
 
@@ -27,29 +26,10 @@ if TYPE_CHECKING:
     Make = Callable[..., Awaitable[int]]
 
 _ISOLATED = sorted(name for name, kind in HOOKS.items() if kind is Kind.ISOLATED)
-_RUBBISH = (42, "text", {"sections": 7}, [None], {"name": object()})
 #: Hooks that a new record, its change of state and its way into the trash pass through.
 _WRITING = ("before_save", "after_save", "validate", "check_access", "filter_query",
             "before_transition", "after_transition", "before_delete", "after_delete")  # fmt: skip
 _TABLES = ("crm_lead", "core_journal", "core_search", "core_stage_history", "core_operation")
-
-
-def _hostile(hook: str, mode: str) -> Plugin:
-    def broken(_self: Plugin, event: object) -> Any:  # noqa: ANN401
-        if mode == "raises":
-            raise ZeroDivisionError(mode)
-        return _RUBBISH[int(mode)] if mode.isdecimal() else None
-
-    async def waiting(self: Plugin, event: object) -> Any:  # noqa: ANN401
-        if mode == "sleeps":
-            await asyncio.sleep(60)
-        return broken(self, event)
-
-    method: Any = broken if hook in SYNC else waiting
-    # The shape of a hook is checked when the class is made.
-    method.__signature__ = inspect.signature(getattr(Plugin, hook))
-    hostile: Plugin = type("Hostile", (Plugin,), {hook: method})()
-    return hostile
 
 
 async def _client(site: Site, db: Database, config: Config, **plugins: Plugin) -> httpx.AsyncClient:
@@ -66,13 +46,13 @@ async def _client(site: Site, db: Database, config: Config, **plugins: Plugin) -
     return client
 
 
-@pytest.mark.parametrize("mode", ["raises", "sleeps", *map(str, range(len(_RUBBISH)))])
+@pytest.mark.parametrize("mode", MODES)
 async def test_pages_work_whatever_an_isolated_hook_does(
     mode: str, make: Make, site: Site, db: Database, config: Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("crmkit.plugin.dispatch.ISOLATED_SECONDS", 0.05)
     company = await make("crm.company", name="Kan-code")
-    plugins = {f"p{number}": _hostile(hook, mode) for number, hook in enumerate(_ISOLATED)}
+    plugins = {f"p{number}": hostile_plugin(hook, mode) for number, hook in enumerate(_ISOLATED)}
     client = await _client(site, db, config, **plugins)
     for path in ("/", f"/crm.company/{company}", "/crm.company", "/crm.company/new",
                  "/search?q=kan", "/settings/plugins"):  # fmt: skip
@@ -105,7 +85,7 @@ async def test_a_hook_that_must_not_be_passed_over_refuses_and_leaves_nothing(
 ) -> None:  # fmt: skip
     monkeypatch.setattr("crmkit.plugin.dispatch.TRANSACTION_SECONDS", 0.05)
     lead = await make("crm.lead", name="Nina")
-    client = await _client(site, db, config, hostile=_hostile(hook, mode))
+    client = await _client(site, db, config, hostile=hostile_plugin(hook, mode))
     before = await _digest(db)
     refused = []
     for path, form in (

@@ -1,8 +1,9 @@
 """A plugin's data as a file: written whole before its tables go, and brought back from it.
 
 A zip of one JSONL file a table, with every column; what it holds in `custom` of other records;
-its row of core_plugin; and `archive.json` with counts and SHA-256 of each. Journal and search
-rows stay in the database: the journal is the company's, search rows are made anew.
+external keys and stage history of its records; its row of core_plugin; and `archive.json` with
+counts and SHA-256 of each. Journal and search rows stay in the database: the journal is the
+company's, search rows are made anew.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 _CUSTOM = "custom.jsonl"
+#: Tables of the core with rows on records of any plugin, which go and come with the records.
+_KEPT = ("core_external", "core_stage_history")
 
 
 class ArchivedFile(msgspec.Struct, frozen=True):
@@ -118,6 +121,12 @@ async def _write(ctx: Context, plugin: str, archive: zipfile.ZipFile) -> None:
         quoted = table.replace('"', '""')
         rows = ctx.db.rows(f'SELECT to_jsonb(t) AS row FROM "{quoted}" t ORDER BY 1')  # noqa: S608 - of the catalogue
         files.append(_add(archive, f"{table}.jsonl", [row["row"] for row in await rows]))
+    for table in _KEPT:
+        rows = ctx.db.rows(
+            f"SELECT to_jsonb(t) AS row FROM {table} t WHERE starts_with(entity, $1) ORDER BY 1",  # noqa: S608 - a constant
+            f"{plugin}.",
+        )
+        files.append(_add(archive, f"{table}.jsonl", [row["row"] for row in await rows]))
     files.append(_add(archive, _CUSTOM, [each async for each in _values(ctx, plugin)]))
     stored = site_in(ctx).choice.stored.get(plugin)
     info = info_of(site_in(ctx), plugin)
@@ -181,14 +190,14 @@ def _source(ctx: Context, plugin: str) -> MigrationSource | None:
 
 
 async def clear_values(ctx: Context, plugin: str) -> None:
-    """Remove what a plugin holds in other records, its search rows and external numbers."""
+    """Remove what it holds in other records, and search rows, external keys and stage history."""
     for plan in site_in(ctx).entities.values():
         if plan.plugin != plugin:
             await ctx.db.execute(
                 f'UPDATE "{plan.tablename}" SET custom = custom - $1 WHERE custom ? $1',  # noqa: S608 - declared
                 plugin,
             )
-    for table in ("core_search", "core_external"):
+    for table in ("core_search", *_KEPT):
         await ctx.db.execute(f"DELETE FROM {table} WHERE starts_with(entity, $1)", f"{plugin}.")  # noqa: S608 - a constant
 
 
@@ -208,9 +217,19 @@ async def restore_archive(ctx: Context, plugin: str, path: Path, owner_dsn: str)
         raise InvalidError(f"{path}: this is an archive of `{listed.plugin}`, not of `{plugin}`.")
     number = 0
     async with ctx.db.transaction():
-        tables = [each.name.removesuffix(".jsonl") for each in listed.files if each.name != _CUSTOM]
+        apart = {_CUSTOM, *(f"{table}.jsonl" for table in _KEPT)}
+        tables = [
+            each.name.removesuffix(".jsonl") for each in listed.files if each.name not in apart
+        ]
         for table in await _in_order(ctx, tables):
             number += await _fill(ctx, table, files[f"{table}.jsonl"])
+        for table in _KEPT:
+            # Archives written before these were kept have no such file.
+            await ctx.db.execute(
+                f"INSERT INTO {table} SELECT * FROM jsonb_populate_recordset(NULL::{table}, $1) "  # noqa: S608 - a constant
+                "ON CONFLICT DO NOTHING",
+                files.get(f"{table}.jsonl", []),
+            )
         for value in files[_CUSTOM]:
             plan = site_in(ctx).entities.get(value["entity"])
             if plan is not None:

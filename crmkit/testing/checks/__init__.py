@@ -1,0 +1,1 @@
+"""What `crmkit plugin check` looks at, one module for each subject."""

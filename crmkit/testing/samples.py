@@ -1,0 +1,99 @@
+"""Values that a record of any entity may have, made from its fields."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from crmkit.errors import CrmkitError, InvalidError
+
+if TYPE_CHECKING:
+    from crmkit.model.context import Context
+    from crmkit.model.field import Field
+    from crmkit.plugin.plan import EntityPlan
+    from crmkit.plugin.site import Site
+
+#: So many different records are referred to, whatever the number of samples.
+_TARGETS = 10
+
+
+class Samples:
+    """Makes records of any entity of a Site, each with its own values.
+
+    Records that are referred to are made as well, ten of each entity.
+    """
+
+    def __init__(self, ctx: Context, site: Site) -> None:
+        self._ctx = ctx
+        self._site = site
+        self._made: dict[str, list[int]] = {}
+        self._number = 0
+
+    async def make(self, entity: str) -> int:
+        """Make one record and answer its id.
+
+        Raises:
+            InvalidError: No values were found that the entity takes; names it.
+        """
+        plan = self._site.entity(entity)
+        refused: list[str] = []
+        # All fields show more of the plugin; rules of its own may take no more than the least.
+        for least in (False, True):
+            values = await self.values(plan, least=least)
+            try:
+                record = await self._ctx.create(entity, **values)
+            except CrmkitError as error:
+                problems = getattr(error, "problems", {})
+                refused.append(f"{error.message} {dict(problems) or ''}".strip())
+            else:
+                self._made.setdefault(entity, []).append(record)
+                return record
+        raise InvalidError(f"No sample of `{entity}` can be made: {refused[-1]}")
+
+    async def values(self, plan: EntityPlan, *, least: bool = False) -> dict[str, Any]:
+        """Answer values for a new record.
+
+        Args:
+            least: Only what is required, and the title.
+        """
+        self._number += 1
+        values: dict[str, Any] = {}
+        for name, field in plan.fields.items():
+            if not field.editable or name == plan.board:
+                continue
+            if least and not field.required and name != plan.title:
+                continue
+            value = await self._value(plan, field)
+            if value is not None:
+                values[name] = value
+        return values
+
+    async def _value(self, plan: EntityPlan, field: Field) -> Any:  # noqa: ANN401
+        if field.kind == "reference":
+            return await self._target(plan, field)
+        if field.choices:
+            return field.choices[self._number % len(field.choices)].value
+        text = f"Sample {self._number}"[: field.max_length or None]
+        return {
+            "text": text, "textarea": text, "number": self._number, "checkbox": True,
+            "decimal": Decimal("1.50"), "money": Decimal("10.00"), "currency": "EUR",
+            "date": date(2026, 3, 2), "datetime": datetime(2026, 3, 2, 9, tzinfo=UTC),
+            "email": f"sample{self._number}@example.com", "phone": "+442079460958",
+            "url": f"https://example.com/{self._number}",
+        }.get(field.kind)  # fmt: skip
+
+    async def _target(self, plan: EntityPlan, field: Field) -> int | None:
+        entity = field.reference
+        if not entity or entity.startswith("core.") or entity == plan.name:
+            return None
+        made = self._made.get(entity, [])
+        if len(made) < _TARGETS and (field.required or not self._refers_back(plan, entity)):
+            return await self.make(entity)
+        return made[self._number % len(made)] if made else None
+
+    def _refers_back(self, plan: EntityPlan, entity: str) -> bool:
+        """Say whether making the target would ask for one of these first."""
+        return any(
+            field.reference == plan.name for field in self._site.entity(entity).fields.values()
+        )
