@@ -49,6 +49,26 @@ _TYPES: dict[type[Column], str] = {
     Timestamptz: "timestamptz",
     JSONB: "jsonb NOT NULL DEFAULT '{}'",
 }
+#: Words that PostgreSQL takes as a column's name only in quotes (its manual, appendix C).
+_RESERVED = frozenset({
+    "all", "analyse", "analyze", "and", "any", "array", "as", "asc", "asymmetric", "both",
+    "case", "cast", "check", "collate", "column", "constraint", "create", "current_catalog",
+    "current_date", "current_role", "current_time", "current_timestamp", "current_user",
+    "default", "deferrable", "desc", "distinct", "do", "else", "end", "except", "false",
+    "fetch", "for", "foreign", "from", "grant", "group", "having", "in", "initially",
+    "intersect", "into", "lateral", "leading", "limit", "localtime", "localtimestamp", "not",
+    "null", "offset", "on", "only", "or", "order", "placing", "primary", "references",
+    "returning", "select", "session_user", "some", "symmetric", "system_user", "table", "then",
+    "to", "trailing", "true", "union", "unique", "user", "using", "variadic", "when", "where",
+    "window", "with", "authorization", "binary", "collation", "concurrently", "cross",
+    "current_schema", "freeze", "full", "ilike", "inner", "is", "isnull", "join", "left",
+    "like", "natural", "notnull", "outer", "overlaps", "right", "similar", "tablesample",
+    "verbose",
+})  # fmt: skip
+
+
+def _quoted(name: str) -> str:
+    return f'"{name}"' if name in _RESERVED else name
 
 
 def create_table_sql(table: type[Table]) -> str:
@@ -83,16 +103,17 @@ def column_type(column: Column) -> str:
 def _column(table: str, column: Column) -> tuple[list[str], list[str]]:
     """Answer the definitions a column needs, its folded key included, and its indexes."""
     name = str(column._meta.name)  # noqa: SLF001
-    definitions = [f"{name} {_type(column)}"]
+    quoted = _quoted(name)
+    definitions = [f"{quoted} {_type(column)}"]
     if type(column).__name__ == "Name":
         key = f"{name}_key"
-        definitions.append(f"{key} text GENERATED ALWAYS AS (lower(crm_unaccent({name}))) STORED")
+        definitions.append(f"{key} text GENERATED ALWAYS AS (lower(crm_unaccent({quoted}))) STORED")
         return definitions, [
             f"CREATE INDEX {table}_{key}_idx ON {table} ({key}, id);",
             f"CREATE INDEX {table}_{key}_trgm ON {table} USING gin ({key} gin_trgm_ops);",
         ]
     if hasattr(column, "target") or column._meta.index:  # noqa: SLF001
-        return definitions, [f"CREATE INDEX {table}_{name}_idx ON {table} ({name});"]
+        return definitions, [f"CREATE INDEX {table}_{name}_idx ON {table} ({quoted});"]
     return definitions, []
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 async def export_csv(
     ctx: Context, plan: EntityPlan, query: ListQuery, *, machine: bool = False
 ) -> AsyncIterator[bytes]:
-    """Write all rows of a query, by id, as UTF-8.
+    """Write all rows of a query, by id, as UTF-8; the first piece has the heading and rows.
 
     Args:
         query: Its columns (default all fields), filters and search; sort and page do not count.
@@ -44,10 +44,13 @@ async def export_csv(
         if machine
         else [neutralise(ctx.translate(plan.fields[n].label)) for n in names]
     )
-    yield ("" if machine else "\ufeff").encode() + _line(heading)
+    text = ("" if machine else "\ufeff").encode() + _line(heading)
     sql = f'SELECT {columns} FROM "{plan.tablename}" t {joins} WHERE {where} ORDER BY t.id'  # noqa: S608 - checked names
     async for rows in ctx.db.cursor(sql, *statement.args):
-        yield b"".join(_line(_cells(ctx, plan, names, row, machine=machine)) for row in rows)
+        yield text + b"".join(_line(_cells(ctx, plan, names, row, machine=machine)) for row in rows)
+        text = b""
+    if text:
+        yield text
 
 
 def refused_csv(file: CsvFile, refused: Sequence[Refusal]) -> bytes:

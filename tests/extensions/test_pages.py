@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from crmkit.config import PluginsConfig
 from crmkit.plugin.dispatch import MOST_FAILURES
 from crmkit.records.plugins.switch import disable_plugin, enable_plugin
+
+_PROOF = Path(__file__).parents[1] / "plugins"
 
 if TYPE_CHECKING:
     from crmkit.testing.sites import Place, Running
@@ -174,19 +178,15 @@ async def test_a_computed_column_is_loaded_once_for_all_rows(place: Place) -> No
 
 async def test_of_two_that_add_the_same_the_later_one_stays_out(place: Place) -> None:
     for name in ("twina", "twinb"):
-        place.write(
-            name,
-            f"class {name.capitalize()}(Plugin):\n    def extensions(self):\n"
-            '        yield Extension("crm.person", fields=[ExtField("tier")])\n',
-            manifest=_MANIFEST.replace("trial", name),
-        )
+        place.add(_PROOF / name)
+    place.options["plugins"] = PluginsConfig(enabled=("crm", "twina", "twinb"))
     async with place.start() as running:
         assert "enabled" == running.site.plugins["twina"].state
         info = running.site.plugins["twinb"]
         assert "failed" == info.state
         assert "`twina`" in info.reason
         assert "`twinb`" in info.reason
-        assert "custom.twina.tier" in running.site.entity("crm.person").fields
+        assert "custom.twina.rank" in running.site.entity("crm.person").fields
 
 
 async def test_an_extension_sleeps_while_its_owner_is_off(place: Place) -> None:

@@ -68,7 +68,11 @@ async def test_what_keeps_the_contract_passes(plugin: str) -> None:
 
 async def test_what_crmkit_new_writes_passes(tmp_path: Path) -> None:
     new_plugin(tmp_path, "bonus")
-    new_entity(tmp_path, "bonus.points", ("label:text", "reason:choice(gift,buy)", "on:crm.person"))
+    new_entity(
+        tmp_path,
+        "bonus.points",
+        ("label:text", "reason:choice(gift,buy)", "order:int", "on:crm.company"),
+    )
     found = await check_plugin("bonus", os.environ[DSN], tmp_path)
     assert {} == {each.check: each.problems for each in found if each.problems}
 
@@ -177,7 +181,7 @@ async def beside(dsn):
     async def validate(self, event):
         await beside({place.dsn!r})
 
-    async def before_save(self, event):
+    async def after_save(self, event):
         pass
 """
     place.write("trial", code, m0001_note=_WHOLE)
@@ -185,7 +189,7 @@ async def beside(dsn):
         trial = await _trial(running, place)
         assert not await _told(pages.make_samples(trial))
         told = await _told(hooks.no_hook_takes_pages_down(trial))
-    assert "`before_save` raises: POST /api/v1/trial.note was refused and has written" in told
+    assert "`after_save` raises: POST /api/v1/trial.note was refused and has written" in told
 
 
 async def test_rows_that_a_switch_changes_are_found(place: Place) -> None:

@@ -1,5 +1,6 @@
 """What a list shows, as a CSV file."""
 
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -22,11 +23,20 @@ async def export_show(request: AnyRequest, entity: FromPath[str]) -> Stream:
     plan: EntityPlan = ctx.site.entity(entity)
     state = parse_state(f"/{entity}", request.query_params.multi_items())
     name = f"{plan.name}-{datetime.now(UTC):%Y-%m-%d}.csv"
+    pieces = export_csv(ctx, plan, state.query(plan))
+    # What fails must fail before the answer begins: a file that is cut off looks whole.
+    first = await anext(pieces)
     return Stream(
-        export_csv(ctx, plan, state.query(plan)),
+        _joined(first, pieces),
         media_type="text/csv; charset=utf-8",
         headers={"Content-Disposition": f'attachment; filename="{name}"'},
     )
+
+
+async def _joined(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    yield first
+    async for piece in rest:
+        yield piece
 
 
 HANDLERS = (export_show,)
