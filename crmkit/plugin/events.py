@@ -106,7 +106,7 @@ class PageEvent:
         scope: On the home page mine, team or all.
         entity: Of a list's or record's page.
         record_id: Of a record's page.
-        page: home, list, record, form or settings.
+        page: home, list, record, form, search or settings.
         text: What was typed, for search.
         first: First day asked for, for calendars; `last` is in it.
     """

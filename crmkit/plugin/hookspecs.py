@@ -344,7 +344,7 @@ class HookSpecs:
 
     @_isolated
     async def record_actions(self, event: PageEvent) -> list[Any] | None:
-        """Answer buttons for a record's page that depend on the record."""
+        """Answer buttons for a record's page that depend on the record: `ActionButton`s."""
 
     @_isolated
     async def page_context(self, event: PageEvent) -> dict[str, Any] | None:
@@ -352,7 +352,7 @@ class HookSpecs:
 
     @_isolated
     async def search(self, event: PageEvent) -> list[Any] | None:
-        """Answer hits of a search besides records."""
+        """Answer hits of a search for `event.text` besides records: `SearchResult`s."""
 
     @_isolated
     async def calendar_items(self, event: PageEvent) -> list[Any] | None:

@@ -6,11 +6,13 @@ from datetime import datetime
 from typing import Any
 
 from crmkit.web.views import (
+    Action,
     AgendaSection,
     Chart,
     FunnelStep,
     LooseEnd,
     Panel,
+    SearchResult,
     Suggestion,
     TimelineItem,
 )
@@ -29,6 +31,22 @@ def check_entries(answer: Any) -> list[tuple[datetime, TimelineItem]]:  # noqa: 
             raise TypeError("a moment of the timeline has no zone")
         found.append((moment, _is(item, TimelineItem)))
     return found
+
+
+def check_buttons(answer: Any) -> list[Action]:  # noqa: ANN401
+    """Answer buttons of a record's page, which lead to addresses of this site."""
+    return [_local(_is(each, Action)) for each in answer]
+
+
+def check_hits(answer: Any) -> list[SearchResult]:  # noqa: ANN401
+    """Answer hits of a search, which lead to addresses of this site."""
+    return [_local(_is(each, SearchResult)) for each in answer]
+
+
+def _local(link: Any) -> Any:  # noqa: ANN401
+    if not link.url.startswith("/") or link.url.startswith("//"):
+        raise ValueError(f"{link.url!r} is no address of this site; begin with a single /")
+    return link
 
 
 #: Part of the home page to the type of its elements, or of itself.

@@ -27,7 +27,7 @@ from crmkit.records.save import (
 from crmkit.records.steps import finish_step, next_steps, write_step
 from crmkit.records.values import parse_values
 from crmkit.web.action_form import action_values
-from crmkit.web.answers import check_entries, check_panels
+from crmkit.web.answers import check_buttons, check_entries, check_panels
 from crmkit.web.fields import raw_text, show_text
 from crmkit.web.pages.boards import moved_flash
 from crmkit.web.panels import find_panel, panels_of, slot_html
@@ -38,7 +38,7 @@ from crmkit.web.render import answer, came_from, go, wants_fragment
 from crmkit.web.services import AnyRequest, context_of
 from crmkit.web.timeline import by_day, change_entries
 from crmkit.web.translate import _
-from crmkit.web.views import Flash, Link, Panel, RecordPage, TimelineDay
+from crmkit.web.views import Action, Flash, Link, Panel, RecordPage, TimelineDay
 
 
 def _plan(ctx: Context, entity: str) -> EntityPlan:
@@ -93,12 +93,17 @@ async def _page(ctx: Context, plan: EntityPlan, record_id: int, show: str = "") 
     for _plugin, more in await ctx.site.hooks.collect("page_panels", event, check_panels):
         panels.extend(more)
     panels += await panels_of(ctx, plan.name, record_id)
+    buttons: list[Action] = []
+    for plugin, given in await ctx.site.hooks.collect("record_actions", event, check_buttons):
+        source = _(ctx.site.plugins[plugin].manifest.name) if plugin in ctx.site.plugins else plugin
+        buttons += [msgspec.structs.replace(each, source=source) for each in given]
     days = await _days(ctx, plan, record_id, show)
     step = (await next_steps(ctx, plan, [record_id])).get(record_id)
     related, moving = related_panels(ctx, record_id, await list_related(ctx, plan, record_id))
     page = record_page(ctx, plan, record, days, step, related=related, panels=(*moving, *panels))
     page = msgspec.structs.replace(
         page,
+        actions=(*buttons, *page.actions),
         header_slot=await slot_html(ctx, plan.name, record_id, "detail.header"),
         main_slot=await slot_html(ctx, plan.name, record_id, "detail.main"),
     )

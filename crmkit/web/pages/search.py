@@ -2,7 +2,9 @@
 
 from litestar import Response, get
 
+from crmkit.plugin.events import PageEvent
 from crmkit.records.search import search_records
+from crmkit.web.answers import check_hits
 from crmkit.web.policy import SIGNED_IN
 from crmkit.web.render import answer
 from crmkit.web.services import AnyRequest, context_of
@@ -18,6 +20,7 @@ async def search_show(request: AnyRequest) -> Response[str]:
     query = request.query_params.get("q", "")[:200]
     found: dict[str, list[SearchResult]] = {}
     hits = await search_records(ctx, query)
+    count = len(hits)
     for hit in hits:
         plan = ctx.site.entity(hit.entity)
         found.setdefault(_(plan.label), []).append(
@@ -37,7 +40,13 @@ async def search_show(request: AnyRequest) -> Response[str]:
     groups = [SearchGroup(label=label, results=tuple(lines)) for label, lines in found.items()]
     if places:
         groups.append(SearchGroup(label=_("Go to"), results=places))
-    number = ngettext("%(n)s result", "%(n)s results", len(hits)) % {"n": len(hits)}
+    event = PageEvent(ctx, page="search", text=query)
+    for plugin, results in await ctx.site.hooks.collect("search", event, check_hits):
+        if query.strip() and results:
+            name = ctx.site.plugins[plugin].manifest.name if plugin in ctx.site.plugins else plugin
+            groups.append(SearchGroup(label=_(name), results=tuple(results)))
+            count += len(results)
+    number = ngettext("%(n)s result", "%(n)s results", count) % {"n": count}
     page = SearchPage(query=query, groups=tuple(groups), announce=number if query else "")
     return answer(request, "search.html", title=_("Search"), block="results", page=page)
 
