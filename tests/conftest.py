@@ -25,6 +25,7 @@ from crmkit.db.migrations import migrate
 from crmkit.model.context import Context, Principal
 from crmkit.records.save import create_record
 from crmkit.records.store import RecordStore
+from crmkit.testing.server import drop_database
 from crmkit.testing.sites import DSN
 from crmkit.web.app import create_app
 from crmkit.web.services import sign
@@ -68,7 +69,7 @@ async def dsn() -> str:
     target = _named(owner, name)
     connection = await asyncpg.connect(owner)
     try:
-        await connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+        await drop_database(connection, name)
         await connection.execute(f'CREATE DATABASE "{name}"')
     finally:
         await connection.close()

@@ -17,6 +17,7 @@ from crmkit.access.sessions import open_session
 from crmkit.config import Config
 from crmkit.records.plugins.rows import system_context
 from crmkit.records.plugins.start import prepare_site, rebuild_site
+from crmkit.testing.server import drop_database
 from crmkit.web.app import create_app
 from crmkit.web.services import sign
 from crmkit.web.site_host import fitting
@@ -176,5 +177,7 @@ async def new_place(folder: Path, server: str = "") -> AsyncIterator[Place]:
     try:
         yield Place(folder, f"{head}/{name}{tail}")
     finally:
-        await connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
-        await connection.close()
+        try:
+            await drop_database(connection, name)
+        finally:
+            await connection.close()
