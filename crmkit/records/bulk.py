@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -23,6 +24,14 @@ if TYPE_CHECKING:
 MOST = 50_000
 
 
+@dataclass(slots=True)
+class Meter:
+    """How far work with many records is: of how many so many are done."""
+
+    done: int = 0
+    total: int = 0
+
+
 class Selection(msgspec.Struct, frozen=True):
     """Chosen records: their ids, or all that a query shows."""
 
@@ -38,14 +47,24 @@ class BulkResult(msgspec.Struct, frozen=True):
     skipped: tuple[tuple[int, str], ...]
 
 
-async def select_ids(ctx: Context, plan: EntityPlan, selection: Selection) -> list[int]:
-    """Answer the ids of a selection that the reader may see, by id."""
+async def select_ids(
+    ctx: Context, plan: EntityPlan, selection: Selection, limit: int = 0
+) -> list[int]:
+    """Answer the ids of a selection that the reader may see, by id.
+
+    Args:
+        limit: So many at most; 0 answers all, up to `MOST`.
+
+    Raises:
+        InvalidError: There are more than `MOST`.
+    """
     if selection.query is None:
         return sorted(set(selection.ids))
     statement = Statement()
     where = where_clause(ctx, plan, selection.query, statement)
+    most = limit or MOST + 1
     rows = await ctx.db.rows(
-        f'SELECT t.id FROM "{plan.tablename}" t WHERE {where} ORDER BY t.id LIMIT {MOST + 1}',  # noqa: S608
+        f'SELECT t.id FROM "{plan.tablename}" t WHERE {where} ORDER BY t.id LIMIT {most}',  # noqa: S608
         *statement.args,
     )
     if len(rows) > MOST:
@@ -55,7 +74,11 @@ async def select_ids(ctx: Context, plan: EntityPlan, selection: Selection) -> li
 
 
 async def bulk_edit(
-    ctx: Context, plan: EntityPlan, selection: Selection, values: Mapping[str, Any]
+    ctx: Context,
+    plan: EntityPlan,
+    selection: Selection,
+    values: Mapping[str, Any],
+    meter: Meter | None = None,
 ) -> BulkResult:
     """Give the same values to many records; those without the right are skipped and listed."""
     check(ctx, plan, "edit")
@@ -63,11 +86,16 @@ async def bulk_edit(
     async def edit(inner: Context, record_id: int) -> None:
         await save_record(inner, plan, record_id, values)
 
-    return await for_each(ctx, plan, selection, "bulk", edit)
+    return await for_each(ctx, plan, selection, "bulk", edit, meter=meter)
 
 
 async def bulk_trash(
-    ctx: Context, plan: EntityPlan, selection: Selection, *, restore: bool = False
+    ctx: Context,
+    plan: EntityPlan,
+    selection: Selection,
+    *,
+    restore: bool = False,
+    meter: Meter | None = None,
 ) -> BulkResult:
     """Move many records to the trash, or out of it."""
     check(ctx, plan, "delete")
@@ -78,7 +106,9 @@ async def bulk_trash(
         else:
             await trash_record(inner, plan, record_id)
 
-    return await for_each(ctx, plan, selection, "restore" if restore else "trash", move)
+    return await for_each(
+        ctx, plan, selection, "restore" if restore else "trash", move, meter=meter
+    )
 
 
 async def for_each(
@@ -88,18 +118,24 @@ async def for_each(
     kind: str,
     work: Callable[[Context, int], Awaitable[None]],
     label: str = "",
+    *,
+    meter: Meter | None = None,
 ) -> BulkResult:
     """Do the work with each record as one operation; what is refused is skipped and listed."""
+    meter = meter or Meter()
     skipped: list[tuple[int, str]] = []
     changed = 0
     async with ctx.db.transaction():
         operation = await open_operation(ctx, kind, label or plan.label)
         inner = ctx.within(operation)
-        for record_id in await select_ids(ctx, plan, selection):
+        ids = await select_ids(ctx, plan, selection)
+        meter.total = len(ids)
+        for record_id in ids:
             try:
                 async with ctx.db.transaction():
                     await work(inner, record_id)
                 changed += 1
             except CrmkitError as error:
                 skipped.append((record_id, error.message))
+            meter.done += 1
     return BulkResult(operation, changed, tuple(skipped))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from crmkit.access.predicate import check
 from crmkit.records.actions import decode_input, find_action, perform_action
-from crmkit.records.bulk import BulkResult, Selection, for_each
+from crmkit.records.bulk import BulkResult, Meter, Selection, for_each
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,6 +21,7 @@ async def bulk_action(
     name: str,
     selection: Selection,
     raw: Mapping[str, Any] | None = None,
+    meter: Meter | None = None,
 ) -> BulkResult:
     """Do an action with each record; those it does not fit are skipped and listed.
 
@@ -36,4 +37,4 @@ async def bulk_action(
     async def perform(inner: Context, record_id: int) -> None:
         await perform_action(inner, plan, action, record_id, raw)
 
-    return await for_each(ctx, plan, selection, "action", perform, action.label)
+    return await for_each(ctx, plan, selection, "action", perform, action.label, meter=meter)

@@ -12,7 +12,7 @@ from crmkit.web.policy import SIGNED_IN
 from crmkit.web.render import answer, came_from, go
 from crmkit.web.services import AnyRequest, context_of
 from crmkit.web.translate import _, ngettext
-from crmkit.web.views import Empty, Flash, HistoryItem, HistoryPage
+from crmkit.web.views import Empty, Flash, HistoryItem, HistoryPage, Link
 
 
 @get("/history", policy=SIGNED_IN)
@@ -44,7 +44,12 @@ async def history_show(request: AnyRequest) -> Response[str]:
             )
         days.append((format_long_date(ctx, day), tuple(lines)))
     empty = None if days else Empty(title=_("Nothing was changed yet"), icon="history")
-    page = HistoryPage(title=_("History"), days=tuple(days), empty=empty)
+    page = HistoryPage(
+        title=_("History"),
+        days=tuple(days),
+        empty=empty,
+        links=(Link(label=_("Background work"), url="/runs"),),
+    )
     return answer(request, "history.html", title=page.title, page=page)
 
 

@@ -9,8 +9,10 @@ from litestar.params import FromPath
 
 from crmkit.errors import InvalidError, NotFoundError
 from crmkit.model.context import Context
+from crmkit.model.values import N_
 from crmkit.plugin.plan import EntityPlan
-from crmkit.records.bulk import BulkResult, Selection, bulk_edit, bulk_trash
+from crmkit.records.actions import find_action
+from crmkit.records.bulk import BulkResult, Meter, Selection, bulk_edit, bulk_trash
 from crmkit.records.bulk_actions import bulk_action
 from crmkit.records.query import (
     COUNT_CAP,
@@ -20,6 +22,7 @@ from crmkit.records.query import (
     list_records,
 )
 from crmkit.records.read import get_record
+from crmkit.records.runs import Work, is_large, start_run
 from crmkit.records.saved_views import delete_view, list_views, save_view
 from crmkit.records.steps import next_steps
 from crmkit.records.values import parse_values
@@ -105,6 +108,36 @@ def _left(ctx: Context, result: BulkResult) -> str:
     }
 
 
+async def _work(
+    ctx: Context,
+    plan: EntityPlan,
+    selection: Selection,
+    action: str,
+    pairs: list[tuple[str, str]],
+) -> tuple[str, Work]:
+    """Answer the name of what the form asks for, and what does it.
+
+    Raises:
+        InvalidError: There is no such action, or what was typed does not fit.
+    """
+    if action in {"trash", "restore"}:
+        back = action == "restore"
+        label = N_("Restore") if back else N_("Move to trash")
+        return label, lambda meter: bulk_trash(ctx, plan, selection, restore=back, meter=meter)
+    if action.startswith("set-"):
+        name = action.removeprefix("set-")
+        sent = await with_references(ctx, plan, dict(pairs), f"{action}.")
+        values = parse_values(ctx, plan, {name: sent.get(f"{action}.{name}", "")})
+        return N_("Change a field"), lambda meter: bulk_edit(ctx, plan, selection, values, meter)
+    if action.startswith("do-"):
+        name = action.removeprefix("do-")
+        found = find_action(plan, name)
+        sent = {n.removeprefix(f"{action}."): v for n, v in pairs if n.startswith(f"{action}.")}
+        raw = action_values(sent)
+        return found.label, lambda meter: bulk_action(ctx, plan, name, selection, raw, meter)
+    raise InvalidError(_("There is no such action. Reload the page and choose again."))
+
+
 @post("/{entity:str}/bulk", policy="entity.read")
 async def bulk_create(request: AnyRequest, entity: FromPath[str]) -> Response[Any]:
     """Do one thing to the chosen rows; they can be undone as one."""
@@ -125,23 +158,13 @@ async def bulk_create(request: AnyRequest, entity: FromPath[str]) -> Response[An
         if everything
         else Selection(ids=tuple(ids))
     )
-    if action == "trash":
-        result = await bulk_trash(ctx, plan, selection)
-    elif trashed:
-        result = await bulk_trash(ctx, plan, selection, restore=True)
-    elif action.startswith("set-"):
-        name = action.removeprefix("set-")
-        sent = await with_references(ctx, plan, dict(pairs), f"{action}.")
-        raw = sent.get(f"{action}.{name}", "")
-        result = await bulk_edit(ctx, plan, selection, parse_values(ctx, plan, {name: raw}))
-    elif action.startswith("do-"):
-        name = action.removeprefix("do-")
-        sent = {n.removeprefix(f"{action}."): v for n, v in pairs if n.startswith(f"{action}.")}
-        result = await bulk_action(ctx, plan, name, selection, action_values(sent))
-    else:
-        raise InvalidError(_("There is no such action. Reload the page and choose again."))
-    number = {"n": format_number(ctx, result.changed)}
-    text = ngettext("%(n)s record changed", "%(n)s records changed", result.changed) % number
+    label, work = await _work(ctx, plan, selection, action, pairs)
+    if await is_large(ctx, plan, selection):
+        number = await start_run(ctx, plan, label, work)
+        return go(request, f"/runs/{number}")
+    result = await work(Meter())
+    changed = {"n": format_number(ctx, result.changed)}
+    text = ngettext("%(n)s record changed", "%(n)s records changed", result.changed) % changed
     if result.skipped:
         text += ", " + _left(ctx, result)
     undo = f"/history/{result.operation}/undo" if result.operation and result.changed else None

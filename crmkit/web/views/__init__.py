@@ -40,7 +40,14 @@ from crmkit.web.views.home import (
     Suggestion,
     Tile,
 )
-from crmkit.web.views.importing import ImportColumn, ImportCount, ImportPage, ImportRow, Progress
+from crmkit.web.views.importing import (
+    ImportColumn,
+    ImportCount,
+    ImportPage,
+    ImportRow,
+    Progress,
+    RunPage,
+)
 from crmkit.web.views.list import (
     BulkAction,
     Cell,
@@ -146,6 +153,7 @@ __all__ = [
     "RecordPage",
     "Row",
     "RowGroup",
+    "RunPage",
     "SearchGroup",
     "SearchPage",
     "SearchResult",

@@ -83,3 +83,18 @@ class ImportPage(View, frozen=True, kw_only=True):
     again_url: str | None = None  # to the matching of a run that failed
     refusals: tuple[ImportRow, ...] = ()  # cells are the column and its value
     recent: tuple[Link, ...] = ()  # of step file: today's imports, `help` is when
+
+
+class RunPage(View, frozen=True, kw_only=True):
+    """Work behind its page: how far it is, or how it went; without `progress` the last ones."""
+
+    title: str
+    progress: Progress | None = None
+    text: str = ""
+    kind: Literal["ok", "warn", "bad"] = "ok"
+    skipped: tuple[Link, ...] = ()  # `help` is the reason
+    skipped_text: str = ""
+    undo_url: str | None = None
+    back_url: str = "/"
+    back_label: str = ""
+    runs: tuple[Link, ...] = ()

@@ -63,3 +63,4 @@ class HistoryPage(View, frozen=True, kw_only=True):
     next_url: str | None = None
     empty: Empty | None = None
     tabs: tuple[Link, ...] = ()
+    links: tuple[Link, ...] = ()  # beside the heading

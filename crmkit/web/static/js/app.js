@@ -392,6 +392,7 @@
       return;
     }
     if (document.activeElement && document.activeElement !== body) return;
+    if (!focusIds.length && $("#progress")) return; // a bar that moves calls nobody to it
     const target = event.detail?.ctx?.target;
     const kept = focusIds.map((id) => document.getElementById(id)).find(Boolean);
     const back = (kept && (kept.matches("li, tr") ? $("a", kept) : kept)) || (target?.id && $(`#${CSS.escape(target.id)} :is(a, h1, h2)`)) || $("#main");
