@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Mapping
+from gettext import NullTranslations
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol, cast
@@ -27,6 +28,7 @@ from crmkit.plugin.metrics import MetricPlan, plan_metrics
 from crmkit.plugin.options import read_settings
 from crmkit.plugin.order import Refusal, order_plugins, refusal_of
 from crmkit.plugin.plan import AddedFields, EntityPlan, link_plans, plan_entity
+from crmkit.plugin.texts import read_texts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -78,6 +80,7 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
         custom_fields: Entity name to the company's own fields.
         blocked: Plugin id to why it must not load although it is enabled (its migration failed,
             its data are newer).
+        quarantine: Plugin id to the parts that are no longer called, each with its last error.
     """
 
     enabled: frozenset[str] | None = None
@@ -85,13 +88,15 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
     stored: Mapping[str, StoredPlugin] = {}
     custom_fields: Mapping[str, tuple[Field, ...]] = {}
     blocked: Mapping[str, str] = {}
+    quarantine: Mapping[str, Mapping[str, str]] = {}
 
 
 class PluginInfo(msgspec.Struct, frozen=True, kw_only=True):
     """A plugin as this Site sees it.
 
     Attributes:
-        state: available, enabled, disabled, archived, purged, incompatible, blocked or failed.
+        state: available, enabled, quarantined, disabled, archived, purged, incompatible, blocked
+            or failed.
         reason: Why it is in that state, when it is not by choice.
         trace: Traceback of a failure, for administrators.
         notices: What an administrator should know of one that works.
@@ -104,6 +109,11 @@ class PluginInfo(msgspec.Struct, frozen=True, kw_only=True):
     trace: str = ""
     notices: tuple[str, ...] = ()
     folder: Path | None = None
+
+    @property
+    def is_on(self) -> bool:
+        """Whether it serves, be it without the parts that failed too often."""
+        return self.state in {"enabled", "quarantined"}
 
 
 class Site(msgspec.Struct, frozen=True, kw_only=True):
@@ -119,6 +129,7 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
         contributions: What each registration hook gave, with the plugin's id.
         extensions: What plugins add to entities.
         metrics: Whole name to metric.
+        texts: Plugin id to language to its catalogue, in the order of the plugins.
         guarded: Entity name to the plugin that protects its rows and cannot load.
         choice: What it was made of.
         folder: Of the site; None has no plugins of its own.
@@ -133,6 +144,7 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
     contributions: Contributions
     extensions: Extensions
     metrics: Mapping[str, MetricPlan]
+    texts: Mapping[str, Mapping[str, NullTranslations]]
     guarded: Mapping[str, str]
     choice: Choice
     folder: Path | None = None
@@ -196,7 +208,8 @@ class _Build:
         }
         self.traces: dict[str, str] = {}
         self.loaded: dict[str, Plugin] = {}
-        self.notices: dict[str, list[str]] = {}
+        self.texts: dict[str, Mapping[str, NullTranslations]] = {}
+        self.unread: dict[str, str] = {}
 
     def run(self) -> Site:
         while True:
@@ -217,6 +230,7 @@ class _Build:
         plugins: dict[str, Plugin] = {CORE: cast("Plugin", self.core)}
         for name in order:
             plugins[name] = self._load(name)
+            self._read_texts(name)
         given = read_contributions(plugins, _Failure)
         names = _names(given)
         extensions = plan_extensions(given, names, self.found, _Failure)
@@ -224,7 +238,7 @@ class _Build:
         guarded = self._guarded()
         return Site(
             entities=MappingProxyType(link_plans(plans, guarded)),
-            hooks=Dispatcher(plugins),
+            hooks=Dispatcher(plugins, self.choice.quarantine),
             sources=(CORE_MIGRATIONS, *(_source(self.found[name]) for name in order)),
             plugins=MappingProxyType(self._infos(extensions)),
             failed=MappingProxyType(self._failed()),
@@ -232,6 +246,7 @@ class _Build:
             contributions=given,
             extensions=extensions,
             metrics=MappingProxyType(plan_metrics(given, plans, _Failure)),
+            texts=MappingProxyType(self.texts),
             guarded=MappingProxyType(guarded),
             choice=self.choice,
             folder=self.folder,
@@ -266,6 +281,15 @@ class _Build:
             except PluginError as error:
                 raise _Failure(name, error.message) from error
         return self.loaded[name]
+
+    def _read_texts(self, name: str) -> None:
+        """Read translations; a plugin that works is not left out for a text that does not."""
+        if name in self.texts or name in self.unread:
+            return
+        try:
+            self.texts[name] = read_texts(name, self.found[name].folder)
+        except PluginError as error:
+            self.unread[name] = f"Its translations are left out: {error.message}"
 
     def _plan(
         self, given: Contributions, names: Mapping[str, str], extensions: Extensions
@@ -311,7 +335,11 @@ class _Build:
     def _infos(self, extensions: Extensions) -> dict[str, PluginInfo]:
         infos = {}
         for name, found in self.found.items():
-            notices = [notice_of(found.manifest), *extensions.notices.get(name, ())]
+            notices = [
+                notice_of(found.manifest),
+                *extensions.notices.get(name, ()),
+                self.unread.get(name, ""),
+            ]
             state, reason = self._state(name)
             infos[name] = PluginInfo(
                 manifest=found.manifest,
@@ -330,6 +358,9 @@ class _Build:
         if name in self.refused:
             return self.refused[name].state, self.refused[name].reason
         if name in self._enabled:
+            silenced = ", ".join(f"`{part}`" for part in self.choice.quarantine.get(name, ()))
+            if silenced:
+                return "quarantined", f"It failed too often and is no longer called: {silenced}."
             return "enabled", ""
         unfit = refusal_of(self.found[name].manifest)
         if unfit is not None:

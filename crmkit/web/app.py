@@ -12,6 +12,7 @@ from crmkit.web.api.handlers import HANDLERS as API_HANDLERS
 from crmkit.web.assets import serve_static
 from crmkit.web.errors import handle_error
 from crmkit.web.pages import HANDLERS
+from crmkit.web.plugin_files import PluginFiles
 from crmkit.web.policy import check_policy, list_routes
 from crmkit.web.render import make_environment
 from crmkit.web.security.csrf import check_form
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from crmkit.config import Config
     from crmkit.db.engine import Database
     from crmkit.plugin.site import Site
-    from crmkit.web.services import AnyRequest, Renew
+    from crmkit.web.services import AnyRequest, Exchange
 
 #: Bytes of a form; the upload of an import has its own limit.
 _LARGEST_FORM = 2 * 1024 * 1024
@@ -46,19 +47,21 @@ def create_app(
     *,
     more: Sequence[ControllerRouterHandler] = (),
     owner_dsn: str = "",
-    renew: Renew | None = None,
+    exchange: Exchange | None = None,
 ) -> Litestar:
     """Build the application for one Site.
 
     Args:
         more: Handlers besides the built-in ones and those of the plugins.
         owner_dsn: Address of the owner of the tables, for switching plugins.
-        renew: Exchanges this application for one of the Site as the database now says.
+        exchange: Exchanges this application for one of the Site as the database now says.
 
     Raises:
         PolicyMissingError: A handler does not say who may call it.
     """
-    services = Services(site, db, config, make_environment(site, config), owner_dsn, renew)
+    files = PluginFiles(site)
+    environment = make_environment(site, config, files)
+    services = Services(site, db, config, environment, owner_dsn, exchange)
     own = (handler for _, handler in site.contributions["routes"])
     app = Litestar(
         [*HANDLERS, *API_HANDLERS, *own, *more],
@@ -71,5 +74,5 @@ def create_app(
         logging_config=None,
     )
     list_routes(app)
-    app.asgi_handler = Guard(serve_static(app.asgi_handler), services)
+    app.asgi_handler = Guard(serve_static(app.asgi_handler, files), services)
     return app

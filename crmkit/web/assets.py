@@ -15,10 +15,12 @@ from crmkit.errors import ConfigError
 if TYPE_CHECKING:
     from litestar.types import ASGIApp
 
+    from crmkit.web.plugin_files import PluginFiles
+
 _FOLDER = Path(__file__).parent / "static" / "vendor"
 _PREFIX = "/static/"
 #: Ten digits of the content's hash in the name: the file never changes under it.
-_IMMUTABLE = r"\.[0-9a-f]{10}\.(css|js|svg)$"
+_IMMUTABLE = r"\.[0-9a-f]{10}\.(css|js|svg)$|^/static/[a-z][a-z0-9]*/[0-9a-f]{10}/"
 
 
 class _Asset(msgspec.Struct, frozen=True):
@@ -71,16 +73,16 @@ def icon(name: str, size: int = 16) -> Markup:
     )
 
 
-def serve_static(app: ASGIApp) -> ASGIApp:
-    """Answer /static/ from the built files, compressed, for a year; the rest is `app`'s."""
-    return cast(
-        "ASGIApp",
-        ServeStaticASGI(
-            app,
-            root=_FOLDER,
-            prefix=_PREFIX,
-            max_age=0,
-            allow_all_origins=False,
-            immutable_file_test=_IMMUTABLE,
-        ),
+def serve_static(app: ASGIApp, files: PluginFiles) -> ASGIApp:
+    """Answer /static/ from the built files and those of plugins; the rest is `app`'s."""
+    served = ServeStaticASGI(
+        app,
+        root=_FOLDER,
+        prefix=_PREFIX,
+        max_age=0,
+        allow_all_origins=False,
+        immutable_file_test=_IMMUTABLE,
     )
+    for folder in files.folders.values():
+        served.add_files(folder.root, folder.prefix)
+    return cast("ASGIApp", served)

@@ -22,11 +22,12 @@ if TYPE_CHECKING:
 
     from crmkit.config import Config
     from crmkit.plugin.site import Site
+    from crmkit.web.plugin_files import PluginFiles
     from crmkit.web.services import AnyRequest
     from crmkit.web.views import Flash, Link
 
 
-def make_environment(site: Site, config: Config) -> Environment:
+def make_environment(site: Site, config: Config, files: PluginFiles) -> Environment:
     """Make the environment of a Site: escaping on, an unknown name is an error."""
     environment = Environment(
         loader=SiteLoader(site, config),
@@ -36,8 +37,17 @@ def make_environment(site: Site, config: Config) -> Environment:
         auto_reload=False,
     )
     environment.install_gettext_callables(_, ngettext, newstyle=True)  # type: ignore[attr-defined]
+
+    def address(name: str) -> str:
+        return files.url(name) if "/" in name else asset(name)
+
     environment.globals.update(
-        asset=asset, icon=icon, integrity=integrity, theme_url=theme_url(theme_css(config))
+        asset=address,
+        icon=icon,
+        integrity=integrity,
+        theme_url=theme_url(theme_css(config)),
+        plugin_styles=files.styles,
+        plugin_scripts=files.scripts,
     )
     return environment
 

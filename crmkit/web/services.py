@@ -5,9 +5,8 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from litestar import Request
 
@@ -17,7 +16,7 @@ from crmkit.records.plugins.start import rebuild_site
 from crmkit.records.store import RecordStore
 from crmkit.web.health import HealthWatch
 from crmkit.web.templating import draw
-from crmkit.web.translate import catalogue
+from crmkit.web.translate import Texts
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -29,7 +28,19 @@ if TYPE_CHECKING:
 
 _TOKEN_BYTES = 32  # of SHA-256
 AnyRequest: TypeAlias = Request[Any, Any, Any]
-Renew: TypeAlias = Callable[[], Awaitable[None]]
+
+
+class Exchange(Protocol):
+    """What serves one Site after another.
+
+    Attributes:
+        problem: Why the last Site could not be built, "" when it could.
+    """
+
+    problem: str
+
+    async def renew(self) -> None:
+        """Serve the site as the database now says."""
 
 
 @dataclass(slots=True)
@@ -38,6 +49,7 @@ class Services:
 
     Attributes:
         owner_dsn: Address of the owner of the tables; "" where plugins cannot be switched.
+        exchange: The serving process, which builds the next application; None in tests.
         health: What the health checks of plugins said last.
     """
 
@@ -46,8 +58,13 @@ class Services:
     config: Config
     environment: Environment
     owner_dsn: str = ""
-    exchange: Renew | None = None
+    exchange: Exchange | None = None
     health: HealthWatch = field(default_factory=HealthWatch)
+    texts: Texts = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Make ready what belongs to the Site."""
+        self.texts = Texts(self.site)
 
     async def renew(self) -> None:
         """Serve the site as the database now says: plugins, settings, fields.
@@ -56,9 +73,15 @@ class Services:
         requests.
         """
         if self.exchange is not None:
-            await self.exchange()
+            await self.exchange.renew()
         else:
             self.site = await rebuild_site(self.config, self.db, self.site)
+            self.texts = Texts(self.site)
+
+    @property
+    def problem(self) -> str:
+        """Why the last Site could not be built, "" when it could."""
+        return self.exchange.problem if self.exchange is not None else ""
 
     @property
     def is_https(self) -> bool:
@@ -154,7 +177,8 @@ def context_of(request: AnyRequest) -> Context:
     services, visit = services_of(request), visit_of(request)
     if visit.principal is None:
         raise RuntimeError("A handler without a signed-in person asks for a context.")
-    translate = catalogue(visit.principal.language or services.config.language).gettext
+    language = visit.principal.language or services.config.language
+    translate = services.texts.of(language).gettext
     return Context(
         services.db,
         services.site,

@@ -1,29 +1,62 @@
-"""English texts to the reader's language, from compiled catalogues in crmkit/locale."""
+"""English texts to the reader's language: the catalogues of crmkit, then those of plugins."""
 
 from __future__ import annotations
 
+import copy
 import gettext
 from contextvars import ContextVar
-from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from crmkit.plugin.site import Site
 
 _FOLDER = Path(__file__).parent.parent / "locale"
 
-#: Language of the text being made; set by the guard for each request.
-language: ContextVar[str] = ContextVar("crmkit_language", default="en")
+#: Of the text being made; set by the guard for each request.
+catalogue_in_force: ContextVar[gettext.NullTranslations | None] = ContextVar(
+    "crmkit_catalogue", default=None
+)
 
 
-@cache
-def catalogue(code: str) -> gettext.NullTranslations:
-    """Answer the catalogue of a language; English, the language of the sources, has none."""
-    return gettext.translation("crmkit", _FOLDER, [code], fallback=True)
+def catalogue(code: str, site: Site | None = None) -> gettext.NullTranslations:
+    """Answer the catalogue of a language; English, the language of the sources, has none.
+
+    Args:
+        site: Its plugins' texts are looked for after those of crmkit.
+    """
+    found = gettext.translation("crmkit", _FOLDER, [code], fallback=True)
+    for texts in site.texts.values() if site is not None else ():
+        if code in texts:
+            # Of a copy: each catalogue keeps the one that follows it.
+            found.add_fallback(copy.copy(texts[code]))
+    return found
+
+
+class Texts:
+    """The catalogues of one Site, each made when the first reader needs it."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self._made: dict[str, gettext.NullTranslations] = {}
+
+    def of(self, code: str) -> gettext.NullTranslations:
+        """Answer the catalogue of a language."""
+        if code not in self._made:
+            self._made[code] = catalogue(code, self._site)
+        return self._made[code]
 
 
 def _(text: str) -> str:
     """Translate into the language in force."""
-    return catalogue(language.get()).gettext(text) if text else ""
+    found = catalogue_in_force.get()
+    return found.gettext(text) if found is not None and text else text
 
 
 def ngettext(one: str, many: str, number: int) -> str:
     """Translate a text that depends on a number."""
-    return catalogue(language.get()).ngettext(one, many, number)
+    found = catalogue_in_force.get() or _ENGLISH
+    return found.ngettext(one, many, number)
+
+
+_ENGLISH = gettext.NullTranslations()

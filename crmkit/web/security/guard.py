@@ -19,7 +19,7 @@ from crmkit.web.api.methods import allowed_methods
 from crmkit.web.flash import FLASH_COOKIE
 from crmkit.web.security.headers import secure_headers
 from crmkit.web.services import Visit
-from crmkit.web.translate import language
+from crmkit.web.translate import catalogue_in_force
 
 if TYPE_CHECKING:
     from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
@@ -107,8 +107,11 @@ class Guard:
                 await _plain(send, 503, error.message)
                 return
         person = visit.principal
-        language.set((person.language if person else "") or self._services.config.language)
+        self._speak((person.language if person else "") or self._services.config.language)
         await self._app(scope, receive, send)
+
+    def _speak(self, code: str) -> None:
+        catalogue_in_force.set(self._services.texts.of(code))
 
     async def _answer_api(
         self, scope: HTTPScope, receive: Receive, send: Send, visit: Visit
@@ -128,7 +131,7 @@ class Guard:
             await _json(send, refuse_early(visit.request_id, 503, error.message))
             return
         person = visit.principal
-        language.set((person.language if person else "") or self._services.config.language)
+        self._speak((person.language if person else "") or self._services.config.language)
         await self._app(scope, receive, send)
 
     async def _find_token(self, headers: dict[bytes, bytes], visit: Visit) -> None:
