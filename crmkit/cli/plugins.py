@@ -17,6 +17,7 @@ from crmkit.errors import InvalidError
 from crmkit.records.plugins.archive import archive_plugin, restore_archive
 from crmkit.records.plugins.impact import Impact, impact_of
 from crmkit.records.plugins.purge import purge_plugin
+from crmkit.records.plugins.quarantine import resume_plugin
 from crmkit.records.plugins.switch import disable_plugin, enable_plugin
 
 if TYPE_CHECKING:
@@ -96,6 +97,22 @@ def disable(site: Path, plugin_id: str) -> None:
 @plugin.command()
 @_SITE
 @_ID
+def resume(site: Path, plugin_id: str) -> None:
+    """Call again what of PLUGIN_ID failed too often and was silenced."""
+
+    async def work() -> None:
+        async with open_site(site) as opened:
+            parts = await resume_plugin(opened.context(), plugin_id)
+            name = opened.site.plugins[plugin_id].manifest.name
+            said = ", ".join(parts) or "nothing was silenced"
+            click.echo(f"{name} is resumed: {said}.")
+
+    _run(work())
+
+
+@plugin.command()
+@_SITE
+@_ID
 @click.option("--to", type=click.Choice(_STATES), help="Default: the other of on and off.")
 @AS_JSON
 def impact(site: Path, plugin_id: str, to: str | None, *, as_json: bool) -> None:
@@ -104,7 +121,7 @@ def impact(site: Path, plugin_id: str, to: str | None, *, as_json: bool) -> None
     async def work() -> None:
         async with open_site(site) as opened:
             info = opened.site.plugins.get(plugin_id)
-            on = info is not None and info.state == "enabled"
+            on = info is not None and info.is_on
             target = to or ("disabled" if on else "enabled")
             found = await impact_of(opened.context(), plugin_id, target)
         if as_json:

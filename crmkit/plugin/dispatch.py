@@ -8,6 +8,7 @@ import time
 import types
 from collections import deque
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import pluggy
@@ -98,7 +99,16 @@ class Dispatcher:
     isolated, `first` for the first answer, `conditions` and `denied` for security.
     """
 
-    def __init__(self, plugins: Mapping[str, Plugin]) -> None:
+    def __init__(
+        self,
+        plugins: Mapping[str, Plugin],
+        quarantine: Mapping[str, Mapping[str, str]] = MappingProxyType({}),
+    ) -> None:
+        """Order the implementations.
+
+        Args:
+            quarantine: Plugin id to the parts that failed too often, each with its last error.
+        """
         manager = _Manager(NAMESPACE)
         manager.add_hookspecs(HookSpecs)
         # pluggy calls the last registered first.
@@ -115,6 +125,17 @@ class Dispatcher:
             )
             for hook in HOOKS
         }
+        for name, parts in quarantine.items():
+            self._silence(name, parts)
+
+    def _silence(self, plugin: str, parts: Mapping[str, str]) -> None:
+        for part, error in parts.items():
+            found = [each for each in self._plans.get(part, ()) if each.plugin == plugin]
+            if part not in HOOKS:
+                found = [Implementation(plugin, part, _never)]
+                self._declared[plugin, part] = found[0]
+            for each in found:
+                each.silenced, each.last_error = True, error
 
     def implementations(self, hook: str) -> tuple[Implementation, ...]:
         """Answer those that implement a hook, in the order they are asked."""
@@ -295,6 +316,10 @@ def _check_places(condition: Sql, first: int) -> None:
         raise ValueError(
             f"{condition.text!r}: {len(condition.args)} arguments are numbered from ${first}"
         )
+
+
+async def _never(_event: object) -> None:
+    """Stands for what a plugin declared until that is called again."""
 
 
 def _tell_nobody(_each: Implementation) -> None:

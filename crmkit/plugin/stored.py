@@ -30,6 +30,7 @@ async def read_choice(
         with_defaults=law is None,
         stored=stored,
         custom_fields={k: tuple(v) for k, v in (await load_custom_fields(db)).items()},
+        quarantine=await read_quarantine(db),
         blocked=dict(blocked or {}),
     )
 
@@ -47,6 +48,14 @@ async def read_stored(db: Database) -> dict[str, StoredPlugin]:
     return {
         row["id"]: StoredPlugin(**{**dict(row), "guards": tuple(row["guards"])}) for row in rows
     }
+
+
+async def read_quarantine(db: Database) -> dict[str, dict[str, str]]:
+    """Read which parts of plugins are no longer called: plugin id to part to its last error."""
+    found: dict[str, dict[str, str]] = {}
+    for row in await db.rows("SELECT plugin, part, error FROM core_quarantine ORDER BY 1, 2"):
+        found.setdefault(row["plugin"], {})[row["part"]] = row["error"]
+    return found
 
 
 async def read_generation(db: Database) -> int:

@@ -16,15 +16,15 @@ if TYPE_CHECKING:
     from crmkit.model.context import Context
     from crmkit.plugin.dispatch import Implementation
     from crmkit.plugin.site import PluginInfo, Site
-    from crmkit.records.plugins.impact import Impact
+    from crmkit.records.plugins.impact import Addition, Impact
 
 PATH = "/settings/plugins"
 _GROUPS = {
-    "enabled": ("enabled",),
+    "enabled": ("enabled", "quarantined"),
     "disabled": ("disabled", "available", "archived", "purged"),
-    "failed": ("failed", "blocked", "incompatible"),
+    "failed": ("failed", "blocked", "incompatible", "quarantined"),
 }
-_HUES = {"enabled": 3, "failed": 6, "blocked": 6, "incompatible": 6}
+_HUES = {"enabled": 3, "failed": 6, "blocked": 6, "incompatible": 6, "quarantined": 5}
 
 
 def site_of(ctx: Context) -> Site:
@@ -37,7 +37,7 @@ def state_labels() -> dict[str, str]:
     return {
         "enabled": _("On"), "disabled": _("Off"), "available": _("Off, new"),
         "archived": _("Archived"), "purged": _("Purged"), "failed": _("Failed"),
-        "blocked": _("Blocked"), "incompatible": _("Does not fit"),
+        "blocked": _("Blocked"), "incompatible": _("Does not fit"), "quarantined": _("Quarantined"),
     }  # fmt: skip
 
 
@@ -75,10 +75,10 @@ def matches(info: PluginInfo, search: str) -> bool:
 
 def card_of(ctx: Context, info: PluginInfo, chosen: str, state: str, search: str) -> PluginCard:
     """Answer the card of a plugin."""
-    manifest, is_on = info.manifest, info.state == "enabled"
+    manifest, is_on = info.manifest, info.is_on
     target = "disabled" if is_on else "enabled"
     site = site_of(ctx)
-    name = manifest.name
+    name = _(manifest.name)
     label = _("Switch off %(name)s") if is_on else _("Switch on %(name)s")
     has_settings = is_on and site.hooks.plugins[manifest.id].Settings is not None
     return PluginCard(
@@ -126,7 +126,7 @@ def detail_of(
         "enabled": _("Switch on %(name)s"), "disabled": _("Switch off %(name)s"),
         "archived": _("Archive %(name)s"), "purged": _("Purge %(name)s"),
     }  # fmt: skip
-    verb = verbs.get(to, "%(name)s") % {"name": manifest.name}
+    verb = verbs.get(to, "%(name)s") % {"name": _(manifest.name)}
     notes = {
         "enabled": _("It can be switched off again at any time."),
         "disabled": _("All its data stay; switched on again it finds them."),
@@ -144,7 +144,7 @@ def detail_of(
     )
     return PluginDetail(
         title=verb,
-        intro=_("What would change. Nothing has happened yet.") if impact else manifest.summary,
+        intro=_("What would change. Nothing has happened yet.") if impact else _(manifest.summary),
         close_url=close_url,
         obstacle=impact.obstacle if impact else "",
         reason=info.reason,
@@ -173,10 +173,15 @@ def change_lines(ctx: Context, impact: Impact) -> Iterable[ChangeLine]:
     """Answer the lines of what would change, as far as there is something to say."""
     tables = ", ".join(f"{each.name} ({format_number(ctx, each.rows)})" for each in impact.tables)
     rows = sum(each.rows for each in impact.tables)
-    counted = ", ".join(f"{name.replace('_', ' ')} {n}" for name, n in impact.counts.items())
+    added = ", ".join(_added(each) for each in impact.additions)
+    labels = {
+        "routes": _("pages of its own"), "jobs": _("jobs"), "reports": _("reports"),
+        "commands": _("commands"), "health_checks": _("health checks"),
+    }  # fmt: skip
+    counted = ", ".join(f"{labels[name]} {n}" for name, n in impact.counts.items())
     said = (
         ("menu-2", _("Menu"), ", ".join(_(label) for label in impact.menu)),
-        ("layout-rows", _("On pages of others"), ", ".join(impact.additions)),
+        ("layout-rows", _("On pages of others"), added),
         ("database", _("Tables, with rows"), tables),
         ("file-text", _("Values in records of others"),
          format_number(ctx, impact.values) if impact.values else ""),
@@ -189,11 +194,19 @@ def change_lines(ctx: Context, impact: Impact) -> Iterable[ChangeLine]:
     return (ChangeLine(icon=icon, label=label, text=text) for icon, label, text in said if text)
 
 
+def _added(addition: Addition) -> str:
+    kinds = {
+        "field": _("field"), "panel": _("panel"), "column": _("column"), "action": _("action"),
+        "figure": _("figure"),
+    }  # fmt: skip
+    return f"{_(addition.place)}: {kinds[addition.kind]} {_(addition.label)}"
+
+
 def _facts(info: PluginInfo) -> Iterable[tuple[str, str]]:
     manifest = info.manifest
     said = (
         (_("Version"), manifest.version),
-        (_("Written for"), f"crmkit API {manifest.crmkit}"),
+        (_("Written for"), f"crmkit {manifest.crmkit}"),
         (_("Needs"), ", ".join(manifest.requires)),
         (_("Guards"), ", ".join(manifest.guards)),
         (_("Author"), manifest.author),
@@ -206,9 +219,10 @@ def _facts(info: PluginInfo) -> Iterable[tuple[str, str]]:
 
 def _faults(seen: Iterable[Implementation], plugin: str) -> Iterable[Fault]:
     for each in seen:
-        if each.plugin == plugin and each.failed:
+        if each.plugin == plugin and (each.failed or each.silenced):
             number = ngettext("%(n)s failure", "%(n)s failures", each.failed) % {"n": each.failed}
-            yield Fault(name=each.hook, text=f"{number}: {each.last_error}", silenced=each.silenced)
+            text = f"{number}: {each.last_error}" if each.failed else each.last_error
+            yield Fault(name=each.hook, text=text, silenced=each.silenced)
 
 
 def _further(ctx: Context, info: PluginInfo) -> Iterable[Link]:
@@ -216,7 +230,7 @@ def _further(ctx: Context, info: PluginInfo) -> Iterable[Link]:
     if ctx.config.plugins.enabled is not None:
         return
     plugin = info.manifest.id
-    if info.state == "enabled":
+    if info.is_on:
         yield Link(label=_("Switch off"), url=page_url(show=plugin, to="disabled"))
     else:
         if info.state not in {"failed", "blocked", "incompatible"}:

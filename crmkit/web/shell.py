@@ -8,7 +8,7 @@ from crmkit.model.values import initials
 from crmkit.web.flash import unpack_flash
 from crmkit.web.services import services_of, visit_of
 from crmkit.web.translate import _
-from crmkit.web.views import Avatar, Link, NavGroup, NavItem, Shell, UserBadge
+from crmkit.web.views import Avatar, Link, NavGroup, NavItem, Notice, Shell, UserBadge
 
 if TYPE_CHECKING:
     from typing import Literal
@@ -82,8 +82,25 @@ def make_shell(
         new_items=new_items,
         flashes=(*flashes, *unpack_flash(visit.session, visit.flash)),
         active_entity=entity or None,
+        notices=_notices(services.site, services.problem) if is_admin(principal) else (),
         new_url=f"/{entity}/new" if any(f"/{entity}/new" == n.url for n in new_items) else None,
     )
+
+
+def _notices(site: Site, problem: str) -> tuple[Notice, ...]:
+    """Answer what an administrator has to look after."""
+    made = []
+    if problem:
+        text = _("What was switched last could not be taken up; the site serves as before: %(why)s")
+        link = Link(label=_("Plugins"), url="/settings/plugins")
+        made.append(Notice(text=text % {"why": problem}, link=link, kind="bad"))
+    for plugin in site.choice.quarantine:
+        info = site.plugins.get(plugin)
+        if info is not None and info.state == "quarantined":
+            text = _("A part of the plugin %(name)s failed too often and is no longer called.")
+            link = Link(label=_("Look at it"), url=f"/settings/plugins?show={plugin}")
+            made.append(Notice(text=text % {"name": _(info.manifest.name)}, link=link))
+    return tuple(made)
 
 
 def _key(number: int) -> str | None:

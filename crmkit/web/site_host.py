@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import sys
 import threading
 import time
@@ -16,6 +17,7 @@ from crmkit.access.core import site_of
 from crmkit.errors import CrmkitError
 from crmkit.plugin.events import LifeEvent
 from crmkit.plugin.stored import read_generation
+from crmkit.records.plugins.quarantine import add_quarantine
 from crmkit.records.plugins.rows import system_context
 from crmkit.records.plugins.start import rebuild_site
 from crmkit.web.app import create_app
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
     from crmkit.config import Config
     from crmkit.db.engine import Database
+    from crmkit.plugin.dispatch import Implementation
     from crmkit.plugin.site import Site
 
 _log = structlog.get_logger("crmkit.host")
@@ -83,8 +86,9 @@ class SiteHost:
         self._number = 0
         self._lock = asyncio.Lock()
         self._draining: set[asyncio.Task[None]] = set()
-        self._running = self._make(site)
+        self._aside: set[asyncio.Task[None]] = set()
         self.problem = ""
+        self._running = self._make(site)
         self._failures = 0
         self._retry_at = 0.0
 
@@ -101,10 +105,22 @@ class SiteHost:
         """Build the application; a plugin whose routes do not fit is left out of it."""
         with _building:
             site = fitting(self._config, site)
-            app = create_app(
-                site, self._db, self._config, owner_dsn=self._owner_dsn, renew=self.renew
-            )
+            app = create_app(site, self._db, self._config, owner_dsn=self._owner_dsn, exchange=self)
+        site.hooks.on_silenced = self._on_silenced
         return _Running(site, app)
+
+    def _on_silenced(self, each: Implementation) -> None:
+        """Write it down aside: what is under way may be rolled back, and must not wait."""
+        task = asyncio.create_task(self._quarantine(each), context=contextvars.Context())
+        self._aside.add(task)
+        task.add_done_callback(self._aside.discard)
+
+    async def _quarantine(self, each: Implementation) -> None:
+        try:
+            await add_quarantine(self._db, each.plugin, each.hook, each.last_error)
+        except CrmkitError as error:
+            # It is silenced here all the same, and told again by the next process that sees it.
+            _log.warning("a quarantine was not written", plugin=each.plugin, reason=_said(error))
 
     async def _make_aside(self, site: Site) -> _Running:
         """Build the application in a thread that gives way to requests ten times as often."""
@@ -125,7 +141,7 @@ class SiteHost:
         draining = list(self._draining)
         for task in draining:
             task.cancel()
-        await asyncio.gather(*draining, return_exceptions=True)
+        await asyncio.gather(*draining, *self._aside, return_exceptions=True)
         await self._tell("shutdown", self._running.site)
 
     async def watch(self) -> None:

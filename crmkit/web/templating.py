@@ -40,7 +40,7 @@ class SiteLoader(BaseLoader):
         self._plugins = {
             name: info.folder / "templates"
             for name, info in site.plugins.items()
-            if info.state == "enabled" and info.folder is not None
+            if info.is_on and info.folder is not None
         }
         self.broken: dict[str, str] = {}
 

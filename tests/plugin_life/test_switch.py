@@ -178,7 +178,7 @@ async def test_impact_says_what_comes_and_what_stays(loyalty: Place) -> None:
     async with loyalty.start() as running:
         coming = await impact_of(running.ctx, "loyalty", "enabled")
         assert ("Points",) == coming.menu
-        assert "Person: panel Loyalty" in coming.additions
+        assert "Person: panel Loyalty" in map(str, coming.additions)
         assert () == coming.tables
         await _with_points(running)
         going = await impact_of(running.ctx, "loyalty", "disabled")

@@ -83,7 +83,7 @@ async def archive_plugin(ctx: Context, plugin: str, owner_dsn: str) -> Path:
 
 def _check_off(ctx: Context, plugin: str) -> None:
     info = info_of(site_in(ctx), plugin)
-    if info.state == "enabled":
+    if info.is_on:
         raise ConflictError(f"{info.manifest.name} is on. Switch it off first.")
     leaning = dependents(site_in(ctx), plugin)
     if leaning:

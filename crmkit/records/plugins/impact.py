@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from crmkit.errors import ConflictError
+from crmkit.model.values import N_
 from crmkit.records.plugins.switch import dependents, info_of, site_in, trial_site
 
 if TYPE_CHECKING:
@@ -24,12 +25,28 @@ class TableSize(msgspec.Struct, frozen=True):
     rows: int
 
 
+class Addition(msgspec.Struct, frozen=True):
+    """A thing added to records of others; texts are English.
+
+    Attributes:
+        place: What is shown there: "Person", "Home page".
+        kind: field, panel, column, action or figure.
+    """
+
+    place: str
+    kind: str
+    label: str
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.kind} {self.label}"
+
+
 class Impact(msgspec.Struct, frozen=True, kw_only=True):
     """What changes when a plugin is switched; texts are English, names as declared.
 
     Attributes:
         menu: Entities and entries that appear or disappear.
-        additions: What it adds to others: "Person: field Tier".
+        additions: What it adds to others.
         tables: Its tables with the rows that stay, or that a purge removes.
         values: Records of others that hold values of its fields.
         rights: Permissions and roles it brings.
@@ -41,7 +58,7 @@ class Impact(msgspec.Struct, frozen=True, kw_only=True):
 
     plugin: str
     menu: tuple[str, ...] = ()
-    additions: tuple[str, ...] = ()
+    additions: tuple[Addition, ...] = ()
     tables: tuple[TableSize, ...] = ()
     values: int = 0
     rights: tuple[str, ...] = ()
@@ -62,7 +79,7 @@ async def impact_of(ctx: Context, plugin: str, to: str = "disabled") -> Impact:
     """
     site, info = site_in(ctx), info_of(site_in(ctx), plugin)
     obstacle = ""
-    if to == "enabled" and info.state != "enabled":
+    if to == "enabled" and not info.is_on:
         try:
             site = await trial_site(ctx, plugin)
         except ConflictError as error:
@@ -84,9 +101,13 @@ async def impact_of(ctx: Context, plugin: str, to: str = "disabled") -> Impact:
 
 def _obstacle(ctx: Context, info: PluginInfo, blocked: tuple[str, ...]) -> str:
     if ctx.config.plugins.enabled is not None:
-        return "`[plugins] enabled` in crmkit.toml decides. Change it there."
+        return ctx.translate(
+            N_("`[plugins] enabled` in crmkit.toml says which plugins are on. Change it there.")
+        )
     if blocked:
-        return f"{', '.join(blocked)} needs {info.manifest.name}. Switch that off first."
+        return ctx.translate(N_("{others} needs the plugin {name}. Switch that off first.")).format(
+            others=", ".join(blocked), name=info.manifest.name
+        )
     return ""
 
 
@@ -96,22 +117,24 @@ def _menu(site: Site, plugin: str) -> tuple[str, ...]:
     return (*entities, *entries)
 
 
-def _additions(site: Site, plugin: str) -> tuple[str, ...]:
-    found: list[str] = []
+def _additions(site: Site, plugin: str) -> tuple[Addition, ...]:
+    found: list[Addition] = []
     for entity, added in site.extensions.by_entity.items():
         for each in added:
             if each.plugin != plugin:
                 continue
             extension = each.extension
             plan = site.entities.get(entity)
-            place = plan.singular if plan else "Home page"
-            names = [field.label or field.name.capitalize() for field in extension.fields]
-            found += [f"{place}: field {name}" for name in names]
-            found += [f"{place}: panel {panel.title}" for panel in extension.panels]
-            found += [f"{place}: column {column.label}" for column in extension.columns]
-            found += [f"{place}: action {action.label}" for action in extension.actions]
+            place = plan.singular if plan else N_("Home page")
+            said = (
+                ("field", [f.label or f.name.capitalize() for f in extension.fields]),
+                ("panel", [panel.title for panel in extension.panels]),
+                ("column", [column.label for column in extension.columns]),
+                ("action", [action.label for action in extension.actions]),
+            )
+            found += [Addition(place, kind, label) for kind, labels in said for label in labels]
     found += [
-        f"{site.entities[plan.entity].singular}: figure {plan.metric.label}"
+        Addition(site.entities[plan.entity].singular, "figure", plan.metric.label)
         for plan in site.metrics.values()
         if plan.plugin == plugin
     ]

@@ -49,7 +49,7 @@ async def make_indexes(owner_dsn: str, site: Site) -> None:
         there = {row["indexname"] for row in rows}
         for name in sorted(set(wanted) - there):
             await connection.execute(wanted[name])
-        enabled = {name for name, info in site.plugins.items() if info.state == "enabled"}
+        enabled = {name for name, info in site.plugins.items() if info.is_on}
         for name in sorted(there - set(wanted)):
             if name.partition(_MARK)[0] in enabled:
                 await connection.execute(f'DROP INDEX IF EXISTS "{name}"')

@@ -40,7 +40,8 @@ async def add_row(db: Database, manifest: Manifest, state: str = "enabled") -> b
 
 
 async def set_state(db: Database, plugin: str, state: str, user_id: int | None) -> None:
-    """Write the state an administrator chose."""
+    """Write the state an administrator chose; a quarantine ends with it."""
+    await db.execute("DELETE FROM core_quarantine WHERE plugin = $1", plugin)
     await db.execute(
         "UPDATE core_plugin SET state = $2, reason = '', changed_at = now(), changed_by = $3 "
         "WHERE id = $1",
@@ -51,7 +52,12 @@ async def set_state(db: Database, plugin: str, state: str, user_id: int | None) 
 
 
 async def set_version(db: Database, manifest: Manifest) -> None:
-    """Write which code wrote a plugin's data last."""
+    """Write which code wrote a plugin's data last; what other code did wrong is forgotten."""
+    await db.execute(
+        "DELETE FROM core_quarantine q USING core_plugin p "
+        "WHERE p.id = $1 AND q.plugin = p.id AND p.version <> $2",
+        manifest.id, manifest.version,
+    )  # fmt: skip
     await db.execute(
         "UPDATE core_plugin SET version = $2, name = $3, guards = $4 WHERE id = $1",
         manifest.id,

@@ -152,7 +152,7 @@ class _Start:
 
 
 def _enabled(site: Site) -> list[Manifest]:
-    return [info.manifest for info in site.plugins.values() if info.state == "enabled"]
+    return [info.manifest for info in site.plugins.values() if info.is_on]
 
 
 def _is_older(stored: StoredPlugin | None, manifest: Manifest) -> bool:

@@ -69,7 +69,7 @@ async def trial_site(ctx: Context, plugin: str) -> Site:
     blocked = {k: v for k, v in site_in(ctx).choice.blocked.items() if k != plugin}
     trial = site_of(ctx.config, msgspec.structs.replace(choice, enabled=enabled, blocked=blocked))
     info = info_of(trial, plugin)
-    if info.state != "enabled":
+    if not info.is_on:
         raise ConflictError(
             ctx.translate(N_("The plugin {name} cannot be switched on. {reason}")).format(
                 name=info.manifest.name, reason=info.reason
@@ -133,7 +133,7 @@ async def disable_plugin(ctx: Context, plugin: str) -> None:
         )
     async with ctx.db.transaction():
         await add_row(ctx.db, info.manifest)
-        if info.state == "enabled":
+        if info.is_on:
             await ctx.site.hooks.ask(plugin, "disable", LifeEvent(ctx, plugin))
         await set_state(ctx.db, plugin, "disabled", ctx.user_id)
         await raise_generation(ctx.db)
@@ -144,5 +144,5 @@ def dependents(site: Site, plugin: str) -> list[str]:
     return [
         info.manifest.name
         for info in site.plugins.values()
-        if info.state == "enabled" and plugin in info.manifest.needs
+        if info.is_on and plugin in info.manifest.needs
     ]

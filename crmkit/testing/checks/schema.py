@@ -79,5 +79,5 @@ async def three_processes_migrate(place: Place, enabled: list[str]) -> AsyncIter
     async with place.start() as running:
         for name in enabled:
             info = running.site.plugins[name]
-            if info.state != "enabled":
+            if not info.is_on:
                 yield f"afterwards {name} is {info.state}: {info.reason}"

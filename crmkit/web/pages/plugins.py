@@ -9,10 +9,10 @@ from litestar.params import FromPath
 from crmkit.access.predicate import check
 from crmkit.errors import InvalidError
 from crmkit.model.context import Context
-from crmkit.plugin.stored import raise_generation
 from crmkit.records.plugins.archive import archive_plugin
 from crmkit.records.plugins.impact import impact_of
 from crmkit.records.plugins.purge import purge_plugin
+from crmkit.records.plugins.quarantine import resume_plugin
 from crmkit.records.plugins.settings import save_settings
 from crmkit.records.plugins.switch import disable_plugin, enable_plugin, info_of
 from crmkit.web.pages.settings import settings_tabs
@@ -104,8 +104,7 @@ async def plugin_switch(request: AnyRequest, plugin: FromPath[str]) -> Response[
 async def plugin_resume(request: AnyRequest, plugin: FromPath[str]) -> Response[Any]:
     """Call again what was silenced, in every process."""
     ctx, services = context_of(request), services_of(request)
-    info_of(site_of(ctx), plugin)
-    await raise_generation(ctx.db)
+    await resume_plugin(ctx, plugin)
     await services.renew()
     return go(request, page_url(show=plugin), Flash(text=_("Resumed")))
 

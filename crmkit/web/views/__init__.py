@@ -94,7 +94,7 @@ from crmkit.web.views.settings import (
     SettingsPage,
     TablePage,
 )
-from crmkit.web.views.shell import Flash, NavGroup, NavItem, Shell, UserBadge
+from crmkit.web.views.shell import Flash, NavGroup, NavItem, Notice, Shell, UserBadge
 
 __all__ = [
     "Action",
@@ -145,6 +145,7 @@ __all__ = [
     "LooseEnd",
     "NavGroup",
     "NavItem",
+    "Notice",
     "Option",
     "Pair",
     "Panel",

@@ -98,3 +98,4 @@ class RunPage(View, frozen=True, kw_only=True):
     back_url: str = "/"
     back_label: str = ""
     runs: tuple[Link, ...] = ()
+    all_url: str = "/runs"

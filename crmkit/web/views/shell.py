@@ -40,6 +40,14 @@ class Flash(View, frozen=True, kw_only=True):
     undo_url: str | None = None
 
 
+class Notice(View, frozen=True, kw_only=True):
+    """What administrators read above every page until it is put right."""
+
+    text: str
+    link: Link
+    kind: Literal["warn", "bad"] = "warn"
+
+
 class Shell(View, frozen=True, kw_only=True):
     """The frame around each page."""
 
@@ -62,3 +70,4 @@ class Shell(View, frozen=True, kw_only=True):
     theme_url: str = "/settings/theme"
     languages: tuple[Link, ...] = ()
     keys_on: bool = True
+    notices: tuple[Notice, ...] = ()
