@@ -10,6 +10,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from litestar import Request, Response, get, post
+
     from crmkit.access.predicate import predicate
     from crmkit.errors import ConflictError, InvalidError, NotFoundError, Veto
     from crmkit.model.action import Action
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from crmkit.model.metric import Metric, Widget
     from crmkit.model.record import Record
     from crmkit.model.values import N_, Choice
+    from crmkit.plugin.deprecations import deprecated
     from crmkit.plugin.events import (
         AccessEvent,
         CopyEvent,
@@ -42,6 +45,8 @@ if TYPE_CHECKING:
     from crmkit.plugin.sql import Sql
     from crmkit.records.copying import carry_over
     from crmkit.web.format import format_date, format_moment, format_money, format_number
+    from crmkit.web.render import answer, go
+    from crmkit.web.services import context_of
     from crmkit.web.shell import avatar_of
     from crmkit.web.translate import _, ngettext
     from crmkit.web.views import Action as ActionButton
@@ -49,7 +54,9 @@ if TYPE_CHECKING:
         AgendaItem,
         AgendaSection,
         Avatar,
+        Flash,
         FunnelStep,
+        Link,
         LooseEnd,
         SearchResult,
         Suggestion,
@@ -80,6 +87,16 @@ _HOMES = {
     "hookimpl": ("crmkit.plugin.hookspecs", "hookimpl"),
     "Sql": ("crmkit.plugin.sql", "Sql"),
     "_": ("crmkit.web.translate", "_"),
+    "answer": ("crmkit.web.render", "answer"),
+    "context_of": ("crmkit.web.services", "context_of"),
+    "deprecated": ("crmkit.plugin.deprecations", "deprecated"),
+    "Flash": ("crmkit.web.views", "Flash"),
+    "get": ("litestar", "get"),
+    "go": ("crmkit.web.render", "go"),
+    "Link": ("crmkit.web.views", "Link"),
+    "post": ("litestar", "post"),
+    "Request": ("litestar", "Request"),
+    "Response": ("litestar", "Response"),
     "Action": ("crmkit.model.action", "Action"),
     "ActionButton": ("crmkit.web.views", "Action"),
     "AgendaItem": ("crmkit.web.views", "AgendaItem"),
@@ -138,6 +155,7 @@ __all__ = [
     "ExtField",
     "Extension",
     "FieldOptions",
+    "Flash",
     "FormEvent",
     "FunnelStep",
     "Group",
@@ -145,6 +163,7 @@ __all__ = [
     "InvalidError",
     "LifeEvent",
     "Lifecycle",
+    "Link",
     "LooseEnd",
     "Metric",
     "NavEntry",
@@ -156,6 +175,8 @@ __all__ = [
     "QueryEvent",
     "Record",
     "Reference",
+    "Request",
+    "Response",
     "SaveEvent",
     "SearchResult",
     "Sql",
@@ -169,14 +190,20 @@ __all__ = [
     "Veto",
     "Widget",
     "_",
+    "answer",
     "avatar_of",
     "carry_over",
+    "context_of",
+    "deprecated",
     "format_date",
     "format_moment",
     "format_money",
     "format_number",
+    "get",
+    "go",
     "hookimpl",
     "ngettext",
+    "post",
     "predicate",
 ]
 

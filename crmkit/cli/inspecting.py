@@ -17,6 +17,7 @@ from crmkit.db.schema import compare_schema
 from crmkit.errors import ConflictError, NotFoundError
 from crmkit.model.role import VERBS
 from crmkit.plugin.discovery import discover
+from crmkit.plugin.explain import explain_site
 from crmkit.records.plugins.health import ask_health
 
 if TYPE_CHECKING:
@@ -37,6 +38,27 @@ def routes(site: Path, *, as_json: bool) -> None:
             app = create_app(opened.site, opened.db, opened.config)
             lines = list_routes(app)
         rows = [{"method": each.method, "path": each.path, "policy": each.policy} for each in lines]
+        print_rows(rows, as_json=as_json)
+
+    _run(work())
+
+
+@_commands.command()
+@_SITE
+@AS_JSON
+@click.argument("words", nargs=-1)
+def explain(site: Path, words: tuple[str, ...], *, as_json: bool) -> None:
+    """Say which plugin put each field, panel, button and menu entry there, as far as WORDS fit."""
+
+    async def work() -> None:
+        async with open_site(site, migrating=False) as opened:
+            origins = [msgspec.to_builtins(each) for each in explain_site(opened.site)]
+        wanted = [word.casefold() for word in words]
+        rows = [
+            row
+            for row in origins
+            if all(word in " ".join(row.values()).casefold() for word in wanted)
+        ]
         print_rows(rows, as_json=as_json)
 
     _run(work())

@@ -22,7 +22,11 @@ API_VERSION = "1.0"
 
 _ID = re.compile(r"^[a-z][a-z0-9]{1,30}$")
 _FROM, _BELOW, _ONE = {">=", ">", "==", "~="}, {"<", "<="}, {"==", "~="}
-_RESERVED = frozenset({"core", "user", "api", "static", "settings", "search", "history", "setup"})
+#: What stands in addresses or names already.
+_RESERVED = frozenset(
+    {"api", "core", "entity", "healthz", "history", "login", "logout", "own", "readyz", "runs",
+     "search", "settings", "setup", "static", "theme", "user"}
+)  # fmt: skip
 
 
 class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from litestar.handlers import BaseRouteHandler
 
-from crmkit.web.policy import POLICIES
+from crmkit.web.policy import POLICIES, fits
 
 if TYPE_CHECKING:
     from crmkit.plugin.site import Site
@@ -17,12 +17,12 @@ def check_routes(site: Site) -> dict[str, str]:
     wrong: dict[str, str] = {}
     taken: dict[tuple[str, str], str] = {}
     for plugin, handler in site.contributions["routes"]:
-        if plugin not in wrong and (reason := _reason(plugin, handler, taken)):
+        if plugin not in wrong and (reason := _reason(site, plugin, handler, taken)):
             wrong[plugin] = reason
     return wrong
 
 
-def _reason(plugin: str, handler: Any, taken: dict[tuple[str, str], str]) -> str:  # noqa: ANN401 - a stranger's object
+def _reason(site: Site, plugin: str, handler: Any, taken: dict[tuple[str, str], str]) -> str:  # noqa: ANN401 - a stranger's object
     if not isinstance(handler, BaseRouteHandler):
         return f"Its `routes` hold {handler!r}, which is no handler. Use `crmkit.get` or `post`."
     for path in sorted(handler.paths):
@@ -34,9 +34,10 @@ def _reason(plugin: str, handler: Any, taken: dict[tuple[str, str], str]) -> str
                 return f"Its route {method} `{path}` stands twice."
             taken[str(method), path] = plugin
     policy = handler.opt.get("policy", "")
-    if policy not in POLICIES:
+    if not fits(site, policy):
         return (
             f"Its route `{min(handler.paths)}` has {policy or 'no policy'!r}: give it `policy=`, "
-            f"one of {', '.join(sorted(POLICIES))}."
+            f"one of {', '.join(sorted(POLICIES))}, a verb on an entity as in "
+            f"`{plugin}.thing.read`, or a permission that it declares."
         )
     return ""

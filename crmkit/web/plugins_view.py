@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 from urllib.parse import urlencode
 
+from crmkit.plugin.deprecations import deprecations_in
 from crmkit.web.format import format_number
 from crmkit.web.translate import _, ngettext
 from crmkit.web.views import Action, FieldInput, Link, Tag
@@ -149,7 +150,7 @@ def detail_of(
         obstacle=impact.obstacle if impact else "",
         reason=info.reason,
         trace=info.trace,
-        notices=info.notices,
+        notices=(*info.notices, *_deprecations(info)),
         changes=tuple(change_lines(ctx, impact)) if impact else (),
         facts=() if impact else tuple(_facts(info)),
         faults=() if impact else tuple(_faults(site_of(ctx).hooks.seen(), manifest.id)),
@@ -158,6 +159,10 @@ def detail_of(
         links=() if impact else tuple(_further(ctx, info)),
         more=_resume(ctx, manifest.id) if not impact else (),
     )
+
+
+def _deprecations(info: PluginInfo) -> tuple[str, ...]:
+    return tuple(map(str, deprecations_in(info.folder))) if info.folder and info.is_on else ()
 
 
 def _typed_id(plugin: str) -> FieldInput:
@@ -227,9 +232,11 @@ def _faults(seen: Iterable[Implementation], plugin: str) -> Iterable[Fault]:
 
 def _further(ctx: Context, info: PluginInfo) -> Iterable[Link]:
     """Answer what else can be done with a plugin."""
+    plugin, name = info.manifest.id, _(info.manifest.name)
+    if info.is_on:
+        yield Link(label=_("What it adds"), url=f"/settings/explain?{urlencode({'q': name})}")
     if ctx.config.plugins.enabled is not None:
         return
-    plugin = info.manifest.id
     if info.is_on:
         yield Link(label=_("Switch off"), url=page_url(show=plugin, to="disabled"))
     else:

@@ -16,12 +16,25 @@ from crmkit.web.translate import _
 if TYPE_CHECKING:
     from litestar import Litestar
 
+    from crmkit.plugin.plan import EntityPlan
+    from crmkit.plugin.site import Site
     from crmkit.web.services import AnyRequest
 
 PUBLIC = "public"
 SIGNED_IN = "signed-in"
 ADMIN = "admin"
 POLICIES = frozenset({PUBLIC, SIGNED_IN, ADMIN, *(f"entity.{verb}" for verb in VERBS)})
+
+
+def fits(site: Site, policy: str) -> bool:
+    """Say whether a policy can be checked: one of `POLICIES`, or one that a plugin declares.
+
+    `loyalty.points.read` is a verb on an entity, `loyalty.gift` a permission of a plugin.
+    """
+    owner, _dot, verb = policy.rpartition(".")
+    if policy in POLICIES or (owner in site.entities and verb in VERBS):
+        return True
+    return any(each.name == policy for _plugin, each in site.contributions["permissions"])
 
 
 class PolicyMissingError(CrmkitError):
@@ -53,7 +66,7 @@ def list_routes(app: Litestar) -> list[RouteLine]:
         if method == "OPTIONS":  # the guard answers it, no handler sees it (TRAPS L11)
             continue
         policy = handler.opt.get("policy", "")
-        if policy not in POLICIES:
+        if not fits(app.state["services"].site, policy):
             raise PolicyMissingError(
                 f"{method} {path}: {policy or 'no policy'!r}. "
                 f"Give its handler `policy=`, one of: {', '.join(sorted(POLICIES))}."
@@ -78,13 +91,22 @@ async def check_policy(request: AnyRequest) -> None:
         raise SignInError(_("Sign in to see this page."))
     if policy == ADMIN and not is_admin(principal):
         raise ForbiddenError(_("Only an administrator may do this. Ask one of yours."))
-    if policy.startswith("entity."):
+    site, (name, _dot, verb) = services_of(request).site, policy.rpartition(".")
+    if name in site.entities:
+        await _check_entity(request, site.entities[name], verb)
+    elif name and name != "entity" and not principal.role.grants(policy):
+        raise ForbiddenError(_("Your role does not include this. Ask an administrator."))
+    if name == "entity":
         try:
-            plan = services_of(request).site.entity(request.path_params["entity"])
+            plan = site.entity(request.path_params["entity"])
         except NotFoundError:
             raise NotFoundError(
                 _("The address leads nowhere. Look at how it is spelled or begin at Today.")
             ) from None
-        ctx, verb = context_of(request), policy.removeprefix("entity.")
-        check(ctx, plan, verb)  # type: ignore[arg-type]
-        await check_hooks(ctx, plan, verb)  # type: ignore[arg-type]
+        await _check_entity(request, plan, verb)
+
+
+async def _check_entity(request: AnyRequest, plan: EntityPlan, verb: str) -> None:
+    ctx = context_of(request)
+    check(ctx, plan, verb)  # type: ignore[arg-type]
+    await check_hooks(ctx, plan, verb)  # type: ignore[arg-type]

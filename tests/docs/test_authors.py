@@ -70,6 +70,10 @@ def test_the_tutorial_builds_loyalty_as_it_says(tmp_path: Path) -> None:
         page = client.get(person).text
         assert "7 points" in page
         assert "Gold" in page
+        own = client.get("/loyalty/ranking")
+        assert 200 == own.status_code
+        assert "<p>1</p>" in own.text
+        assert 'href="/loyalty/ranking"' in own.text
         refused = client.post("/loyalty.points/new", data={**points, "amount": "0"})
         assert 422 == refused.status_code
         assert "must not be zero" in refused.text

@@ -2,6 +2,7 @@
 
 from crmkit.web.pages import (
     boards,
+    explain,
     exports,
     fields,
     health,
@@ -31,6 +32,7 @@ HANDLERS = (
     *tokens.HANDLERS,
     *people.HANDLERS,
     *plugins.HANDLERS,
+    *explain.HANDLERS,
     *fields.HANDLERS,
     *history.HANDLERS,
     *runs.HANDLERS,

@@ -79,6 +79,8 @@ async def settings_show(request: AnyRequest) -> Response[str]:
                  help=_("What your company notes besides")),
             Link(label=_("Plugins"), url="/settings/plugins", icon="plug",
                  help=_("What the site can do, switched on and off")),
+            Link(label=_("Where it comes from"), url="/settings/explain", icon="list-search",
+                 help=_("Which plugin put a field, panel or button there")),
             Link(label=_("History"), url="/history", icon="history",
                  help=_("What was done, and undoing it")),
         ]  # fmt: skip

@@ -19,6 +19,9 @@ class TablePage(View, frozen=True, kw_only=True):
     prev_url: str | None = None
     next_url: str | None = None
     count: str | None = None
+    search_url: str | None = None  # of a page that can be searched by `q`
+    search: str = ""
+    search_label: str = ""
 
 
 class SettingsPage(View, frozen=True, kw_only=True):
