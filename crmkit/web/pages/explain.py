@@ -28,9 +28,14 @@ async def explain_show(request: AnyRequest) -> Response[str]:
     """Show what people meet and where it comes from, as far as it matches `q`."""
     ctx = context_of(request)
     search = request.query_params.get("q", "").strip()[:80]
-    rows = [_row(ctx, number, each) for number, each in enumerate(explain_site(site_of(ctx)))]
     words = search.casefold().split()
-    matching = [row for row in rows if all(word in _said(row) for word in words)]
+    rows = (
+        (origin, _row(ctx, number, origin))
+        for number, origin in enumerate(explain_site(site_of(ctx)))
+    )
+    matching = [
+        row for origin, row in rows if all(word in _said(ctx, origin, row) for word in words)
+    ]
     number = {"n": format_number(ctx, len(matching)), "shown": format_number(ctx, _MOST)}
     page = TablePage(
         title=_("Where it comes from"),
@@ -38,8 +43,11 @@ async def explain_show(request: AnyRequest) -> Response[str]:
         columns=tuple(
             Column(name=name, label=label)
             for name, label in (
-                ("label", _("What")), ("kind", _("Kind")), ("place", _("Where")),
-                ("plugin", _("Plugin")), ("name", _("Name in code")),
+                ("label", _("What")),
+                ("plugin", _("Plugin")),
+                ("kind", _("Kind")),
+                ("place", _("Where")),
+                ("name", _("Name in code")),
             )
         ),
         rows=tuple(matching[:_MOST]),
@@ -51,7 +59,7 @@ async def explain_show(request: AnyRequest) -> Response[str]:
         count=_("%(shown)s of %(n)s; search for the others") % number
         if len(matching) > _MOST
         else ngettext("%(n)s thing", "%(n)s things", len(matching)) % number,
-    )  # fmt: skip
+    )
     return answer(request, "table.html", title=page.title, page=page)
 
 
@@ -67,19 +75,22 @@ def _row(ctx: "Context", number: int, origin: "Origin") -> Row:
     label = _(origin.label) if origin.label else origin.name
     cells = (
         Cell(html=label),
-        Cell(html=_(KINDS[origin.kind])),
-        Cell(html=place),
         Cell(
             html=plugin or origin.plugin,
             url=page_url(show=origin.plugin) if info is not None else None,
         ),
+        Cell(html=_(KINDS[origin.kind])),
+        Cell(html=place),
         Cell(html=origin.name),
     )
     return Row(id=str(number), url="", cells=cells, label=label)
 
 
-def _said(row: Row) -> str:
-    return " ".join(str(cell.html) for cell in row.cells).casefold()
+def _said(ctx: "Context", origin: "Origin", row: Row) -> str:
+    plan = site_of(ctx).entities.get(origin.place)
+    of = _(plan.singular) if plan else ""
+    cells = " ".join(str(cell.html) for cell in row.cells)
+    return f"{cells} {of} {origin.place} {origin.plugin}".casefold()
 
 
 HANDLERS = (explain_show,)
