@@ -13,8 +13,10 @@ from crmkit.web.views import FieldInput
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from crmkit.errors import InvalidError
     from crmkit.model.action import Action
     from crmkit.model.context import Context
+    from crmkit.web.views import Action as Button
 
 _KINDS: dict[Any, Any] = {Decimal: "money", int: "number", float: "number", bool: "checkbox"}
 
@@ -43,6 +45,19 @@ def action_values(form: Mapping[str, Any]) -> dict[str, Any]:
     """Answer what a form sent for the struct: empty inputs keep their defaults."""
     outside = {"csrf_token", "version"}
     return {name: str(value) for name, value in form.items() if name not in outside and value}
+
+
+def with_problems(button: Button, values: Mapping[str, Any], error: InvalidError) -> Button:
+    """Answer the button of an action that was refused, with what was typed and what is wrong."""
+    fields = tuple(
+        msgspec.structs.replace(
+            each, value=str(values.get(each.name, "")), error=error.problems.get(each.name)
+        )
+        for each in button.fields
+    )
+    shown = {each.name for each in fields}
+    loose = [f"{name}: {text}" for name, text in error.problems.items() if name not in shown]
+    return msgspec.structs.replace(button, fields=fields, errors=(error.message, *loose))
 
 
 def _kind(kind: Any) -> Any:  # noqa: ANN401 - an annotation

@@ -143,7 +143,7 @@ def _steps(ctx: Context, plan: EntityPlan, record: Record) -> Lifecycle | None:
     return Lifecycle(label=_(plan.fields[lifecycle.column].label), steps=tuple(steps))
 
 
-def _actions(ctx: Context, plan: EntityPlan, record: Record) -> tuple[Action, ...]:
+def buttons_of(ctx: Context, plan: EntityPlan, record: Record) -> tuple[Action, ...]:
     """Answer the buttons: declared actions first, the trash last."""
     if record["trashed_at"] is not None:
         return ()
@@ -265,7 +265,7 @@ def record_page(
         timeline_url=f"{url}/timeline",
         lifecycle=_steps(ctx, plan, record) if trashed is None else None,
         contacts=_contacts(ctx, plan, record) if trashed is None else (),
-        actions=_actions(ctx, plan, record),
+        actions=buttons_of(ctx, plan, record),
         edit_url=f"{url}/edit" if may(ctx, plan, "edit") and trashed is None else None,
         trashed=_("This record is in the trash since %(when)s.")
         % {"when": format_moment(ctx, trashed)}

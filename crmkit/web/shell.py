@@ -74,7 +74,7 @@ def make_shell(
         user=UserBadge(
             name=principal.name, avatar=avatar_of(principal.name), url="/settings/account"
         ),
-        navigation=_navigation(services.site, principal, path, entity),
+        navigation=navigation_of(services.site, principal, path, entity),
         csrf=visit.csrf,
         language=principal.language or services.config.language,
         theme=cast("Literal['light', 'dark', 'system']", principal.theme or "system"),
@@ -128,7 +128,10 @@ def _with_entries(
     return groups
 
 
-def _navigation(site: Site, principal: Principal, path: str, entity: str) -> tuple[NavGroup, ...]:
+def navigation_of(
+    site: Site, principal: Principal, path: str = "", entity: str = ""
+) -> tuple[NavGroup, ...]:
+    """Answer the menu of the reader; the entry of the page at hand is marked."""
     home = NavItem(label=_("Today"), url="/", icon="home", current=path == "/", key="h")
     taken = {"h", "s"}
     items = []

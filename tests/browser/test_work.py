@@ -128,6 +128,36 @@ def test_a_card_moves_by_two_keys(open_page: Open) -> None:
     expect(page.locator('ul[data-stage="proposal"]')).to_contain_text("Cancity")
 
 
+def test_an_action_is_done_from_the_palette(page: Page) -> None:
+    page.goto("/crm.company/4")
+    page.keyboard.press("Control+k")
+    expect(page.locator("#palette")).to_contain_text("Do something with Kan-code")
+    page.keyboard.type("> trash")
+    page.keyboard.press("Enter")  # at once: what was typed counts, not what is still listed
+    expect(page.locator(".crm-toast")).to_contain_text("trash")
+    page.keyboard.press("z")
+    expect(page.locator("h1")).to_contain_text("Kan-code")
+
+
+def test_an_action_that_asks_opens_with_its_first_field(page: Page) -> None:
+    page.goto("/crm.lead/new")
+    page.fill("[name=name]", "Asked first")
+    page.keyboard.press("Control+Enter")
+    page.wait_for_url(re.compile(r"/crm.lead/\d+$"))
+    page.keyboard.press("Control+k")
+    page.keyboard.type("convert")
+    page.keyboard.press("Enter")
+    menu = page.locator("#act-convert")
+    expect(menu).to_be_visible()
+    expect(menu.locator("input:not([type=hidden])").first).to_be_focused()
+    menu.locator("[name=amount]").fill("many")
+    menu.locator("button[type=submit]").click()
+    # The menu is open again, with what was typed and what is wrong beside it.
+    expect(menu.locator("[name=amount]")).to_have_value("many")
+    expect(menu.locator("[name=amount]")).to_be_focused()
+    expect(menu).to_contain_text("does not fit")
+
+
 def test_a_record_is_found_by_the_palette(page: Page) -> None:
     page.keyboard.press("Control+k")
     page.keyboard.type("kan")

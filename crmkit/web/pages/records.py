@@ -8,7 +8,7 @@ from litestar import Response, get, post
 from litestar.params import FromPath
 
 from crmkit.access.predicate import check
-from crmkit.errors import InvalidError, NotFoundError, StaleVersionError
+from crmkit.errors import HookFailedError, InvalidError, NotFoundError, StaleVersionError
 from crmkit.model.context import Context
 from crmkit.plugin.events import FormEvent, PageEvent
 from crmkit.plugin.plan import EntityPlan
@@ -26,7 +26,7 @@ from crmkit.records.save import (
 )
 from crmkit.records.steps import finish_step, next_steps, write_step
 from crmkit.records.values import parse_values
-from crmkit.web.action_form import action_values
+from crmkit.web.action_form import action_values, with_problems
 from crmkit.web.answers import check_buttons, check_entries, check_panels
 from crmkit.web.fields import raw_text, show_text
 from crmkit.web.pages.boards import moved_flash
@@ -387,7 +387,26 @@ async def action_create(
     action = find_action(plan, name)
     check(ctx, plan, action.permission)
     values = action_values(form)
-    result = await run_action(ctx, plan, name, record_id, values, _version(form))
+    try:
+        result = await run_action(ctx, plan, name, record_id, values, _version(form))
+    except HookFailedError:
+        raise  # nothing the person typed is wrong
+    except InvalidError as error:
+        page = await _page(ctx, plan, record_id)
+        actions = tuple(
+            with_problems(each, values, error) if each.name == name else each
+            for each in page.actions
+        )
+        return answer(
+            request,
+            "record.html",
+            title=page.title,
+            status=422,
+            crumbs=_crumbs(plan, page.title),
+            # Where no script opens the menu, the message says where to look.
+            flashes=(Flash(text=f"{_(action.label)}: {error.message}", kind="bad"),),
+            page=msgspec.structs.replace(page, actions=actions),
+        )
     text = _("Done: %(what)s") % {"what": _(action.label)}
     flash = Flash(text=text, undo_url=f"/history/{result.operation}/undo")
     return go(request, result.url, flash)

@@ -53,10 +53,8 @@ def settings_tabs(request: AnyRequest) -> tuple[Link, ...]:
     return tuple(Link(label=text, url=url, current=path == url) for text, url in tabs)
 
 
-@get("/settings", policy=SIGNED_IN)
-async def settings_show(request: AnyRequest) -> Response[str]:
-    """Show where settings are."""
-    ctx = context_of(request)
+def settings_links(ctx: Context) -> tuple[Link, ...]:
+    """Answer the pages of the settings that the reader may open."""
     links = [
         Link(label=_("My account"), url="/settings/account", icon="user",
              help=_("Language, time zone, password")),
@@ -84,7 +82,14 @@ async def settings_show(request: AnyRequest) -> Response[str]:
             Link(label=_("History"), url="/history", icon="history",
                  help=_("What was done, and undoing it")),
         ]  # fmt: skip
-    page = SettingsPage(title=_("Settings"), links=tuple(links))
+    return tuple(links)
+
+
+@get("/settings", policy=SIGNED_IN)
+async def settings_show(request: AnyRequest) -> Response[str]:
+    """Show where settings are."""
+    links = settings_links(context_of(request))
+    page = SettingsPage(title=_("Settings"), links=links)
     return answer(request, "settings.html", title=page.title, page=page)
 
 

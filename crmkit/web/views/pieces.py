@@ -130,6 +130,7 @@ class Action(View, frozen=True, kw_only=True):
     values: tuple[Pair, ...] = ()
     key: str | None = None
     source: str | None = None
+    errors: tuple[str, ...] = ()  # why it was not done; its menu is open then
 
 
 class EntityLink(View, frozen=True, kw_only=True):

@@ -44,6 +44,8 @@
   const query = palette && $("input", palette);
   let asked = 0;
   let waiting;
+  let stale = false; // what is listed is not yet what was typed
+  let entered = null;
 
   const choices = () => $$('[role="option"]', results);
   function choose(option) {
@@ -65,6 +67,9 @@
       results.innerHTML = html;
       choose(choices()[0]);
       announce($("[data-announce]", results)?.dataset.announce || "");
+      stale = false;
+      if (entered && choices()[0]) follow(choices()[0], entered.fresh);
+      entered = null;
     } catch {
       toast(text("failed"));
     }
@@ -88,10 +93,16 @@
       body.append(form);
       form.submit();
     } else if (fresh) window.open(option.href);
-    else location.assign(option.href);
+    else {
+      palette.close();
+      location.assign(option.href);
+      if (new URL(option.href).hash === location.hash) revealNamed();
+    }
   }
   query?.addEventListener("input", () => {
     clearTimeout(waiting);
+    asked++; // an answer under way is to what was typed before
+    stale = true;
     waiting = setTimeout(look, 120);
   });
   query?.addEventListener("keydown", (event) => {
@@ -100,6 +111,9 @@
     if (event.key === "ArrowDown" || event.key === "ArrowUp") {
       event.preventDefault();
       choose(list[(at + (event.key === "ArrowDown" ? 1 : list.length - 1)) % list.length]);
+    } else if (event.key === "Enter" && stale) {
+      event.preventDefault();
+      entered = { fresh: event.ctrlKey || event.metaKey };
     } else if (event.key === "Enter" && list[at]) {
       event.preventDefault();
       follow(list[at], event.ctrlKey || event.metaKey);
@@ -364,8 +378,24 @@
       count();
     }
   }
+  /* Opens a small menu as its button would, with the menus it lies in. */
+  function reveal(menu) {
+    const chain = [];
+    for (let part = menu; part; part = part.parentElement?.closest("[popover]")) chain.unshift(part);
+    chain.forEach((part) => {
+      if (!part.matches(":popover-open")) part.showPopover({ source: $(`[popovertarget="${CSS.escape(part.id)}"]`) });
+    });
+    ($('[aria-invalid="true"]', menu) || $("input:not([type=hidden]), select, textarea, button", menu))?.focus();
+  }
+  function revealNamed() {
+    const menu = location.hash.startsWith("#act-") && document.getElementById(location.hash.slice(1));
+    if (menu && menu.matches("[popover]")) reveal(menu);
+  }
   prepare(document);
   $("#errors")?.focus();
+  $$("[popover][data-open]").forEach(reveal);
+  revealNamed();
+  addEventListener("hashchange", revealNamed);
 
   /* Focus stays on the same id; a line that is gone hands it to the next one. */
   let focusIds = [];
