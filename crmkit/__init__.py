@@ -15,7 +15,15 @@ if TYPE_CHECKING:
     from crmkit.access.predicate import predicate
     from crmkit.errors import ConflictError, InvalidError, NotFoundError, Veto
     from crmkit.model.action import Action
-    from crmkit.model.adapters import HealthCheck, NavEntry, Permission
+    from crmkit.model.adapters import (
+        Adapter,
+        FileFormat,
+        HealthCheck,
+        NavEntry,
+        Permission,
+        Policy,
+        Report,
+    )
     from crmkit.model.columns import Reference
     from crmkit.model.context import Context
     from crmkit.model.entity import Entity, FieldOptions, Group, StepKind, Steps
@@ -29,6 +37,7 @@ if TYPE_CHECKING:
     from crmkit.model.lifecycle import Lifecycle, State
     from crmkit.model.metric import Metric, Widget
     from crmkit.model.record import Record
+    from crmkit.model.role import Right, Role
     from crmkit.model.values import N_, Choice
     from crmkit.plugin.deprecations import deprecated
     from crmkit.plugin.events import (
@@ -45,6 +54,7 @@ if TYPE_CHECKING:
     from crmkit.plugin.sql import Sql
     from crmkit.records.copying import carry_over
     from crmkit.web.format import format_date, format_moment, format_money, format_number
+    from crmkit.web.pages.signin import enter
     from crmkit.web.render import answer, go
     from crmkit.web.services import context_of
     from crmkit.web.shell import avatar_of
@@ -89,6 +99,13 @@ _HOMES = {
     "_": ("crmkit.web.translate", "_"),
     "answer": ("crmkit.web.render", "answer"),
     "context_of": ("crmkit.web.services", "context_of"),
+    "Adapter": ("crmkit.model.adapters", "Adapter"),
+    "enter": ("crmkit.web.pages.signin", "enter"),
+    "FileFormat": ("crmkit.model.adapters", "FileFormat"),
+    "Policy": ("crmkit.model.adapters", "Policy"),
+    "Report": ("crmkit.model.adapters", "Report"),
+    "Right": ("crmkit.model.role", "Right"),
+    "Role": ("crmkit.model.role", "Role"),
     "deprecated": ("crmkit.plugin.deprecations", "deprecated"),
     "Flash": ("crmkit.web.views", "Flash"),
     "get": ("litestar", "get"),
@@ -141,6 +158,7 @@ __all__ = [
     "AccessEvent",
     "Action",
     "ActionButton",
+    "Adapter",
     "AgendaItem",
     "AgendaSection",
     "Avatar",
@@ -155,6 +173,7 @@ __all__ = [
     "ExtField",
     "Extension",
     "FieldOptions",
+    "FileFormat",
     "Flash",
     "FormEvent",
     "FunnelStep",
@@ -172,11 +191,15 @@ __all__ = [
     "Panel",
     "Permission",
     "Plugin",
+    "Policy",
     "QueryEvent",
     "Record",
     "Reference",
+    "Report",
     "Request",
     "Response",
+    "Right",
+    "Role",
     "SaveEvent",
     "SearchResult",
     "Sql",
@@ -195,6 +218,7 @@ __all__ = [
     "carry_over",
     "context_of",
     "deprecated",
+    "enter",
     "format_date",
     "format_moment",
     "format_money",

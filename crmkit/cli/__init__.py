@@ -40,9 +40,24 @@ def _fail(error: CrmkitError) -> None:
     sys.exit(1)
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class _Commands(click.RichGroup):
+    """The commands of crmkit, and below the id of each plugin those of the plugin."""
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        found = super().get_command(ctx, cmd_name)
+        if found is not None or not cmd_name.isalnum():
+            return found
+        from crmkit.cli.of_plugins import PluginCommands  # noqa: PLC0415 - reads the site
+
+        return PluginCommands(cmd_name)
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 def _commands() -> None:
-    """A CRM that starts with one command and grows by plugins."""
+    """A CRM that starts with one command and grows by plugins.
+
+    Commands of a plugin are run as `crmkit ID COMMAND`.
+    """
 
 
 @_commands.command()

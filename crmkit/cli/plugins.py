@@ -15,6 +15,7 @@ from crmkit.cli.opening import open_site
 from crmkit.cli.tables import AS_JSON, print_rows
 from crmkit.errors import InvalidError
 from crmkit.records.plugins.archive import archive_plugin, restore_archive
+from crmkit.records.plugins.demo import add_demo
 from crmkit.records.plugins.impact import Impact, impact_of
 from crmkit.records.plugins.purge import purge_plugin
 from crmkit.records.plugins.quarantine import resume_plugin
@@ -90,6 +91,20 @@ def disable(site: Path, plugin_id: str) -> None:
         async with open_site(site) as opened:
             await disable_plugin(opened.context(), plugin_id)
             click.echo(f"{opened.site.plugins[plugin_id].manifest.name} is off. Its data stay.")
+
+    _run(work())
+
+
+@plugin.command()
+@_SITE
+@_ID
+def demo(site: Path, plugin_id: str) -> None:
+    """Write the sample records of PLUGIN_ID; one operation of the history, undone there."""
+
+    async def work() -> None:
+        async with open_site(site) as opened:
+            operation = await add_demo(opened.context(), plugin_id)
+            click.echo(f"Sample records written; operation {operation} of the history.")
 
     _run(work())
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from crmkit import Plugin
 from crmkit.crm.agenda import agenda_sections
+from crmkit.crm.demo import write_samples
 from crmkit.crm.entities import ACTIVITIES, COMPANIES, LEADS, OPPORTUNITIES, PEOPLE
 from crmkit.crm.home import home_figures
 from crmkit.crm.metrics import METRICS, WIDGETS
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
-    from crmkit import Entity, Metric, PageEvent, SaveEvent, TimelineItem, Widget
+    from crmkit import Entity, LifeEvent, Metric, PageEvent, SaveEvent, TimelineItem, Widget
 
 __all__ = ["Activity", "Company", "Crm", "Lead", "Opportunity", "Person"]
 
@@ -36,6 +37,10 @@ class Crm(Plugin):
     def widgets(self) -> Iterable[Widget]:
         """Contribute the figures of the home page."""
         return WIDGETS
+
+    async def demo_data(self, event: LifeEvent) -> None:
+        """Write a few invented clients."""
+        await write_samples(event)
 
     async def before_save(self, event: SaveEvent) -> None:
         """Keep chains without rings and the probability with its stage."""

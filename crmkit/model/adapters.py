@@ -19,7 +19,8 @@ class NavEntry:
         label: English.
         url: Local address, below `/<plugin>/` or of an entity.
         group: Label of the group it joins; a new one when none has that label.
-        permission: Entity the reader must be able to read; "" is everybody.
+        permission: Entity the reader must be able to read, or a permission of the plugin; "" is
+            everybody.
         key: Letter after `g` that opens it.
     """
 
@@ -64,12 +65,17 @@ class HealthCheck:
 
 @dataclass(frozen=True)
 class Report:
-    """A page of figures below `/<plugin>/`, offered among the reports."""
+    """A page of figures below `/<plugin>/`, offered among the reports.
+
+    Attributes:
+        permission: As of `NavEntry`.
+    """
 
     name: str
     label: str
     url: str
     icon: str = "chart-bar"
+    permission: str = ""
 
 
 @dataclass(frozen=True)
@@ -104,7 +110,12 @@ class FileFormat:
 
 @dataclass(frozen=True)
 class Adapter:
-    """A service somebody else runs: a channel of messages, a sign-in provider, a file store."""
+    """A service somebody else runs: a channel of messages, a sign-in provider, a file store.
+
+    Attributes:
+        connect: Of `auth`: `async (url)` answers the address where signing in begins; the page it
+            comes back to is the plugin's own and ends with `crmkit.enter`.
+    """
 
     kind: Literal["channel", "auth", "storage"]
     name: str

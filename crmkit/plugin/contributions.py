@@ -55,7 +55,7 @@ _TYPES: dict[str, type] = {
     "health_checks": HealthCheck,
 }
 #: Hooks whose objects have a name nobody else may give.
-_NAMED = frozenset({"events", "permissions", "field_types", "file_formats"})
+_NAMED = frozenset({"events", "permissions", "field_types", "file_formats", "auth_providers"})
 
 
 def read_contributions(

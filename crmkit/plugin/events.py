@@ -167,7 +167,10 @@ class NumberEvent:
 
 @dataclass(slots=True)
 class SignInEvent:
-    """Somebody signs in with something else than a password; `proof` is what came along."""
+    """Somebody signs in: `proof` is the password typed with `name`, or what a plugin handed over.
+
+    Asked when the password is not one that crmkit keeps, or `name` is "".
+    """
 
     name: str
     proof: Any

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, get_args
 
 import msgspec
 
@@ -113,8 +114,15 @@ def decode_input(ctx: Context, action: Action, raw: Mapping[str, Any]) -> msgspe
         return None
     known = set(action.input.__struct_fields__)
     unknown = {key: strange for key in raw if key not in known}
-    if unknown:
-        raise InvalidError(refused, unknown)
+    rounded = {
+        field.name: ctx.translate(N_('is a decimal; send it as text, such as "12.50"'))
+        for field in msgspec.structs.fields(action.input)
+        if {Decimal} & {field.type, *get_args(field.type)}
+        and isinstance(raw.get(field.name), int | float)
+    }
+    if unknown or rounded:
+        # A number of JSON is a binary fraction on its way: money is not sent through that.
+        raise InvalidError(refused, unknown | rounded)
     try:
         return msgspec.convert(dict(raw), action.input, strict=False)
     except msgspec.ValidationError as error:

@@ -118,6 +118,7 @@ class _Run:
         await add("tables are what the migrations make", schema.tables_equal_migrations(trial))
         await add("migrations go up, down and up", schema.up_down_up(trial, before))
         await add("records can be made", pages.make_samples(trial))
+        await add("roles are as declared", pages.roles_are_as_declared(trial))
         await add("pages answer as roles say", pages.pages_answer_as_roles_say(trial))
         await add("off changes no row", life.off_changes_no_row(trial))
         await add("an archive brings the same back", life.archive_brings_the_same_back(trial))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import urlencode
 
 import msgspec
 
@@ -106,7 +107,7 @@ def list_page(  # noqa: PLR0913 - a list is made of these
         is_trash=trashed,
         more=()
         if trashed
-        else _more(entity.import_url, entity.export_url, entity.trash_url, state),
+        else _more(ctx, entity.import_url, entity.export_url, entity.trash_url, state),
         announce=found,
     )
 
@@ -339,7 +340,11 @@ def _empty(
 
 
 def _more(
-    import_url: str | None, export_url: str | None, trash_url: str | None, state: ListState
+    ctx: Context,
+    import_url: str | None,
+    export_url: str | None,
+    trash_url: str | None,
+    state: ListState,
 ) -> tuple[Link, ...]:
     links = []
     if import_url:
@@ -348,6 +353,10 @@ def _more(
         query = state.url().partition("?")[2]
         url = f"{export_url}?{query}" if query else export_url
         links.append(Link(label=_("Export as CSV"), url=url, icon="download"))
+        for _plugin, each in ctx.site.contributions["file_formats"]:
+            label = _("Export as %(format)s") % {"format": _(each.label)}
+            more = f"{url}{'&' if query else '?'}{urlencode({'as': each.name})}"
+            links.append(Link(label=label, url=more, icon="download"))
     if trash_url:
         links.append(Link(label=_("Trash"), url=trash_url, icon="trash"))
     return tuple(links)

@@ -9,14 +9,12 @@ from markupsafe import Markup
 
 from crmkit.errors import NotFoundError
 from crmkit.plugin.events import PageEvent
+from crmkit.records.computed import compute, computed_columns
 from crmkit.web.translate import _
 from crmkit.web.views import Cell, Column, Panel
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from crmkit.model.context import Context
-    from crmkit.model.extension import Computed
     from crmkit.model.extension import Panel as Declared
     from crmkit.plugin.plan import EntityPlan
     from crmkit.web.views import ListPage
@@ -126,15 +124,6 @@ async def slot_html(ctx: Context, entity: str, record_id: int, slot: str) -> Mar
     return Markup("").join(parts)
 
 
-def computed_columns(ctx: Context, plan: EntityPlan) -> list[tuple[str, Computed]]:
-    """Answer the columns that plugins compute for an entity, with their plugins."""
-    return [
-        (added.plugin, column)
-        for added in ctx.site.extensions.of(plan.name)
-        for column in added.extension.columns
-    ]
-
-
 async def with_computed(ctx: Context, plan: EntityPlan, page: ListPage) -> ListPage:
     """Add the columns that plugins compute, one call each for all rows of the page."""
     columns, rows = list(page.columns), list(page.rows)
@@ -148,14 +137,3 @@ async def with_computed(ctx: Context, plan: EntityPlan, page: ListPage) -> ListP
             for row in rows
         ]
     return msgspec.structs.replace(page, columns=tuple(columns), rows=tuple(rows))
-
-
-async def compute(
-    ctx: Context, plan: EntityPlan, plugin: str, column: Computed, ids: Sequence[int]
-) -> Mapping[int, object]:
-    """Compute a column for all rows of a page at once; empty when the plugin fails."""
-    event = PageEvent(ctx, entity=plan, page="list")
-    _worked, values = await ctx.site.hooks.attempt(
-        plugin, f"column {column.name}", event, lambda given: column.load(given.ctx, ids), dict
-    )
-    return values or {}

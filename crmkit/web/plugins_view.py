@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, cast
 from urllib.parse import urlencode
 
 from crmkit.plugin.deprecations import deprecations_in
+from crmkit.records.plugins.demo import has_demo
 from crmkit.web.format import format_number
 from crmkit.web.translate import _, ngettext
 from crmkit.web.views import Action, FieldInput, Link, Tag
@@ -157,7 +158,7 @@ def detail_of(
         action=action if is_possible else None,
         note=notes.get(to, "") if is_possible else "",
         links=() if impact else tuple(_further(ctx, info)),
-        more=_resume(ctx, manifest.id) if not impact else (),
+        more=(*_resume(ctx, manifest.id), *_demo(ctx, manifest.id)) if not impact else (),
     )
 
 
@@ -246,6 +247,13 @@ def _further(ctx: Context, info: PluginInfo) -> Iterable[Link]:
             yield Link(label=_("Archive"), url=page_url(show=plugin, to="archived"))
     if info.state not in {"available", "purged"} and not info.manifest.default:
         yield Link(label=_("Purge"), url=page_url(show=plugin, to="purged"))
+
+
+def _demo(ctx: Context, plugin: str) -> tuple[Action, ...]:
+    if not has_demo(site_of(ctx), plugin):
+        return ()
+    label = _("Add sample records")
+    return (Action(name="demo", label=label, url=f"{PATH}/{plugin}/demo", icon="plus"),)
 
 
 def _resume(ctx: Context, plugin: str) -> tuple[Action, ...]:

@@ -107,13 +107,22 @@ def _key(number: int) -> str | None:
     return str(number + 1) if number < 9 else None  # noqa: PLR2004 - keys 1 to 9
 
 
+def reaches(site: Site, principal: Principal, permission: str) -> bool:
+    """Say whether an entry is shown: everybody's, an entity's readers', or a permission's."""
+    if not permission:
+        return True
+    if any(each.name == permission for _plugin, each in site.contributions["permissions"]):
+        return principal.role.grants(permission)
+    return principal.role.scope(permission, "read") != "none"
+
+
 def _with_entries(
     groups: list[NavGroup], site: Site, principal: Principal, path: str
 ) -> list[NavGroup]:
     """Add the entries of plugins: to the group of that label, else to one of their own."""
     given = sorted(site.contributions["navigation"], key=lambda each: (each[1].order, each[0]))
     for plugin, entry in given:
-        if entry.permission and principal.role.scope(entry.permission, "read") == "none":
+        if not reaches(site, principal, entry.permission):
             continue
         item = NavItem(
             label=_(entry.label), url=entry.url, icon=entry.icon, key=entry.key or None,
@@ -149,6 +158,13 @@ def navigation_of(
         )
     groups = [NavGroup(items=(home,)), NavGroup(items=tuple(items), label=_("Records"))]
     groups = _with_entries(groups, site, principal, path)
+    reports = tuple(
+        NavItem(label=_(each.label), url=each.url, icon=each.icon, current=path == each.url)
+        for plugin, each in site.contributions["reports"]
+        if each.url.startswith(f"/{plugin}/") and reaches(site, principal, each.permission)
+    )
+    if reports:
+        groups.append(NavGroup(items=reports, label=_("Reports")))
     if is_admin(principal):
         people = tuple(
             NavItem(label=_(plan.label), url=f"/{plan.name}", icon=plan.icon,

@@ -63,7 +63,8 @@ def _aim(case: Case, record: int) -> None:
         case.headers.pop("If-Match", None)
 
 
-async def _send(client: httpx.AsyncClient, db: Database, case: Case) -> httpx.Response:
+async def _send(client: httpx.AsyncClient, db: Database, case: Case) -> httpx.Response | None:
+    """Send a call; None when what was generated for its query cannot stand in an address."""
     words = case.as_transport_kwargs(base_url="http://localhost")
     words = {name: value for name, value in words.items() if value is not None}
     words.pop("cookies", None)
@@ -75,6 +76,10 @@ async def _send(client: httpx.AsyncClient, db: Database, case: Case) -> httpx.Re
     if isinstance(words.get("data"), bytes | str):
         words["content"] = words.pop("data")
     request = client.build_request(**words)
+    # An object as a query value is written as its members: an empty one vanishes, and what is
+    # sent then is another, correct call.
+    if set(case.query or ()) - set(request.url.params):
+        return None
     try:
         async with db.transaction():
             answer = await client.send(request)
@@ -108,6 +113,8 @@ async def test_every_operation_answers_as_documented(
                 if mode is GenerationMode.POSITIVE and number % 2 and "{id}" in operation.path:
                     _aim(case, records[entity])
                 answer = await _send(client, db, case)
+                if answer is None:
+                    continue
                 seen[operation.label, answer.status_code] += 1
                 try:
                     case.validate_response(answer, excluded_checks=_EXCLUDED)

@@ -21,7 +21,8 @@ def test_every_route_has_a_policy(site: Site, db: Database, config: Config) -> N
     public = {line.path for line in lines if line.policy == PUBLIC}
     # A stylesheet holds colours, which the sign-in page needs too.
     theme = "/theme/{name:str}"
-    assert {"/healthz", "/readyz", "/login", "/setup/{token:str}", theme} == public
+    way = "/login/with/{name:str}"
+    assert {"/healthz", "/readyz", "/login", way, "/setup/{token:str}", theme} == public
 
 
 @pytest.mark.parametrize("policy", ["", "anybody"])

@@ -32,7 +32,7 @@ async def read_page(ctx: Context, plan: EntityPlan, pairs: list[tuple[str, str]]
     _check(plan, pairs)
     state = parse_state("", pairs)
     query = state.query(plan, trashed=values.get("trashed") == "true")
-    query = msgspec.structs.replace(query, limit=_limit(values.get("limit", "")))
+    query = msgspec.structs.replace(query, limit=_limit(values.get("limit")))
     listing = await list_records(ctx, plan, query)
     page: dict[str, Any] = {
         "rows": [show_row(plan, dict(row), query.columns) for row in listing.rows],
@@ -50,7 +50,7 @@ def _check(plan: EntityPlan, pairs: list[tuple[str, str]]) -> None:
     for name, value in pairs:
         if name not in _KNOWN:
             problems[name[:80]] = _("is not known here")
-        elif name == "columns" and value not in plan.fields:
+        elif (name == "columns" and value not in plan.fields) or (name == "sort" and not value):
             problems[name] = _("names no field: %(name)s") % {"name": value[:80]}
         elif name in {"count", "trashed"} and value not in {"true", "false"}:
             problems[name] = _("is neither true nor false")
@@ -66,8 +66,8 @@ def _check(plan: EntityPlan, pairs: list[tuple[str, str]]) -> None:
         raise InvalidError(_("The list was not read."), problems)
 
 
-def _limit(text: str) -> int:
-    if not text:
+def _limit(text: str | None) -> int:
+    if text is None:
         return _DEFAULT
     number = int(text) if text.isascii() and text.isdigit() and len(text) < 9 else 0  # noqa: PLR2004
     if not 1 <= number <= MOST:

@@ -10,6 +10,7 @@ from crmkit.access.predicate import check
 from crmkit.errors import InvalidError
 from crmkit.model.context import Context
 from crmkit.records.plugins.archive import archive_plugin
+from crmkit.records.plugins.demo import add_demo
 from crmkit.records.plugins.impact import impact_of
 from crmkit.records.plugins.purge import purge_plugin
 from crmkit.records.plugins.quarantine import resume_plugin
@@ -100,6 +101,14 @@ async def plugin_switch(request: AnyRequest, plugin: FromPath[str]) -> Response[
     return go(request, page_url(show=plugin), Flash(text=text % {"name": name}))
 
 
+@post(PATH + "/{plugin:str}/demo", policy=ADMIN)
+async def plugin_demo(request: AnyRequest, plugin: FromPath[str]) -> Response[Any]:
+    """Write the sample records of a plugin; the message offers to undo them."""
+    operation = await add_demo(context_of(request), plugin)
+    flash = Flash(text=_("Sample records written"), undo_url=f"/history/{operation}/undo")
+    return go(request, page_url(show=plugin), flash)
+
+
 @post(PATH + "/{plugin:str}/resume", policy=ADMIN)
 async def plugin_resume(request: AnyRequest, plugin: FromPath[str]) -> Response[Any]:
     """Call again what was silenced, in every process."""
@@ -150,6 +159,7 @@ def _settings(
 HANDLERS = (
     plugins_show,
     plugin_switch,
+    plugin_demo,
     plugin_resume,
     plugin_settings_show,
     plugin_settings_update,

@@ -1,19 +1,22 @@
 """Sign-in, sign-out, and the links that set a first password."""
 
 from typing import Any
+from urllib.parse import urlencode
 
 from litestar import Response, get, post
 from litestar.params import FromPath
+from litestar.response import Redirect
 
 from crmkit.access.sessions import SESSION_LIFE, end_session
 from crmkit.access.setup import Link, accept_link, read_link
-from crmkit.access.signin import sign_in
-from crmkit.errors import InvalidError, LimitError, SignInError
+from crmkit.access.signin import sign_in, sign_in_with
+from crmkit.errors import InvalidError, LimitError, NotFoundError, SignInError, UnavailableError
 from crmkit.web.policy import PUBLIC, SIGNED_IN
 from crmkit.web.render import answer, go
 from crmkit.web.services import AnyRequest, services_of, visit_of
 from crmkit.web.translate import _
 from crmkit.web.views import FieldInput, FormGroup, LoginPage, SetupPage
+from crmkit.web.views import Link as PageLink
 
 _DEVICE_LENGTH = 200
 
@@ -50,7 +53,7 @@ async def login_show(request: AnyRequest) -> Response[Any]:
     target = _local(request.query_params.get("next", "/"))
     if visit_of(request).principal is not None:
         return go(request, target)
-    page = LoginPage(action_url="/login", next_url=target)
+    page = LoginPage(action_url="/login", next_url=target, ways=_ways(request, target))
     return answer(request, "login.html", title=_("Sign in"), page=page)
 
 
@@ -67,12 +70,71 @@ async def login_create(request: AnyRequest) -> Response[Any]:
             visit_of(request).address,
             _device(request),
             previous=visit_of(request).session,
+            hooks=services_of(request).site.hooks,
         )
     except (SignInError, LimitError) as error:
-        page = LoginPage(action_url="/login", next_url=target, name=name, error=error.message)
+        page = LoginPage(
+            action_url="/login", next_url=target, name=name, error=error.message,
+            ways=_ways(request, target),
+        )  # fmt: skip
         status = 429 if isinstance(error, LimitError) else 422
         return answer(request, "login.html", title=_("Sign in"), status=status, page=page)
     return _enter(request, session.token, target)
+
+
+def _ways(request: AnyRequest, target: str) -> tuple[PageLink, ...]:
+    """Answer the ways to sign in that plugins offer."""
+    query = urlencode({"next": target})
+    return tuple(
+        PageLink(
+            label=_("Sign in with %(name)s") % {"name": _(each.label)},
+            url=f"/login/with/{each.name}?{query}",
+        )
+        for _plugin, each in services_of(request).site.contributions["auth_providers"]
+    )
+
+
+@get("/login/with/{name:str}", policy=PUBLIC)
+async def login_with(request: AnyRequest, name: FromPath[str]) -> Response[Any]:
+    """Send the browser to where a plugin's way of signing in begins."""
+    site = services_of(request).site
+    target = _local(request.query_params.get("next", "/"))
+    for plugin, each in site.contributions["auth_providers"]:
+        if each.name == name:
+            worked, url = await site.hooks.attempt(
+                plugin,
+                f"auth_providers {name}",
+                None,
+                lambda _e, way=each: way.connect(target),
+                str,
+            )
+            if not worked:
+                raise UnavailableError(_("This way to sign in does not work now. Try another."))
+            return Redirect(url, status_code=303)
+    raise NotFoundError(
+        _("The address leads nowhere. Look at how it is spelled or begin at Today.")
+    )
+
+
+async def enter(request: AnyRequest, proof: object, url: str = "/") -> Response[Any]:
+    """Sign in whom the `authenticate` of a plugin names for a proof, and go on.
+
+    What the page of a plugin ends with to which a provider sent the browser back.
+
+    Args:
+        proof: Given to `authenticate` as `event.proof`, with an empty name.
+        url: Where the person wanted to go; anything but a local path is the start page.
+
+    Raises:
+        SignInError: No plugin knows the proof, or the account is disabled.
+        LimitError: Too many failures from this address.
+    """
+    services, visit = services_of(request), visit_of(request)
+    session = await sign_in_with(
+        services.db, proof, visit.address, _device(request),
+        previous=visit.session, hooks=services.site.hooks,
+    )  # fmt: skip
+    return _enter(request, session.token, _local(url))
 
 
 @post("/logout", policy=SIGNED_IN)
@@ -147,4 +209,4 @@ async def setup_create(request: AnyRequest, token: FromPath[str]) -> Response[An
     return _enter(request, session.token, "/")
 
 
-HANDLERS = (login_show, login_create, logout_create, setup_show, setup_create)
+HANDLERS = (login_show, login_create, login_with, logout_create, setup_show, setup_create)

@@ -42,6 +42,7 @@ class LoginPage(View, frozen=True, kw_only=True):
     name: str = ""
     error: str | None = None
     intro: str | None = None
+    ways: tuple[Link, ...] = ()  # of plugins
     fields: tuple[FieldInput, ...] = ()  # instead of name and password, e.g. a second factor
 
 
