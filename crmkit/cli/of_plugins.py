@@ -12,6 +12,7 @@ import rich_click as click
 from crmkit.cli import _SITE, _fail, _run
 from crmkit.cli.opening import open_site
 from crmkit.errors import CrmkitError
+from crmkit.records.journal import one_operation
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -27,15 +28,16 @@ class CommandSite:
     folder: Path
 
     def run(self, work: Callable[[Context], Awaitable[None]]) -> None:
-        """Open the site, do the work with every right in one transaction, and close it.
+        """Open the site, do the work with every right as one operation, and close it.
 
-        A refusal ends the command with its sentence and exit code 1; nothing is written then.
+        What it changed can be undone in the history. A refusal ends the command with its sentence
+        and exit code 1; nothing is written then.
         """
 
         async def opened() -> None:
             async with open_site(self.folder) as site:
-                ctx = site.context()
-                async with ctx.db.transaction():
+                name = click.get_current_context().command_path.partition(" ")[2]
+                async with one_operation(site.context(), "command", name) as ctx:
                     await work(ctx)
 
         _run(opened())

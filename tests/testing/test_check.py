@@ -62,7 +62,7 @@ async def _trial(running: Running, place: Place) -> Trial:
 @pytest.mark.parametrize("plugin", ["crm", str(_PROOF / "loyalty")])
 async def test_what_keeps_the_contract_passes(plugin: str) -> None:
     found = await check_plugin(plugin, os.environ[DSN])
-    assert 11 == len(found)
+    assert 12 == len(found)
     assert {} == {each.check: each.problems for each in found if each.problems}
 
 
@@ -174,8 +174,10 @@ import asyncpg
 
 async def beside(dsn):
     connection = await asyncpg.connect(dsn)
-    await connection.execute("INSERT INTO trial_note (name) VALUES ('beside')")
-    await connection.close()
+    try:
+        await connection.execute("INSERT INTO trial_note (name) VALUES ('beside')")
+    finally:
+        connection.terminate()  # also when the hook's time is over
 
 {_NOTE}{_PLUGIN}
     async def validate(self, event):
