@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import rich_click as click
+from click.globals import get_current_context
 
 from crmkit.cli import _SITE, _fail, _run
 from crmkit.cli.opening import open_site
@@ -33,12 +34,14 @@ class CommandSite:
         What it changed can be undone in the history. A refusal ends the command with its sentence
         and exit code 1; nothing is written then.
         """
+        name = get_current_context().command_path.partition(" ")[2]
 
         async def opened() -> None:
-            async with open_site(self.folder) as site:
-                name = click.get_current_context().command_path.partition(" ")[2]
-                async with one_operation(site.context(), "command", name) as ctx:
-                    await work(ctx)
+            async with (
+                open_site(self.folder) as site,
+                one_operation(site.context(), "command", name) as ctx,
+            ):
+                await work(ctx)
 
         _run(opened())
 

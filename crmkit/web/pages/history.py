@@ -22,7 +22,8 @@ async def history_show(request: AnyRequest) -> Response[str]:
     kinds = {
         "create": _("created"), "update": _("changed"), "trash": _("moved to the trash"),
         "restore": _("restored"), "bulk": _("changed in bulk"), "import": _("imported"),
-        "undo": _("undid"), "demo": _("wrote sample records"), "action": _("did"), "command": _("ran"),
+        "undo": _("undid"), "demo": _("wrote sample records"), "action": _("did"),
+        "command": _("ran"),
     }  # fmt: skip
     rows = await list_operations(ctx)
     days = []
