@@ -37,6 +37,7 @@ if TYPE_CHECKING:
         FormEvent,
         LifeEvent,
         PageEvent,
+        PersonEvent,
         QueryEvent,
         SaveEvent,
         TransitionEvent,
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from crmkit.plugin.hookspecs import Plugin, hookimpl
     from crmkit.plugin.sql import Sql
     from crmkit.records.copying import carry_over
+    from crmkit.records.erasing import erase_texts
     from crmkit.web.format import format_date, format_moment, format_money, format_number
     from crmkit.web.render import answer, go
     from crmkit.web.services import context_of
@@ -108,6 +110,7 @@ _HOMES = {
     "ConflictError": ("crmkit.errors", "ConflictError"),
     "Context": ("crmkit.model.context", "Context"),
     "Entity": ("crmkit.model.entity", "Entity"),
+    "erase_texts": ("crmkit.records.erasing", "erase_texts"),
     "FieldOptions": ("crmkit.model.entity", "FieldOptions"),
     "format_date": ("crmkit.web.format", "format_date"),
     "format_moment": ("crmkit.web.format", "format_moment"),
@@ -122,6 +125,7 @@ _HOMES = {
     "ngettext": ("crmkit.web.translate", "ngettext"),
     "NotFoundError": ("crmkit.errors", "NotFoundError"),
     "PageEvent": ("crmkit.plugin.events", "PageEvent"),
+    "PersonEvent": ("crmkit.plugin.events", "PersonEvent"),
     "Plugin": ("crmkit.plugin.hookspecs", "Plugin"),
     "predicate": ("crmkit.access.predicate", "predicate"),
     "Record": ("crmkit.model.record", "Record"),
@@ -171,6 +175,7 @@ __all__ = [
     "PageEvent",
     "Panel",
     "Permission",
+    "PersonEvent",
     "Plugin",
     "QueryEvent",
     "Record",
@@ -195,6 +200,7 @@ __all__ = [
     "carry_over",
     "context_of",
     "deprecated",
+    "erase_texts",
     "format_date",
     "format_moment",
     "format_money",

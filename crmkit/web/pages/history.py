@@ -22,7 +22,7 @@ async def history_show(request: AnyRequest) -> Response[str]:
     kinds = {
         "create": _("created"), "update": _("changed"), "trash": _("moved to the trash"),
         "restore": _("restored"), "bulk": _("changed in bulk"), "import": _("imported"),
-        "undo": _("undid"),
+        "undo": _("undid"), "erase": _("erased personal data"),
     }  # fmt: skip
     rows = await list_operations(ctx)
     days = []
@@ -39,7 +39,7 @@ async def history_show(request: AnyRequest) -> Response[str]:
                     what=f"{kinds.get(row.kind, row.kind)}: {_(row.label)} ({records})",
                     time=format_moment(ctx, row.at),
                     iso=row.at.isoformat(),
-                    undo_url=None if row.undone else f"/history/{row.id}/undo",
+                    undo_url=f"/history/{row.id}/undo" if row.can_undo else None,
                 )
             )
         days.append((format_long_date(ctx, day), tuple(lines)))
