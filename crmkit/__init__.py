@@ -46,6 +46,7 @@ if TYPE_CHECKING:
         FormEvent,
         LifeEvent,
         PageEvent,
+        PersonEvent,
         QueryEvent,
         SaveEvent,
         TransitionEvent,
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
     from crmkit.plugin.hookspecs import Plugin, hookimpl
     from crmkit.plugin.sql import Sql
     from crmkit.records.copying import carry_over
+    from crmkit.records.erasing import erase_texts
     from crmkit.web.format import format_date, format_moment, format_money, format_number
     from crmkit.web.pages.signin import enter
     from crmkit.web.render import answer, go
@@ -125,6 +127,7 @@ _HOMES = {
     "ConflictError": ("crmkit.errors", "ConflictError"),
     "Context": ("crmkit.model.context", "Context"),
     "Entity": ("crmkit.model.entity", "Entity"),
+    "erase_texts": ("crmkit.records.erasing", "erase_texts"),
     "FieldOptions": ("crmkit.model.entity", "FieldOptions"),
     "format_date": ("crmkit.web.format", "format_date"),
     "format_moment": ("crmkit.web.format", "format_moment"),
@@ -139,6 +142,7 @@ _HOMES = {
     "ngettext": ("crmkit.web.translate", "ngettext"),
     "NotFoundError": ("crmkit.errors", "NotFoundError"),
     "PageEvent": ("crmkit.plugin.events", "PageEvent"),
+    "PersonEvent": ("crmkit.plugin.events", "PersonEvent"),
     "Plugin": ("crmkit.plugin.hookspecs", "Plugin"),
     "predicate": ("crmkit.access.predicate", "predicate"),
     "Record": ("crmkit.model.record", "Record"),
@@ -190,6 +194,7 @@ __all__ = [
     "PageEvent",
     "Panel",
     "Permission",
+    "PersonEvent",
     "Plugin",
     "Policy",
     "QueryEvent",
@@ -219,6 +224,7 @@ __all__ = [
     "context_of",
     "deprecated",
     "enter",
+    "erase_texts",
     "format_date",
     "format_moment",
     "format_money",

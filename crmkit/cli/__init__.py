@@ -115,6 +115,7 @@ def main() -> None:
     """Run the command line."""
     from crmkit.cli import (  # noqa: PLC0415 - they add commands
         data,  # noqa: F401
+        gdpr,  # noqa: F401
         inspecting,  # noqa: F401
         metrics,  # noqa: F401
         new,  # noqa: F401

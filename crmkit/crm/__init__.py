@@ -10,15 +10,25 @@ from crmkit.crm.demo import write_samples
 from crmkit.crm.entities import ACTIVITIES, COMPANIES, LEADS, OPPORTUNITIES, PEOPLE
 from crmkit.crm.home import home_figures
 from crmkit.crm.metrics import METRICS, WIDGETS
+from crmkit.crm.personal import erase_about, held_about
 from crmkit.crm.rules import follow_stage, refuse_cycles
 from crmkit.crm.tables import Activity, Company, Lead, Opportunity, Person
 from crmkit.crm.timeline import activity_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from datetime import datetime
 
-    from crmkit import Entity, LifeEvent, Metric, PageEvent, SaveEvent, TimelineItem, Widget
+    from crmkit import (
+        Entity,
+        LifeEvent,
+        Metric,
+        PageEvent,
+        PersonEvent,
+        SaveEvent,
+        TimelineItem,
+        Widget,
+    )
 
 __all__ = ["Activity", "Company", "Crm", "Lead", "Opportunity", "Person"]
 
@@ -58,3 +68,11 @@ class Crm(Plugin):
     async def timeline(self, event: PageEvent) -> list[tuple[datetime, TimelineItem]]:
         """Answer the activities of a record."""
         return await activity_lines(event)
+
+    async def personal_data(self, event: PersonEvent) -> Mapping[str, Any] | None:
+        """Answer what activities and leads say of a person."""
+        return await held_about(event)
+
+    async def erase_personal_data(self, event: PersonEvent) -> list[str] | None:
+        """Empty activities and leads of a person, and deals called by the person's name."""
+        return await erase_about(event)

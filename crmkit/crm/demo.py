@@ -43,8 +43,8 @@ _CLIENTS = (
     ),
     _Client(
         {"name": "Pinehollow Logistics (sample)", "sector": "transport", "city": "Bremen"},
-        {"name": "Jonas Wirth (sample)", "job_title": "Head of purchasing",
-         "email": "jonas.wirth@pinehollow.example"},
+        {"name": "Jonas Krull (sample)", "job_title": "Head of purchasing",
+         "email": "jonas.krull@pinehollow.example"},
         (_Deal("Warehouse scanners", "proposal", "26700", 6, "Call before Friday", "call", -1),),
     ),
     _Client(

@@ -90,7 +90,7 @@ class Context:
     """Everything a write or a read needs besides its arguments.
 
     Attributes:
-        cause: What made it happen: page, api, import, command.
+        cause: What made it happen: page, api, import, command, undo, erase.
         operation: Id of the operation that collects the changes; None opens one per save.
         clock: Answers the present moment in UTC; tests set it.
         translate: English text to the reader's language.

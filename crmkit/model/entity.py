@@ -110,6 +110,7 @@ class Entity:
         facts: Columns of the key facts on a record's page; default the list's.
         steps: Its records are things done, or to be done, about other records.
         actions: What people can do with a record besides editing it.
+        person: Each record is about one person, whose data can be exported and erased.
     """
 
     table: type[Record]
@@ -131,3 +132,4 @@ class Entity:
     facts: Sequence[Column] = ()
     steps: Steps | None = None
     actions: Sequence[Action] = ()
+    person: bool = False

@@ -30,6 +30,10 @@ class SiteLike(Protocol):
         """Every plugin that is known, by id."""
 
     @property
+    def failed(self) -> Mapping[str, str]:
+        """Plugin that is wanted and cannot load to the reason."""
+
+    @property
     def contributions(self) -> Mapping[str, tuple[tuple[str, Any], ...]]:
         """What each registration hook gave, with the plugin's id."""
 

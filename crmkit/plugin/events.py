@@ -132,7 +132,11 @@ class LifeEvent:
 
 @dataclass(slots=True)
 class PersonEvent:
-    """Somebody's data is asked for or erased; `record_id` is of `entity`."""
+    """Somebody's data is asked for or erased; `record_id` is of `entity`, such as "crm.person".
+
+    An erasure is one operation in one transaction. What is saved with `ctx` in it leaves none of
+    the old values in the history; `crmkit.erase_texts` empties records, also those in the trash.
+    """
 
     ctx: Context
     entity: str

@@ -262,11 +262,18 @@ class HookSpecs:
 
     @_secures
     async def personal_data(self, event: PersonEvent) -> Mapping[str, Any] | None:
-        """Answer what the plugin holds on a person."""
+        """Answer what the plugin holds on a person, as JSON can say it; None for nothing.
+
+        Called when an administrator exports a person. A plugin that fails ends the export.
+        """
 
     @_secures
     async def erase_personal_data(self, event: PersonEvent) -> list[str] | None:
-        """Make it anonymous, and answer what the law obliges to keep."""
+        """Make it anonymous, and answer what the law obliges to keep, a text for each thing.
+
+        Called in the transaction that erases the person, before the person's own record is
+        emptied. A plugin that fails, or raises Veto, ends it and nothing is erased.
+        """
 
     # -- Writing: inside the transaction.
 

@@ -99,6 +99,7 @@ class EntityPlan(msgspec.Struct, frozen=True, kw_only=True):
         steps: Its records are steps of other records.
         actions: What people can do with a record besides editing it.
         step_links: Where the steps of its own records are.
+        person: Each record is about one person, whose data can be exported and erased.
     """
 
     table: type[Record]
@@ -124,6 +125,7 @@ class EntityPlan(msgspec.Struct, frozen=True, kw_only=True):
     steps: StepPlan | None = None
     actions: tuple[Action, ...] = ()
     step_links: tuple[StepLink, ...] = ()
+    person: bool = False
 
     @property
     def title_field(self) -> Field:
@@ -213,6 +215,7 @@ def plan_entity(
         or tuple(name for name in listed if name != title),
         steps=_steps(entity),
         actions=_actions(names[tablename], entity),
+        person=entity.person,
     )
 
 

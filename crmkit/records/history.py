@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from crmkit.plugin.plan import EntityPlan
 
 
+#: Kinds of operations that stay: what they took away is nowhere any more.
+_FINAL = frozenset({"erase"})
+
+
 class ChangeRow(msgspec.Struct, frozen=True):
     """A row of the journal, `before` and `after` as JSON values by field."""
 
@@ -47,6 +51,11 @@ class OperationRow(msgspec.Struct, frozen=True):
     at: datetime
     records: int
     undone: bool
+
+    @property
+    def can_undo(self) -> bool:
+        """Whether `undo_operation` takes it."""
+        return not self.undone and self.kind not in _FINAL
 
 
 class UndoResult(msgspec.Struct, frozen=True):
@@ -102,7 +111,7 @@ async def undo_operation(ctx: Context, operation_id: int) -> UndoResult:
 
     Raises:
         NotFoundError: There is no such operation of this person.
-        ConflictError: It was undone already.
+        ConflictError: It was undone already, or erased personal data.
     """
     async with ctx.db.transaction():
         operation = await ctx.db.row(
@@ -113,6 +122,10 @@ async def undo_operation(ctx: Context, operation_id: int) -> UndoResult:
             raise NotFoundError(ctx.translate(N_("There is no such change of yours to undo.")))
         if operation["undone_at"] is not None:
             raise ConflictError(ctx.translate(N_("This was undone already.")))
+        if operation["kind"] in _FINAL:
+            raise ConflictError(
+                ctx.translate(N_("Personal data that was erased cannot come back."))
+            )
         rows = await ctx.db.rows(
             "SELECT * FROM core_journal WHERE operation = $1 ORDER BY id DESC", operation_id
         )

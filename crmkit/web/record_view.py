@@ -8,6 +8,7 @@ from crmkit.records.actions import actions_of
 from crmkit.web.action_form import action_inputs
 from crmkit.web.fields import entity_link, input_of, link_of, raw_text, show_html, show_text
 from crmkit.web.format import format_moment
+from crmkit.web.personal_view import personal_buttons
 from crmkit.web.shell import avatar_of
 from crmkit.web.steps import step_fact
 from crmkit.web.timeline import composer
@@ -144,9 +145,9 @@ def _steps(ctx: Context, plan: EntityPlan, record: Record) -> Lifecycle | None:
 
 
 def buttons_of(ctx: Context, plan: EntityPlan, record: Record) -> tuple[Action, ...]:
-    """Answer the buttons: declared actions first, the trash last."""
+    """Answer the buttons: declared actions first, the trash and what is for good last."""
     if record["trashed_at"] is not None:
-        return ()
+        return personal_buttons(ctx, plan, record)
     url, version = f"/{plan.name}/{record['id']}", (("version", str(record["version"])),)
     state = record[plan.lifecycle.column] if plan.lifecycle else ""
     made = [
@@ -174,7 +175,7 @@ def buttons_of(ctx: Context, plan: EntityPlan, record: Record) -> tuple[Action, 
             kind="danger", values=version,
         )  # fmt: skip
         made.append(trash)
-    return tuple(made)
+    return (*made, *personal_buttons(ctx, plan, record))
 
 
 def _contacts(ctx: Context, plan: EntityPlan, record: Record) -> tuple[Link, ...]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup, escape
 
+from crmkit.records.erasing import ERASE
 from crmkit.web.format import format_long_date, format_moment
 from crmkit.web.translate import _
 from crmkit.web.views import ComposerKind, FieldInput, TimelineDay, TimelineItem
@@ -41,6 +42,9 @@ def what_changed(plan: EntityPlan, change: ChangeRow) -> Markup:
             "restore": _("restored this record"),
         }
         return escape(text.get(change.action, change.action))
+    if not change.after:
+        erased = change.cause == ERASE
+        return escape(_("erased personal data") if erased else _("changed what was erased since"))
     parts = []
     for name in change.after:
         field = plan.field(name)

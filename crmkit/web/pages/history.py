@@ -23,7 +23,7 @@ async def history_show(request: AnyRequest) -> Response[str]:
         "create": _("created"), "update": _("changed"), "trash": _("moved to the trash"),
         "restore": _("restored"), "bulk": _("changed in bulk"), "import": _("imported"),
         "undo": _("undid"), "demo": _("wrote sample records"), "action": _("did"),
-        "command": _("ran"),
+        "command": _("ran"), "erase": _("erased personal data"),
     }  # fmt: skip
     rows = await list_operations(ctx)
     days = []
@@ -40,7 +40,7 @@ async def history_show(request: AnyRequest) -> Response[str]:
                     what=f"{kinds.get(row.kind, row.kind)}: {_(row.label)} ({records})",
                     time=format_moment(ctx, row.at),
                     iso=row.at.isoformat(),
-                    undo_url=None if row.undone else f"/history/{row.id}/undo",
+                    undo_url=f"/history/{row.id}/undo" if row.can_undo else None,
                 )
             )
         days.append((format_long_date(ctx, day), tuple(lines)))

@@ -376,6 +376,32 @@ async def state_update(
     )
 
 
+async def refused_page(
+    request: AnyRequest,
+    plan: EntityPlan,
+    record_id: int,
+    name: str,
+    values: Mapping[str, Any],
+    error: InvalidError,
+) -> Response[str]:
+    """Answer the record again, what was typed and what is wrong in the menu of the button."""
+    page = await _page(context_of(request), plan, record_id)
+    actions = tuple(
+        with_problems(each, values, error) if each.name == name else each for each in page.actions
+    )
+    label = next((each.label for each in actions if each.name == name), "")
+    return answer(
+        request,
+        "record.html",
+        title=page.title,
+        status=422,
+        crumbs=_crumbs(plan, page.title),
+        # Where no script opens the menu, the message says where to look.
+        flashes=(Flash(text=f"{label}: {error.message}", kind="bad"),),
+        page=msgspec.structs.replace(page, actions=actions),
+    )
+
+
 @post("/{entity:str}/{record_id:int}/actions/{name:str}", policy="entity.read")
 async def action_create(
     request: AnyRequest, entity: FromPath[str], record_id: FromPath[int], name: FromPath[str]
@@ -392,21 +418,7 @@ async def action_create(
     except HookFailedError:
         raise  # nothing the person typed is wrong
     except InvalidError as error:
-        page = await _page(ctx, plan, record_id)
-        actions = tuple(
-            with_problems(each, values, error) if each.name == name else each
-            for each in page.actions
-        )
-        return answer(
-            request,
-            "record.html",
-            title=page.title,
-            status=422,
-            crumbs=_crumbs(plan, page.title),
-            # Where no script opens the menu, the message says where to look.
-            flashes=(Flash(text=f"{_(action.label)}: {error.message}", kind="bad"),),
-            page=msgspec.structs.replace(page, actions=actions),
-        )
+        return await refused_page(request, plan, record_id, name, values, error)
     text = _("Done: %(what)s") % {"what": _(action.label)}
     flash = Flash(text=text, undo_url=f"/history/{result.operation}/undo")
     return go(request, result.url, flash)
