@@ -75,7 +75,7 @@ async def write_samples(event: LifeEvent) -> None:
 
 
 async def _write_deal(ctx: Context, deal: _Deal, company: int, person: int) -> None:
-    today = datetime.now(ctx.time_zone).date()
+    today = ctx.now().astimezone(ctx.time_zone).date()
     opportunity = await ctx.create(
         Opportunity,
         name=deal.name,

@@ -32,7 +32,13 @@ def entity_name(entity: str | type[Table]) -> str:
     return str(entity._meta.tablename).replace("_", ".", 1)  # noqa: SLF001
 
 
-def _utc_now() -> datetime:
+def _present() -> datetime:
+    # Looked up at each call, so that a test can move it for all that runs.
+    return utc_now()
+
+
+def utc_now() -> datetime:
+    """Answer the present moment, aware, in UTC."""
     return datetime.now(UTC)
 
 
@@ -104,7 +110,7 @@ class Context:
     principal: Principal
     cause: str = "page"
     operation: int | None = None
-    clock: Callable[[], datetime] = _utc_now
+    clock: Callable[[], datetime] = _present
     translate: Callable[[str], str] = field(default=str)
     store: Store | None = None
     draw: Callable[[str, dict[str, Any]], Any] | None = None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from contextlib import AsyncExitStack, ExitStack
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -122,6 +123,39 @@ def make(stage: _Stage) -> Callable[..., Awaitable[int]]:
         return await stage.running.ctx.create(entity, **values)
 
     return create
+
+
+class Clock:
+    """The present moment of a test, as `ctx.now()` answers it; the database keeps its own."""
+
+    def __init__(self) -> None:
+        self._moment: datetime | None = None
+
+    def __call__(self) -> datetime:
+        """Answer the moment it is, aware, in UTC."""
+        return self._moment or datetime.now(UTC)
+
+    def set(self, moment: datetime) -> None:
+        """Stop the clock at an aware moment.
+
+        Raises:
+            ValueError: The moment has no zone.
+        """
+        if moment.tzinfo is None:
+            raise ValueError("Give the moment a zone: datetime(2026, 5, 4, tzinfo=UTC).")
+        self._moment = moment.astimezone(UTC)
+
+    def advance(self, **span: float) -> None:
+        """Move the clock: `clock.advance(days=1)`, as for a timedelta."""
+        self._moment = self() + timedelta(**span)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """Answer a clock that a test sets and moves; until then it is the real one."""
+    made = Clock()
+    monkeypatch.setattr("crmkit.model.context.utc_now", made)
+    return made
 
 
 def _beside(test: Path) -> Sequence[Path]:
