@@ -84,8 +84,11 @@ def theme_css(config: Config) -> str:
     if not light and not dark:
         return ""
     lines = [
-        f"--crm-{token}: light-dark({light[token]}, {dark.get(token, light[token])});"
-        for token in light
+        # `light-dark` takes colours alone: a length is the same in both.
+        f"--crm-{token}: light-dark({value}, {dark[token]});"
+        if token in dark
+        else f"--crm-{token}: {value};"
+        for token, value in light.items()
     ]
     lines += [
         f"--crm-{token}: light-dark(var(--crm-{token}), {value});"
