@@ -13,7 +13,7 @@ from crmkit.web.assets import asset, icon, integrity
 from crmkit.web.flash import FLASH_COOKIE, pack_flash
 from crmkit.web.services import services_of, visit_of
 from crmkit.web.shell import make_shell
-from crmkit.web.templating import SiteLoader
+from crmkit.web.templating import CompiledTemplates, SiteLoader
 from crmkit.web.themes import theme_css, theme_url
 from crmkit.web.translate import _, ngettext
 
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from crmkit.web.views import Flash, Link
 
 
+_compiled = CompiledTemplates()
+
+
 def make_environment(site: Site, config: Config, files: PluginFiles) -> Environment:
     """Make the environment of a Site: escaping on, an unknown name is an error."""
     environment = Environment(
@@ -35,6 +38,7 @@ def make_environment(site: Site, config: Config, files: PluginFiles) -> Environm
         autoescape=True,
         extensions=["jinja2.ext.i18n"],
         auto_reload=False,
+        bytecode_cache=_compiled,
     )
     environment.install_gettext_callables(_, ngettext, newstyle=True)  # type: ignore[attr-defined]
 
