@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from crmkit.plugin.plan import EntityPlan
     from crmkit.records.history import ChangeRow
 
-_ICONS = {"create": "plus", "update": "pencil", "trash": "trash", "restore": "restore"}
+_ICONS = {
+    "create": "plus", "update": "pencil", "trash": "trash", "restore": "restore",
+    "merge": "git-merge",
+}  # fmt: skip
 
 
 def value_text(plan: EntityPlan, name: str, value: Any) -> str:  # noqa: ANN401 - JSON
@@ -34,13 +37,16 @@ def value_text(plan: EntityPlan, name: str, value: Any) -> str:  # noqa: ANN401 
 
 def what_changed(plan: EntityPlan, change: ChangeRow) -> Markup:
     """Answer one sentence on a change, escaped."""
+    if change.action == "merge":
+        text = _("merged %(what)s into this record") if change.after else _("parted %(what)s again")
+        return escape(text % {"what": (change.after or change.before)["title"]})
     if change.action != "update":
-        text = {
+        texts = {
             "create": _("created this record"),
             "trash": _("moved this record to the trash"),
             "restore": _("restored this record"),
         }
-        return escape(text.get(change.action, change.action))
+        return escape(texts.get(change.action, change.action))
     parts = []
     for name in change.after:
         field = plan.field(name)

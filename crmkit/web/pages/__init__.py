@@ -11,6 +11,7 @@ from crmkit.web.pages import (
     imports,
     lists,
     lookup,
+    merging,
     people,
     plugins,
     records,
@@ -41,5 +42,6 @@ HANDLERS = (
     *exports.HANDLERS,
     *imports.HANDLERS,
     *lookup.HANDLERS,
+    *merging.HANDLERS,
     *records.HANDLERS,
 )

@@ -22,7 +22,7 @@ async def history_show(request: AnyRequest) -> Response[str]:
     kinds = {
         "create": _("created"), "update": _("changed"), "trash": _("moved to the trash"),
         "restore": _("restored"), "bulk": _("changed in bulk"), "import": _("imported"),
-        "undo": _("undid"),
+        "merge": _("merged"), "undo": _("undid"),
     }  # fmt: skip
     rows = await list_operations(ctx)
     days = []
