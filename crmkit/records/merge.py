@@ -82,9 +82,9 @@ async def merge_records(
         stored = await get_record(inner, plan, kept, "edit")
         other = await get_record(inner, plan, gone, "edit")
         # First, so that no chain of parents leads back while the rows below move.
-        await save_record(
-            inner, plan, kept, await merged_values(inner, plan, stored, other, choices)
-        )
+        values = await merged_values(inner, plan, stored, other, choices)
+        if values:
+            await save_record(inner, plan, kept, values)
         await move_references(inner, plan, gone, kept)
         await trash_record(inner, plan, gone)
         await write_merged(inner, plan, kept, gone, str(other[plan.title] or ""))

@@ -12,7 +12,7 @@ from crmkit.errors import ConflictError, HookFailedError, InvalidError, StaleVer
 from crmkit.model.values import N_
 from crmkit.plugin.events import SaveEvent, TransitionEvent
 from crmkit.records.journal import write_journal, write_search, write_stage
-from crmkit.records.merged import forget_merge
+from crmkit.records.merged import find_kept, forget_merge
 from crmkit.records.query import plain
 from crmkit.records.read import get_record
 from crmkit.records.values import parse_values
@@ -365,8 +365,10 @@ async def _check_references(
             continue
         target = ctx.site.entity(field.reference)
         allowed = predicate(ctx, target, "read", "t", 2)
-        found = await ctx.db.value(
-            f'SELECT 1 FROM "{target.tablename}" t WHERE t.id = $1 AND ({allowed.text})',  # noqa: S608
+        # The lock waits for a merge that is about to take the record away.
+        found = await ctx.db.row(
+            f'SELECT t.trashed_at FROM "{target.tablename}" t WHERE t.id = $1 '  # noqa: S608
+            f"AND ({allowed.text}) FOR KEY SHARE OF t",
             value,
             *allowed.args,
         )
@@ -374,5 +376,9 @@ async def _check_references(
         if not is_self and (found is None or await is_denied(ctx, target, "read", value)):
             problems[name] = ctx.translate(
                 N_("names a record that does not exist; choose one from the list")
+            )
+        elif found and found["trashed_at"] and await find_kept(ctx, target, value):
+            problems[name] = ctx.translate(
+                N_("names a record that was merged into another; choose that one")
             )
     return problems

@@ -14,7 +14,7 @@ from crmkit.web.fields import entity_link, raw_text, show_html
 from crmkit.web.format import format_moment, format_number
 from crmkit.web.related_view import similar_records
 from crmkit.web.translate import _
-from crmkit.web.views import FieldInput, Link, MergeField, MergePage, MergeRecord
+from crmkit.web.views import FieldInput, MergeField, MergePage, MergeRecord
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -82,7 +82,7 @@ async def merge_page(
     """
     problems = error.problems if isinstance(error, InvalidError) else {}
     differing = [f for f in mergeable_fields(plan) if _differs(f, kept, gone)]
-    url, other = f"/{plan.name}/{kept['id']}", f"/{plan.name}/{gone['id']}"
+    url = f"/{plan.name}/{kept['id']}"
     shown = {field.name for field in differing}
     loose = tuple(text for name, text in problems.items() if name not in shown)
     return MergePage(
@@ -90,12 +90,11 @@ async def merge_page(
         entity=entity_link(ctx, plan),
         action_url=f"{url}/merge",
         cancel_url=url,
-        keep=(
-            Link(label=_numbered(plan, kept), url=f"{url}/merge?with={gone['id']}", current=True),
-            Link(label=_numbered(plan, gone), url=f"{other}/merge?with={kept['id']}"),
-        ),
         kept=_record(ctx, plan, kept),
-        gone=_record(ctx, plan, gone),
+        gone=msgspec.structs.replace(
+            _record(ctx, plan, gone),
+            keep_url=f"/{plan.name}/{gone['id']}/merge?with={kept['id']}",
+        ),
         fields=tuple(
             _field(ctx, plan, field, kept, gone, choices, problems) for field in differing
         ),
@@ -121,11 +120,6 @@ def _differs(field: Field, kept: Record, gone: Record) -> bool:
 
 def _title(plan: EntityPlan, record: Record) -> str:
     return str(record[plan.title] or _("Without a name"))
-
-
-def _numbered(plan: EntityPlan, record: Record) -> str:
-    """The two are often called the same."""
-    return _("%(title)s (number %(id)s)") % {"title": _title(plan, record), "id": record["id"]}
 
 
 def _record(ctx: Context, plan: EntityPlan, record: Record) -> MergeRecord:

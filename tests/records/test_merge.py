@@ -21,14 +21,17 @@ from crmkit.errors import (
     InvalidError,
     NotFoundError,
     StaleVersionError,
+    UnavailableError,
     Veto,
 )
 from crmkit.plugin.dispatch import Dispatcher
 from crmkit.plugin.hookspecs import Plugin
+from crmkit.records.custom_fields import define_field
 from crmkit.records.history import list_changes, undo_operation
 from crmkit.records.merge import merge_records
 from crmkit.records.merged import find_kept
 from crmkit.records.references import count_references
+from crmkit.records.save import create_record, parse_values
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -282,6 +285,26 @@ async def test_a_chain_of_parents_does_not_become_a_ring(admin: Context, make: M
     assert (await admin.get("crm.company", top))["parent"] is None
 
 
+async def test_fields_of_the_company_are_taken_as_they_are_stored(place: Place) -> None:
+    async with place.start() as running:
+        plan = running.ctx.site.entity("crm.company")
+        for name, kind in (("seats", "number"), ("tier", "text"), ("since", "date")):
+            await define_field(running.ctx, plan, name, name.capitalize(), kind)
+        ctx = (await running.rebuild()).ctx
+        plan = ctx.site.entity("crm.company")
+        given = {"name": "B", "custom.user.seats": "7", "custom.user.since": "2026-01-01",
+                 "custom.user.tier": "gold"}  # fmt: skip
+        kept = await ctx.create("crm.company", name="A", **{"custom.user.tier": "iron"})
+        gone = await create_record(ctx, plan, parse_values(ctx, plan, given))
+        operation = await merge_records(ctx, plan, kept, gone, {"custom.user.tier": "kept"})
+        custom = "SELECT custom->'user' FROM crm_company WHERE id = $1"
+        wanted = {**await ctx.db.value(custom, gone), "tier": "iron"}
+        assert wanted == await ctx.db.value(custom, kept)
+        assert () == (await undo_operation(ctx, operation)).kept
+        stored = await ctx.get("crm.company", kept)
+        assert ("iron", None) == (stored["custom.user.tier"], stored["custom.user.seats"])
+
+
 _RULES = """
 class Strict(Plugin):
     async def before_save(self, event):
@@ -321,6 +344,28 @@ async def test_of_two_merges_of_one_pair_one_is_done(place: Place) -> None:
             assert merged["kept"] == (await ctx.get("crm.person", person))["company"]
             live = "SELECT count(*) FROM crm_company WHERE id = ANY($1) AND trashed_at IS NULL"
             assert 1 == await ctx.db.value(live, [one, two])
+
+
+async def test_nothing_comes_to_a_record_while_it_goes(place: Place) -> None:
+    async with place.start() as running:
+        ctx = running.ctx
+        for _ in range(8):
+            kept, gone = [await ctx.create("crm.company", name=name) for name in "AB"]
+            there = await ctx.create("crm.person", name="Tom", company=gone)
+            coming = await ctx.create("crm.person", name="Eve")
+            done = await asyncio.gather(
+                _merge(ctx, "crm.company", kept, gone),
+                ctx.save("crm.person", there, company=kept),
+                ctx.save("crm.person", coming, company=gone),
+                ctx.create("crm.activity", subject="Call", company=gone), return_exceptions=True,
+            )  # fmt: skip
+            refused = [each for each in done if isinstance(each, BaseException)]
+            # Of two that wait for each other the database lets one go on.
+            assert all(isinstance(e, InvalidError | UnavailableError) for e in refused), refused
+            if isinstance(done[0], int):
+                for table in ("crm_person", "crm_activity"):
+                    left = f"SELECT count(*) FROM {table} WHERE company = $1"
+                    assert 0 == await ctx.db.value(left, gone), done
 
 
 class _DoneError(Exception):

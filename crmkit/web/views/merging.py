@@ -3,15 +3,16 @@
 from typing import Literal
 
 from crmkit.web.views.form import Duplicate
-from crmkit.web.views.pieces import EntityLink, FieldInput, Html, Link, Pair, View
+from crmkit.web.views.pieces import EntityLink, FieldInput, Html, Pair, View
 
 
 class MergeRecord(View, frozen=True, kw_only=True):
-    """One of the two: its title, where it is, and since when and by whom it is known."""
+    """One of the two; `keep_url` of the one that goes turns round which is kept."""
 
     title: str
     url: str
     note: str
+    keep_url: str | None = None
 
 
 class MergeField(View, frozen=True, kw_only=True):
@@ -27,10 +28,7 @@ class MergeField(View, frozen=True, kw_only=True):
 
 
 class MergePage(View, frozen=True, kw_only=True):
-    """Merging. Sent as POST to `action_url`; while `chooser` stands it is a GET for the other one.
-
-    `keep` are links that turn round which record is kept.
-    """
+    """Merging. Sent as POST to `action_url`; with a `chooser` as GET, which asks for the other."""
 
     title: str
     entity: EntityLink
@@ -39,7 +37,6 @@ class MergePage(View, frozen=True, kw_only=True):
     chooser: FieldInput | None = None
     duplicates: tuple[Duplicate, ...] = ()
     duplicates_note: str = ""
-    keep: tuple[Link, ...] = ()
     kept: MergeRecord | None = None
     gone: MergeRecord | None = None
     fields: tuple[MergeField, ...] = ()
