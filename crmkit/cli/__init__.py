@@ -117,6 +117,7 @@ def main() -> None:
         data,  # noqa: F401
         gdpr,  # noqa: F401
         inspecting,  # noqa: F401
+        merging,  # noqa: F401
         metrics,  # noqa: F401
         new,  # noqa: F401
         plugins,  # noqa: F401

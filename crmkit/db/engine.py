@@ -30,6 +30,8 @@ _LOST = (
     asyncpg.InternalClientError,  # a statement on a connection that broke under the one before
     ConnectionError,
 )
+#: Another transaction holds what this one wants, or each wants what the other holds.
+_BUSY = (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError)
 _PROBE_SECONDS = 5.0
 _CLOSE_SECONDS = 5.0
 
@@ -172,7 +174,11 @@ class Database:
         except _LOST as error:
             if not retry or self.in_transaction:
                 raise UnavailableError("The database connection was lost. Try again.") from error
-        except (asyncpg.LockNotAvailableError, TimeoutError) as error:
+        except (
+            asyncpg.LockNotAvailableError,
+            asyncpg.DeadlockDetectedError,
+            TimeoutError,
+        ) as error:
             raise UnavailableError("The database is busy. Try again in a moment.") from error
         except asyncpg.DiskFullError as error:
             raise _full() from error

@@ -299,11 +299,14 @@ class HookSpecs:
 
     @_in_transaction
     async def before_merge(self, event: MergeEvent) -> None:
-        """Raise Veto to keep two records apart."""
+        """Raise Veto to keep two records apart; called once, both locked, before anything moves."""
 
     @_in_transaction
     async def after_merge(self, event: MergeEvent) -> None:
-        """Move what refers to the record that is gone."""
+        """Move what refers to the record that is gone, once every reference of an entity has moved.
+
+        What is written through `event.ctx` is undone with the merge; neither hook is called then.
+        """
 
     @_in_transaction
     async def before_transition(self, event: TransitionEvent) -> None:

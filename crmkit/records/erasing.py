@@ -76,8 +76,15 @@ async def erase_record(ctx: Context, plan: EntityPlan, record_id: int, title: st
         for column in _columns(plan)
     }
     await _overwrite(ctx, plan, [record_id], sets, title, whole=True)
+    # Of a merge stays which record it was: without that nobody could follow or undo it.
+    kept = (
+        "CASE WHEN action = 'merge' AND {0} <> '{{}}' THEN "
+        """jsonb_build_object('gone', {0}->'gone', 'title', '', 'keys', '[]'::jsonb) """
+        "ELSE '{{}}' END"
+    )
     await ctx.db.execute(
-        "UPDATE core_journal SET before = '{}', after = '{}' WHERE entity = $1 AND record = $2",
+        f"UPDATE core_journal SET before = {kept.format('before')}, "  # noqa: S608 - our own text
+        f"after = {kept.format('after')} WHERE entity = $1 AND record = $2",
         plan.name,
         record_id,
     )

@@ -11,8 +11,10 @@ from crmkit.access.predicate import allowed as may
 from crmkit.errors import ConflictError, CrmkitError, NotFoundError
 from crmkit.model.values import N_
 from crmkit.records.journal import open_operation
+from crmkit.records.merged import Pair, list_merged, pair_of, turn_merge
 from crmkit.records.query import plain
 from crmkit.records.read import get_record
+from crmkit.records.references import move_back, moves_of
 from crmkit.records.save import restore_record, save_record, trash_record
 from crmkit.records.typed import from_journal
 
@@ -68,19 +70,25 @@ class UndoResult(msgspec.Struct, frozen=True):
 async def list_changes(
     ctx: Context, plan: EntityPlan, record_id: int, limit: int = 100
 ) -> list[ChangeRow]:
-    """List a record's changes, newest first.
+    """List a record's changes, newest first, with those of records merged into it.
 
     Raises:
         NotFoundError: The reader may not see the record.
     """
     await get_record(ctx, plan, record_id)
+    merged = await list_merged(ctx, plan, record_id)
+    # That one of them went to the trash then is said by the record that was kept.
     rows = await ctx.db.rows(
         "SELECT j.*, coalesce(u.name, '') AS who FROM core_journal j "
         "LEFT JOIN core_user u ON u.id = j.user_id "
-        "WHERE j.entity = $1 AND j.record = $2 ORDER BY j.id DESC LIMIT $3",
+        "WHERE j.entity = $1 AND j.record = ANY($4::bigint[]) "
+        "AND NOT (j.record <> $2 AND j.action <> 'merge' AND j.operation = ANY($5::bigint[])) "
+        "ORDER BY j.id DESC LIMIT $3",
         plan.name,
         record_id,
         limit,
+        [record_id, *(gone for gone, _operation in merged)],
+        [operation for _gone, operation in merged],
     )
     names = ChangeRow.__struct_fields__
     return [ChangeRow(**{name: row[name] for name in names}) for row in rows]
@@ -107,10 +115,11 @@ async def undo_operation(ctx: Context, operation_id: int) -> UndoResult:
 
     A field that changed since keeps its newer value, and a record that rules, rights or the trash
     keep from going back stays; both are listed in `kept`. The same rights are asked as for the
-    changes themselves.
+    changes themselves. Two records that were merged part whole or not at all.
 
     Raises:
-        NotFoundError: There is no such operation of this person.
+        NotFoundError: There is no such operation of this person, or a merged record is no longer
+            the person's to take out of the trash.
         ConflictError: It was undone already, or erased personal data.
     """
     async with ctx.db.transaction():
@@ -132,8 +141,10 @@ async def undo_operation(ctx: Context, operation_id: int) -> UndoResult:
         inner = ctx.within(await open_operation(ctx, "undo", operation["label"]), "undo")
         kept: list[tuple[str, int]] = []
         undone = 0
+        pair = pair_of(rows)
         for row in rows:
-            if await _try_undo(inner, row):
+            undo = _undo_row if _parts(pair, row) else _try_undo
+            if await undo(inner, row, pair):
                 undone += 1
             else:
                 kept.append((row["entity"], row["record"]))
@@ -146,17 +157,29 @@ async def undo_operation(ctx: Context, operation_id: int) -> UndoResult:
     return UndoResult(undone, tuple(kept))
 
 
-async def _try_undo(ctx: Context, row: Any) -> bool:  # noqa: ANN401 - a driver's row
+def _parts(pair: Pair | None, row: Any) -> bool:  # noqa: ANN401 - a driver's row
+    """Say whether a row is one of those that make two records one, or two again."""
+    ours = pair is not None and row["entity"] == pair.entity and row["record"] in pair.ids
+    return ours and row["action"] in {"merge", "trash", "restore"}
+
+
+async def _try_undo(ctx: Context, row: Any, pair: Pair | None) -> bool:  # noqa: ANN401
     """Undo one row in a savepoint: what refuses to go back stays, without harm to the others."""
     try:
         async with ctx.db.transaction():
-            return await _undo_row(ctx, row)
+            return await _undo_row(ctx, row, pair)
     except CrmkitError:
         return False
 
 
-async def _undo_row(ctx: Context, row: Any) -> bool:  # noqa: ANN401 - a driver's row
+async def _undo_row(ctx: Context, row: Any, pair: Pair | None) -> bool:  # noqa: ANN401
     plan = ctx.site.entity(row["entity"])
+    if row["action"] == "merge":
+        await turn_merge(ctx, plan, row)
+        return True
+    moves = moves_of(ctx, pair, row) if pair is not None else []
+    if moves:
+        return await move_back(ctx, moves, row)
     if row["action"] in {"create", "restore"}:
         await trash_record(ctx, plan, row["record"])
         return True

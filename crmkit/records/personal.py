@@ -15,6 +15,7 @@ from crmkit.plugin.events import PersonEvent
 from crmkit.records.erasing import ERASE, USERS, erase_record, forget_changes
 from crmkit.records.history import list_changes
 from crmkit.records.journal import one_operation
+from crmkit.records.merged import list_merged
 from crmkit.records.query import plain, select_list
 from crmkit.records.read import get_record
 from crmkit.records.save import trash_record
@@ -107,6 +108,9 @@ async def erase_person(ctx: Context, plan: EntityPlan, record_id: int) -> Erasur
         kept += [text.format(plugin=info.manifest.name) for info in _switched_off(ctx)]
         title = ctx.translate(N_("Erased person {number}")).format(number=record_id)
         await erase_record(inner, plan, record_id, title)
+        for gone, _operation in await list_merged(inner, plan, record_id):
+            # The same person, as it was written down a second time.
+            await erase_record(inner, plan, gone, title)
         await trash_record(inner, plan, record_id)
         await forget_changes(inner)
     return Erasure(tuple(kept), inner.operation or 0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from crmkit.access.predicate import check_hooks, not_found, predicate
+from crmkit.errors import NotFoundError
 from crmkit.records.query import ListQuery, select_list, where_clause
 from crmkit.records.statement import Statement
 
@@ -42,6 +43,15 @@ async def get_record(
         raise not_found(ctx, plan, record_id)
     await check_hooks(ctx, plan, verb, record_id)
     return dict(row)
+
+
+async def is_readable(ctx: Context, plan: EntityPlan, record_id: int) -> bool:
+    """Say whether there is such a record for the reader, in the trash or not."""
+    try:
+        await get_record(ctx, plan, record_id)
+    except NotFoundError:
+        return False
+    return True
 
 
 async def lookup(

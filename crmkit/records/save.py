@@ -12,6 +12,7 @@ from crmkit.errors import ConflictError, HookFailedError, InvalidError, StaleVer
 from crmkit.model.values import N_
 from crmkit.plugin.events import SaveEvent, TransitionEvent
 from crmkit.records.journal import write_journal, write_search, write_stage
+from crmkit.records.merged import find_kept, forget_merge
 from crmkit.records.query import plain
 from crmkit.records.read import get_record
 from crmkit.records.values import parse_values
@@ -27,7 +28,9 @@ __all__ = [
     "parse_values",
     "restore_record",
     "save_record",
+    "stale_error",
     "trash_record",
+    "write_row",
 ]
 
 
@@ -54,7 +57,7 @@ async def create_record(ctx: Context, plan: EntityPlan, values: Mapping[str, Any
         columns |= {"created_by": ctx.user_id, "updated_by": ctx.user_id, "custom": custom}
         names = ", ".join(f'"{name}"' for name in columns)
         marks = ", ".join(f"${index}" for index in range(1, len(columns) + 1))
-        record_id = await _write(
+        record_id = await write_row(
             ctx,
             plan,
             f'INSERT INTO "{plan.tablename}" ({names}) VALUES ({marks}) RETURNING id',  # noqa: S608
@@ -93,7 +96,7 @@ async def save_record(
             text = ctx.translate(N_("{record} lies in the trash. Restore it before editing."))
             raise ConflictError(text.format(record=ctx.translate(plan.singular)))
         if version is not None and version != stored["version"]:
-            raise await _stale(ctx, plan, record_id, stored)
+            raise await stale_error(ctx, plan, record_id, stored)
         new = {name: value for name, value in values.items() if value != stored.get(name)}
         event = SaveEvent(ctx, plan, new, stored, record_id)
         await ctx.site.hooks.run("before_save", event)
@@ -148,7 +151,7 @@ async def _update(
         columns["custom"] = _merge(stored["custom"], custom)
     columns |= {"updated_by": ctx.user_id, "updated_at": ctx.now()}
     sets = ", ".join(f'"{name}" = ${index}' for index, name in enumerate(columns, 2))
-    await _write(
+    await write_row(
         ctx,
         plan,
         f'UPDATE "{plan.tablename}" SET {sets}, version = version + 1 WHERE id = $1 RETURNING id',  # noqa: S608
@@ -157,8 +160,8 @@ async def _update(
     )
 
 
-async def _write(ctx: Context, plan: EntityPlan, sql: str, *args: Any) -> int:  # noqa: ANN401
-    """Run a write; what the database refuses becomes a sentence."""
+async def write_row(ctx: Context, plan: EntityPlan, sql: str, *args: Any) -> int:  # noqa: ANN401
+    """Run a write and answer the id of its row; what the database refuses becomes a sentence."""
     try:
         async with ctx.db.transaction():
             return int(await ctx.db.value(sql, *args))
@@ -200,7 +203,7 @@ async def _set_trashed(
     async with ctx.db.transaction():
         stored = await get_record(ctx, plan, record_id, "delete", lock=True)
         if version is not None and version != stored["version"]:
-            raise await _stale(ctx, plan, record_id, stored)
+            raise await stale_error(ctx, plan, record_id, stored)
         if (stored["trashed_at"] is not None) == trashed:
             return
         event = SaveEvent(ctx, plan, {}, stored, record_id)
@@ -219,11 +222,14 @@ async def _set_trashed(
         await write_search(ctx, plan, [record_id])
         if trashed:
             await ctx.site.hooks.run("after_delete", event)
+        else:
+            await forget_merge(ctx, plan, record_id)
 
 
-async def _stale(
+async def stale_error(
     ctx: Context, plan: EntityPlan, record_id: int, stored: Mapping[str, Any]
 ) -> StaleVersionError:
+    """Answer the refusal of a save that did not see the one before: by whom, and what is stored."""
     last = await ctx.db.row(
         "SELECT u.name, j.at FROM core_journal j LEFT JOIN core_user u ON u.id = j.user_id "
         "WHERE j.entity = $1 AND j.record = $2 ORDER BY j.id DESC LIMIT 1",
@@ -359,8 +365,10 @@ async def _check_references(
             continue
         target = ctx.site.entity(field.reference)
         allowed = predicate(ctx, target, "read", "t", 2)
-        found = await ctx.db.value(
-            f'SELECT 1 FROM "{target.tablename}" t WHERE t.id = $1 AND ({allowed.text})',  # noqa: S608
+        # The lock waits for a merge that is about to take the record away.
+        found = await ctx.db.row(
+            f'SELECT t.trashed_at FROM "{target.tablename}" t WHERE t.id = $1 '  # noqa: S608
+            f"AND ({allowed.text}) FOR KEY SHARE OF t",
             value,
             *allowed.args,
         )
@@ -368,5 +376,9 @@ async def _check_references(
         if not is_self and (found is None or await is_denied(ctx, target, "read", value)):
             problems[name] = ctx.translate(
                 N_("names a record that does not exist; choose one from the list")
+            )
+        elif found and found["trashed_at"] and await find_kept(ctx, target, value):
+            problems[name] = ctx.translate(
+                N_("names a record that was merged into another; choose that one")
             )
     return problems

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal
 
 from crmkit.records.actions import actions_of
+from crmkit.records.merge import may_merge
 from crmkit.web.action_form import action_inputs
 from crmkit.web.fields import entity_link, input_of, link_of, raw_text, show_html, show_text
 from crmkit.web.format import format_moment
@@ -145,7 +146,7 @@ def _steps(ctx: Context, plan: EntityPlan, record: Record) -> Lifecycle | None:
 
 
 def buttons_of(ctx: Context, plan: EntityPlan, record: Record) -> tuple[Action, ...]:
-    """Answer the buttons: declared actions first, the trash and what is for good last."""
+    """Answer the buttons: declared actions first, then merging, the trash and what is for good."""
     if record["trashed_at"] is not None:
         return personal_buttons(ctx, plan, record)
     url, version = f"/{plan.name}/{record['id']}", (("version", str(record["version"])),)
@@ -168,6 +169,11 @@ def buttons_of(ctx: Context, plan: EntityPlan, record: Record) -> tuple[Action, 
         made.append(
             Action(name="link", label=_("Link to choose a password"), icon="key",
                    url=f"/settings/users/{record['id']}/link")
+        )  # fmt: skip
+    if may_merge(plan) and may(ctx, plan, "edit") and may(ctx, plan, "delete"):
+        made.append(
+            Action(name="merge", label=_("Merge with another record"), url=f"{url}/merge",
+                   icon="git-merge", method="get")
         )  # fmt: skip
     if may(ctx, plan, "delete"):
         trash = Action(

@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     from crmkit.plugin.plan import EntityPlan
     from crmkit.records.history import ChangeRow
 
-_ICONS = {"create": "plus", "update": "pencil", "trash": "trash", "restore": "restore"}
+_ICONS = {
+    "create": "plus", "update": "pencil", "trash": "trash", "restore": "restore",
+    "merge": "git-merge",
+}  # fmt: skip
 
 
 def value_text(plan: EntityPlan, name: str, value: Any) -> str:  # noqa: ANN401 - JSON
@@ -35,13 +38,16 @@ def value_text(plan: EntityPlan, name: str, value: Any) -> str:  # noqa: ANN401 
 
 def what_changed(plan: EntityPlan, change: ChangeRow) -> Markup:
     """Answer one sentence on a change, escaped."""
+    if change.action == "merge":
+        text = _("merged %(what)s into this record") if change.after else _("parted %(what)s again")
+        return escape(text % {"what": (change.after or change.before).get("title", "")})
     if change.action != "update":
-        text = {
+        texts = {
             "create": _("created this record"),
             "trash": _("moved this record to the trash"),
             "restore": _("restored this record"),
         }
-        return escape(text.get(change.action, change.action))
+        return escape(texts.get(change.action, change.action))
     if not change.after:
         erased = change.cause == ERASE
         return escape(_("erased personal data") if erased else _("changed what was erased since"))

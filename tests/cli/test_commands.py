@@ -149,3 +149,20 @@ def test_a_token_is_made_listed_and_revoked(site: Path) -> None:
     assert "" == crmkit(site, "token", "list", EMAIL)
     _refused(run(site, "token", "revoke", number), "no such token")
     _refused(run(site, "token", "create", EMAIL, "--name", "x", "--days", "0"), "366 days")
+
+
+def test_two_records_are_merged_by_their_numbers(tmp_path: Path) -> None:
+    file = tmp_path / "companies.csv"
+    file.write_text("name,sector,city\nKan-code,software,\nKancode,retail,Berlin\n")
+    crmkit(tmp_path, "import", "crm.company", str(file))
+    _refused(run(tmp_path, "merge", "crm.company", "1", "1"), "with itself")
+    _refused(run(tmp_path, "merge", "crm.company", "1", "9"), "9 does not exist")
+    _refused(run(tmp_path, "merge", "crm.nothing", "1", "2"), "no entity `crm.nothing`")
+    _refused(run(tmp_path, "merge", "crm.company", "1", "2", "--take", "colour"), "colour")
+    told = crmkit(tmp_path, "merge", "crm.company", "1", "2", "--take", "sector", "--keep", "city")
+    assert "crm.company 2 is part of 1 now" in told
+    left = crmkit(tmp_path, "export", "crm.company")
+    assert "Kancode" not in left
+    assert "retail" in left
+    assert "Berlin" not in left
+    _refused(run(tmp_path, "merge", "crm.company", "1", "2"), "trash")

@@ -10,6 +10,8 @@ import pytest
 from crmkit.errors import ConflictError, ForbiddenError, NotFoundError
 from crmkit.records.history import list_operations, undo_operation
 from crmkit.records.idempotency import Call, Outcome, answer_once
+from crmkit.records.merge import merge_records
+from crmkit.records.merged import find_kept
 from crmkit.records.personal import erase_person, export_person
 from crmkit.records.search import search_records
 from tests.sites import crmkit, run
@@ -313,3 +315,24 @@ def test_the_command_exports_and_asks_before_it_erases(tmp_path: Path) -> None:
     assert "Oslo" not in left
     unknown = run(tmp_path, "gdpr", "erase", "crm.person", "9", "--yes")
     assert (1, True) == (unknown.returncode, "does not exist" in unknown.stderr)
+
+
+async def test_what_was_merged_into_a_person_is_erased_with_it(place: Place) -> None:
+    async with place.start() as running:
+        ctx = running.ctx
+        plan = ctx.site.entity("crm.person")
+        kept = await ctx.create("crm.person", name="Nina")
+        gone = await ctx.create("crm.person", name="Zyxmarker", notes="zyxmarker wrote this")
+        operation = await merge_records(ctx, plan, kept, gone)
+        await erase_person(ctx, plan, kept)
+        for table in await running.tables():
+            held = await running.db.value(
+                f"SELECT count(*) FROM \"{table}\" t WHERE t::text ILIKE '%zyxmarker%'"
+            )
+            assert 0 == held, table
+        # Its address still leads somewhere, and the merge can still be looked at.
+        assert kept == await find_kept(ctx, plan, gone)
+        boss = await running.client()
+        assert 200 == (await boss.get(f"/crm.person/{kept}")).status_code
+        answer = await boss.post(f"/history/{operation}/undo")
+        assert answer.status_code in {303, 404, 409}

@@ -1,8 +1,8 @@
 """A plugin's data as a file: written whole before its tables go, and brought back from it.
 
 A zip of one JSONL file a table, with every column; what it holds in `custom` of other records;
-external keys and stage history of its records; its row of core_plugin; and `archive.json` with
-counts and SHA-256 of each. Journal and search rows stay in the database: the journal is the
+external keys, stage history and merges of its records; its row of core_plugin; and `archive.json`
+with counts and SHA-256 of each. Journal and search rows stay in the database: the journal is the
 company's, search rows are made anew.
 """
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 FORMAT = 1
 _CUSTOM = "custom.jsonl"
 #: Tables of the core with rows on records of any plugin, which go and come with the records.
-_KEPT = ("core_external", "core_stage_history")
+_KEPT = ("core_external", "core_stage_history", "core_merged")
 
 
 class ArchivedFile(msgspec.Struct, frozen=True):
@@ -190,7 +190,7 @@ def _source(ctx: Context, plugin: str) -> MigrationSource | None:
 
 
 async def clear_values(ctx: Context, plugin: str) -> None:
-    """Remove what it holds in other records, and search rows, external keys and stage history."""
+    """Remove what it holds in other records, and what the core holds on its own."""
     for plan in site_in(ctx).entities.values():
         if plan.plugin != plugin:
             await ctx.db.execute(

@@ -8,6 +8,8 @@ import msgspec
 
 from crmkit.access.predicate import allowed
 from crmkit.records.actions import actions_of, may_act
+from crmkit.records.merge import may_merge
+from crmkit.records.merge_values import mergeable_fields
 from crmkit.web.api.actions import MOST_IDS
 from crmkit.web.api.answers import ErrorBody
 from crmkit.web.api.listing import MOST
@@ -37,6 +39,7 @@ _MEANING = {
 _READS = (400, 401, 403, 404, 422, 429, 503)
 _WRITES = (*_READS, 409, 413, 415)
 _ID = {"type": "integer", "minimum": 1, "maximum": 2**63 - 1}
+_VERSION = {"type": "integer", "minimum": -(2**63) + 1, "maximum": 2**63 - 1}
 
 
 class BulkSkipped(msgspec.Struct):
@@ -123,16 +126,31 @@ def _paths(
             "parameters": one["parameters"],
             "post": _operation(plan, "restore", 200, schemas[structs.read], _WRITES),
         }
+        if may_merge(plan) and allowed(ctx, plan, "edit"):
+            paths |= _merge_path(plan, schemas)
     for action in actions_of(plan):
         if may_act(ctx, plan, action):
             paths |= _action_paths(plan, action, schemas)
     return paths
 
 
+def _merge_path(plan: EntityPlan, schemas: Schemas) -> dict[str, Any]:
+    sides = {"type": "string", "enum": ["own", "other"]}
+    take = _object({field.name: sides for field in mergeable_fields(plan)})
+    given = _object({"with": _ID, "take": take, "version": _VERSION}, ["with"])
+    done = _operation(plan, "merge", 200, schemas[ActionDone], _WRITES)
+    done["parameters"].append(_in("header", "If-Match", _tag()))
+    return {
+        f"{BASE}/{plan.name}/{{id}}/merge": {
+            "parameters": [_in("path", "id", _ID, required=True)],
+            "post": _with_body(done, given),
+        }
+    }
+
+
 def _action_paths(plan: EntityPlan, action: Action, schemas: Schemas) -> dict[str, Any]:
     given = schemas[action.input] if action.input else {"type": "object", "maxProperties": 0}
-    version = {"type": "integer", "minimum": -(2**63) + 1, "maximum": 2**63 - 1}
-    single = _object({"input": given, "version": version})
+    single = _object({"input": given, "version": _VERSION})
     ids = {"type": "array", "items": _ID, "minItems": 1, "maxItems": MOST_IDS}
     many = _object({"input": given, "ids": ids}, ["ids"])
     done = _operation(plan, action.name, 200, schemas[ActionDone], _WRITES)

@@ -1,5 +1,11 @@
 """All handlers of the API."""
 
-from crmkit.web.api import actions, index, metrics, records
+from crmkit.web.api import actions, index, merging, metrics, records
 
-HANDLERS = (*index.HANDLERS, *metrics.HANDLERS, *records.HANDLERS, *actions.HANDLERS)
+HANDLERS = (
+    *index.HANDLERS,
+    *metrics.HANDLERS,
+    *records.HANDLERS,
+    *actions.HANDLERS,
+    *merging.HANDLERS,
+)

@@ -13,6 +13,7 @@ _TABLE: tuple[tuple[str, tuple[str, ...]], ...] = (
     (rf"/{_ENTITY}", ("GET", "POST")),
     (rf"/{_ENTITY}/\d+", ("GET", "PATCH", "DELETE")),
     (rf"/{_ENTITY}/\d+/restore", ("POST",)),
+    (rf"/{_ENTITY}/\d+/merge", ("POST",)),
     (rf"/{_ENTITY}/actions/[^/]+", ("POST",)),
     (rf"/{_ENTITY}/\d+/actions/[^/]+", ("POST",)),
 )

@@ -11,6 +11,7 @@ from crmkit.web.pages import (
     imports,
     lists,
     lookup,
+    merging,
     people,
     personal,
     plugins,
@@ -43,5 +44,6 @@ HANDLERS = (
     *exports.HANDLERS,
     *imports.HANDLERS,
     *lookup.HANDLERS,
+    *merging.HANDLERS,
     *records.HANDLERS,
 )

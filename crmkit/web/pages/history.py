@@ -23,7 +23,7 @@ async def history_show(request: AnyRequest) -> Response[str]:
         "create": _("created"), "update": _("changed"), "trash": _("moved to the trash"),
         "restore": _("restored"), "bulk": _("changed in bulk"), "import": _("imported"),
         "undo": _("undid"), "demo": _("wrote sample records"), "action": _("did"),
-        "command": _("ran"), "erase": _("erased personal data"),
+        "command": _("ran"), "erase": _("erased personal data"), "merge": _("merged"),
     }  # fmt: skip
     rows = await list_operations(ctx)
     days = []

@@ -16,7 +16,8 @@ from crmkit.records.actions import find_action, run_action
 from crmkit.records.duplicates import find_duplicates
 from crmkit.records.history import list_changes
 from crmkit.records.journal import one_operation
-from crmkit.records.read import get_record
+from crmkit.records.merged import find_kept
+from crmkit.records.read import get_record, is_readable
 from crmkit.records.related import list_related
 from crmkit.records.save import (
     create_record,
@@ -139,9 +140,13 @@ async def panel_show(
 async def record_show(
     request: AnyRequest, entity: FromPath[str], record_id: FromPath[int]
 ) -> Response[str]:
-    """Show a record."""
+    """Show a record; the address of one that was merged leads to where it went."""
     ctx = context_of(request)
     plan = _plan(ctx, entity)
+    kept = await find_kept(ctx, plan, record_id)
+    if kept is not None and await is_readable(ctx, plan, kept):
+        text = _("The record you opened was merged into this one.")
+        return go(request, f"/{entity}/{kept}", Flash(text=text))
     show = request.query_params.get("show", "")
     page = await _page(ctx, plan, record_id, show if show in {"done", "changes"} else "")
     wanted = request.query_params.get("write", "")
