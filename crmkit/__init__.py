@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from crmkit.model.action import Action
     from crmkit.model.adapters import (
         Adapter,
+        FieldType,
         FileFormat,
         HealthCheck,
         NavEntry,
@@ -103,6 +104,7 @@ _HOMES = {
     "context_of": ("crmkit.web.services", "context_of"),
     "Adapter": ("crmkit.model.adapters", "Adapter"),
     "enter": ("crmkit.web.pages.signin", "enter"),
+    "FieldType": ("crmkit.model.adapters", "FieldType"),
     "FileFormat": ("crmkit.model.adapters", "FileFormat"),
     "Policy": ("crmkit.model.adapters", "Policy"),
     "Report": ("crmkit.model.adapters", "Report"),
@@ -177,6 +179,7 @@ __all__ = [
     "ExtField",
     "Extension",
     "FieldOptions",
+    "FieldType",
     "FileFormat",
     "Flash",
     "FormEvent",

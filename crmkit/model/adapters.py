@@ -89,12 +89,19 @@ class Job:
 
 @dataclass(frozen=True)
 class FieldType:
-    """A kind of custom field: how text becomes a value, and a value text."""
+    """A kind of custom field: a text that is checked when it is typed, and shown in its own way.
+
+    Attributes:
+        name: `<plugin>.<name>`.
+        parse: What was typed to what is stored; raises ValueError with an English sentence, which
+            stands beside the field.
+        show: What is stored to what people read.
+    """
 
     name: str
     label: str
-    parse: Callable[[str], Any]
-    show: Callable[[Any], str]
+    parse: Callable[[str], str]
+    show: Callable[[str], str]
 
 
 @dataclass(frozen=True)

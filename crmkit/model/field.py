@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-import msgspec
+from typing import Any
 
+import msgspec
+import structlog
+
+from crmkit.model.adapters import FieldType
 from crmkit.model.values import Choice
+
+_log = structlog.get_logger("crmkit.fields")
 
 
 class Field(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,6 +30,7 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
         indexed_sort: The list may be sorted by it.
         max_length: In characters; None is unlimited.
         grouped: Thousands are set apart when shown; a year's are not.
+        type: Of a plugin, for a text that is checked and shown in a way of its own.
     """
 
     name: str
@@ -45,6 +52,17 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
     max_length: int | None = None
     source: str = ""
     grouped: bool = True
+    type: FieldType | None = None
+
+    def shown(self, value: Any) -> str:  # noqa: ANN401 - a stored value
+        """Answer a stored value as a plugin's kind of field writes it; the value when it fails."""
+        if self.type is None:
+            return str(value)
+        try:
+            return str(self.type.show(str(value)))
+        except Exception as error:  # noqa: BLE001 - a page must not fall to one value
+            _log.error("field type failed", type=self.type.name, error=repr(error))
+            return str(value)
 
     @property
     def is_custom(self) -> bool:

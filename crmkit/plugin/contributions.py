@@ -56,6 +56,8 @@ _TYPES: dict[str, type] = {
 }
 #: Hooks whose objects have a name nobody else may give.
 _NAMED = frozenset({"events", "permissions", "field_types", "file_formats", "auth_providers"})
+#: Hooks whose objects are stored or granted by their names, which say whose they are.
+_PREFIXED = frozenset({"permissions", "field_types"})
 
 
 def read_contributions(
@@ -77,6 +79,8 @@ def read_contributions(
         given[hook] = tuple(found)
         if hook in _NAMED:
             _check_names(hook, found, failure)
+        if hook in _PREFIXED:
+            _check_prefixes(hook, found, failure)
     return given
 
 
@@ -93,6 +97,17 @@ def _read(
         if not isinstance(each, wanted):
             raise failure(name, f"{place} holds {each!r}, which is no {wanted.__name__}.")
     return objects
+
+
+def _check_prefixes(
+    hook: str, found: list[tuple[str, Any]], failure: Callable[[str, str], Exception]
+) -> None:
+    for plugin, each in found:
+        if not each.name.startswith(f"{plugin}."):
+            raise failure(
+                plugin,
+                f"Plugin `{plugin}`: {hook}: `{each.name}` must be named `{plugin}.{each.name}`.",
+            )
 
 
 def _check_names(

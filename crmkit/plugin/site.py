@@ -33,6 +33,7 @@ from crmkit.plugin.texts import read_texts
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from crmkit.model.adapters import FieldType
     from crmkit.model.entity import Entity
     from crmkit.plugin.hookspecs import Plugin
 
@@ -295,9 +296,10 @@ class _Build:
         self, given: Contributions, names: Mapping[str, str], extensions: Extensions
     ) -> dict[str, EntityPlan]:
         plans: dict[str, EntityPlan] = {}
+        types = {each.name: each for _plugin, each in given["field_types"]}
         for plugin, entity in given["entities"]:
             name = names[_tablename(entity)]
-            own = self.choice.custom_fields.get(name, ())
+            own = [_typed(each, types) for each in self.choice.custom_fields.get(name, ())]
             added = [AddedFields("Own fields", tuple(own))] if own else []
             try:
                 plan = plan_entity(
@@ -379,6 +381,13 @@ def _gone(stored: StoredPlugin, broken: str) -> PluginInfo:
     reason = broken or "Its code is gone; its data are kept. Install it again, or purge it."
     state = "failed" if stored.state == "enabled" else stored.state
     return PluginInfo(manifest=manifest, state=state, reason=reason)
+
+
+def _typed(field: Field, types: Mapping[str, FieldType]) -> Field:
+    """Answer a company's field with the plugin's kind it is of; without the plugin it is a text."""
+    if "." not in field.kind:
+        return field
+    return msgspec.structs.replace(field, kind="text", type=types.get(field.kind))
 
 
 def _roles(given: Contributions) -> dict[str, Role]:

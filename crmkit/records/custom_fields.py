@@ -16,6 +16,13 @@ if TYPE_CHECKING:
     from crmkit.plugin.plan import EntityPlan
 
 KINDS = ("text", "number", "date", "choice")
+
+
+def kinds_of(ctx: Context) -> dict[str, str]:
+    """Answer the kinds of fields there are besides the built-in ones: name to English label."""
+    return {each.name: each.label for _plugin, each in ctx.site.contributions["field_types"]}
+
+
 _NAME = re.compile(r"^[a-z][a-z0-9_]{0,40}$")
 
 
@@ -39,8 +46,9 @@ async def define_field(
     check(ctx, plan, "admin")
     if not _NAME.match(name):
         raise InvalidError("A field's name is lower-case letters, digits and _.", {"name": name})
-    if kind not in KINDS:
-        raise InvalidError(f"`{kind}` is no kind of field.", {"kind": ", ".join(KINDS)})
+    known = (*KINDS, *kinds_of(ctx))
+    if kind not in known:
+        raise InvalidError(f"`{kind}` is no kind of field.", {"kind": ", ".join(known)})
     wanted = list(dict.fromkeys(choice.strip() for choice in choices if choice.strip()))
     async with ctx.db.transaction():
         row = await ctx.db.row(

@@ -150,6 +150,8 @@ def _cells(
             value = row[f"{name}__title"]
         elif field.kind == "choice" and value:
             value = ctx.translate(field.choice_label(value))
+        elif field.type is not None and value:
+            value = field.shown(value)
         cells.append(neutralise(value) if isinstance(value, str) else plain(value))
     return cells
 

@@ -8,6 +8,7 @@ from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
 import phonenumbers
+import structlog
 from babel.numbers import get_currency_precision
 from email_validator import EmailNotValidError, validate_email
 
@@ -17,12 +18,15 @@ from crmkit.model.values import N_
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from crmkit.model.adapters import FieldType
     from crmkit.model.context import Context
     from crmkit.model.field import Field
     from crmkit.plugin.plan import EntityPlan
 
 _LARGEST = 2**63
 _LONGEST = 1_000_000
+_LONGEST_PROBLEM = 300
+_log = structlog.get_logger("crmkit.values")
 _URL = re.compile(r"^https?://[^\s/$.?#][^\s]*$", re.IGNORECASE)
 #: `Decimal` also takes 1_0, NaN, Infinity and digits of other scripts.
 _PLAIN_NUMBER = re.compile(r"^[+-]?[0-9]*\.?[0-9]*(?:[eE][+-]?[0-9]{1,3})?$")
@@ -91,7 +95,24 @@ def parse_value(ctx: Context, field: Field, text: str) -> Any:  # noqa: ANN401
     if len(text) > _LONGEST:
         raise ValueProblem(N_("is longer than a million characters; shorten it"))
     parse = _PARSERS.get(field.kind)
+    if field.type is not None:
+        return _typed(field, field.type, text)
     return parse(ctx, field, text) if parse else text
+
+
+def _typed(field: Field, kind: FieldType, text: str) -> str:
+    """Ask a plugin's kind of field; what it cannot read is a problem of the value."""
+    try:
+        stored: Any = kind.parse(text)  # a stranger's answer
+    except ValueError as error:
+        told = str(error)[:_LONGEST_PROBLEM]
+        raise ValueProblem(told or N_("does not fit")) from error
+    except Exception as error:
+        _log.error("field type failed", type=kind.name, error=repr(error))
+        raise ValueProblem(N_("cannot be checked now; the plugin of this kind failed")) from error
+    if not isinstance(stored, str) or len(stored) > (field.max_length or _LONGEST):
+        raise ValueProblem(N_("cannot be checked now; the plugin of this kind failed"))
+    return stored
 
 
 _TEXTUAL = frozenset({"text", "textarea", "email", "phone", "url", "choice", "currency"})

@@ -52,7 +52,7 @@ def show_text(ctx: Context, field: Field, record: Mapping[str, Any]) -> str:  # 
         return format_moment(ctx, value)
     if isinstance(value, date):
         return format_date(ctx, value)
-    return str(value)
+    return field.shown(value)
 
 
 def _reference_text(field: Field, record: Mapping[str, Any]) -> str:

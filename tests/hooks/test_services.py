@@ -12,6 +12,7 @@ import pytest
 from crmkit.access.passwords import hash_password
 from crmkit.errors import ConflictError
 from crmkit.records.plugins.demo import add_demo
+from crmkit.records.plugins.switch import disable_plugin
 from crmkit.testing.checks.pages import roles_are_as_declared
 from crmkit.testing.checks.trial import Trial
 from tests.sites import crmkit
@@ -326,3 +327,66 @@ def test_commands_of_a_site_are_named_in_json_as_well(tmp_path: Path) -> None:
     crmkit(tmp_path, "init")
     rows = json.loads(crmkit(tmp_path, "plugin", "list", "--json"))
     assert "crm" in [row["id"] for row in rows]
+
+
+_SHOE = """
+def _parse(text):
+    if text == "broken":
+        raise ZeroDivisionError
+    if text == "list":
+        return [text]
+    if not text.isdigit():
+        raise ValueError("is no size; enter digits, such as 42")
+    return f"EU{text}"
+
+
+def _show(stored):
+    if stored == "EU13":
+        raise KeyError(stored)
+    return f"{stored[2:]} (EU)"
+
+
+class Trial(Plugin):
+    def field_types(self):
+        yield FieldType("trial.shoe", "Shoe size", _parse, _show)
+"""
+
+
+async def test_hook_field_types(place: Place) -> None:
+    place.write("trial", _SHOE, manifest=_MANIFEST)
+    async with place.start() as running:
+        boss = await running.client()
+        assert "Shoe size" in (await boss.get("/settings/fields/new")).text
+        asked = {"entity": "crm.person", "label": "Shoes", "kind": "trial.shoe"}
+        assert 303 == (await boss.post("/settings/fields/new", data=asked)).status_code
+        await running.rebuild()
+        boss = await running.client()
+        assert "Shoe size" in (await boss.get("/settings/fields")).text
+        field = "custom.user.shoes"
+
+        async def status(text: str) -> tuple[int, str]:
+            answer = await boss.post("/crm.person/new", data={"name": "Nina", field: text})
+            return answer.status_code, answer.text
+
+        assert 303 == (await status("42"))[0]
+        stored = "SELECT custom->'user'->>'shoes' FROM crm_person WHERE id = 1"
+        assert "EU42" == await running.db.value(stored)
+        assert "42 (EU)" in (await boss.get("/crm.person/1")).text
+        assert "42 (EU)" in (await boss.get("/crm.person/export")).text
+        code, page = await status("large")
+        assert 422 == code
+        assert "is no size; enter digits, such as 42" in page
+        for text in ("broken", "list"):
+            code, page = await status(text)
+            assert 422 == code
+            assert "the plugin of this kind failed" in page
+        sent = {"name": "Api", "custom": {"user": {"shoes": "x"}}}
+        assert 422 == (await boss.post("/api/v1/crm.person", json=sent)).status_code
+        # One that cannot be shown is shown as it is kept; the page stays.
+        assert 303 == (await status("13"))[0]
+        assert "EU13" in (await boss.get("/crm.person?columns=name&columns=" + field)).text
+        await disable_plugin(running.ctx, "trial")
+        await running.rebuild()
+        off = await running.client()
+        assert "EU42" in (await off.get("/crm.person/1")).text
+        assert 200 == (await off.get("/crm.person/1/edit")).status_code

@@ -6,7 +6,8 @@ from typing import Any
 from litestar import Response, get, post
 
 from crmkit.errors import InvalidError
-from crmkit.records.custom_fields import KINDS, define_field
+from crmkit.model.context import Context
+from crmkit.records.custom_fields import KINDS, define_field, kinds_of
 from crmkit.web.pages.settings import settings_tabs
 from crmkit.web.policy import ADMIN
 from crmkit.web.render import answer, go
@@ -30,12 +31,14 @@ _PREFIX = "custom.user."
 _LONGEST = 80
 
 
-def _kinds() -> dict[str, str]:
+def _kinds(ctx: Context) -> dict[str, str]:
+    more = {name: _(label) for name, label in kinds_of(ctx).items()}
     return {
         "text": _("Text"),
         "number": _("Number"),
         "date": _("Date"),
         "choice": _("Choice of a list"),
+        **more,
     }
 
 
@@ -43,7 +46,7 @@ def _kinds() -> dict[str, str]:
 async def fields_show(request: AnyRequest) -> Response[str]:
     """Show the company's own fields."""
     ctx = context_of(request)
-    kinds = _kinds()
+    kinds = _kinds(ctx)
     rows = tuple(
         Row(
             id=f"{plan.name}-{field.name}".replace(".", "-"),
@@ -51,7 +54,7 @@ async def fields_show(request: AnyRequest) -> Response[str]:
             cells=(
                 Cell(html=field.label),
                 Cell(html=_(plan.label)),
-                Cell(html=kinds.get(field.kind, field.kind)),
+                Cell(html=kinds.get(field.type.name if field.type else field.kind, field.kind)),
                 Cell(html=", ".join(choice.label for choice in field.choices)),
             ),
         )
@@ -92,7 +95,7 @@ def _form(
     )
     kinds = tuple(
         Option(value=kind, label=label, selected=kind == raw.get("kind"))
-        for kind, label in _kinds().items()
+        for kind, label in _kinds(ctx).items()
     )
     fields = (
         FieldInput(name="entity", label=_("Belongs to"), kind="select", options=entities,
@@ -132,7 +135,7 @@ async def field_create(request: AnyRequest) -> Response[Any]:
     choices = [line.strip() for line in raw.get("choices", "").splitlines() if line.strip()]
     try:
         plan = ctx.site.entity(raw.get("entity", ""))
-        _check(label, raw.get("kind", ""), choices)
+        _check(ctx, label, raw.get("kind", ""), choices)
         name = field_name(label, [field for field in plan.fields if field.startswith(_PREFIX)])
         await define_field(ctx, plan, name, label, raw["kind"], choices)
     except InvalidError as error:
@@ -141,11 +144,11 @@ async def field_create(request: AnyRequest) -> Response[Any]:
     return go(request, "/settings/fields", Flash(text=_("Field created")))
 
 
-def _check(label: str, kind: str, choices: list[str]) -> None:
+def _check(ctx: Context, label: str, kind: str, choices: list[str]) -> None:
     problems = {}
     if not 0 < len(label) <= _LONGEST or not label.isprintable():
         problems["label"] = _("Enter 1 to %(n)s characters.") % {"n": _LONGEST}
-    if kind not in KINDS:
+    if kind not in {*KINDS, *kinds_of(ctx)}:
         problems["kind"] = _("Choose one from the list.")
     if kind == "choice" and not choices:
         problems["choices"] = _("Enter at least one, each on a line of its own.")
