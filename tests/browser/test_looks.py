@@ -22,11 +22,11 @@ PAGES = (
     "/", "/?scope=all", "/crm.company", "/crm.opportunity", "/crm.opportunity?group=owner",
     "/crm.opportunity/board", "/crm.company/4", "/crm.opportunity/1", "/crm.company/new",
     "/crm.company/4/edit", "/crm.company/4/merge?with=3", "/crm.company/trash",
-    "/crm.company/import", "/search?q=kan", "/history", "/runs",
-    "/settings", "/settings/account", "/settings/sessions", "/settings/invite",
-    "/settings/roles", "/settings/explain", "/settings/fields", "/settings/fields/new", "/settings/plugins",
-    "/settings/plugins?show=crm&to=disabled", "/settings/tokens", "/core.user",
-    "/core.user/1", "/nowhere",
+    "/crm.company/import", "/search?q=kan", "/history", "/runs", "/settings", "/settings/account",
+    "/settings/sessions", "/settings/invite", "/settings/roles", "/settings/explain",
+    "/settings/fields", "/settings/fields/new", "/settings/plugins",
+    "/settings/plugins?show=crm&to=disabled", "/settings/tokens", "/core.user", "/core.user/1",
+    "/nowhere",
 )  # fmt: skip
 _MODES: dict[str, dict[str, Any]] = {
     "light": {},
