@@ -24,6 +24,7 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
         indexed_sort: The list may be sorted by it.
         max_length: In characters; None is unlimited.
         grouped: Thousands are set apart when shown; a year's are not.
+        unique: A reference that no two records have alike.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
     max_length: int | None = None
     source: str = ""
     grouped: bool = True
+    unique: bool = False
 
     @property
     def is_custom(self) -> bool:
