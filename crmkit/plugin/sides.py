@@ -1,4 +1,4 @@
-"""Tables of a plugin whose records stand beside those of another: one each, by a unique reference."""
+"""Tables of a plugin whose records stand beside those of another, one each."""
 
 from __future__ import annotations
 
