@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         Extension,
         ExtField,
         Panel,
+        Side,
     )
     from crmkit.model.lifecycle import Lifecycle, State
     from crmkit.model.metric import Metric, Widget
@@ -89,6 +90,7 @@ _HOMES = {
     "ExtField": ("crmkit.model.extension", "ExtField"),
     "Extension": ("crmkit.model.extension", "Extension"),
     "Panel": ("crmkit.model.extension", "Panel"),
+    "Side": ("crmkit.model.extension", "Side"),
     "Metric": ("crmkit.model.metric", "Metric"),
     "Widget": ("crmkit.model.metric", "Widget"),
     "CopyEvent": ("crmkit.plugin.events", "CopyEvent"),
@@ -210,6 +212,7 @@ __all__ = [
     "Role",
     "SaveEvent",
     "SearchResult",
+    "Side",
     "Sql",
     "State",
     "StepKind",

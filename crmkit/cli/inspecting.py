@@ -177,4 +177,7 @@ def _backwards(forward: str) -> str:
     for table, body in changes:
         names = re.findall(r"ADD COLUMN (\S+)", body)
         lines += [f"ALTER TABLE {table} DROP COLUMN {name};" for name in reversed(names)]
+    swapped = r"^DROP INDEX IF EXISTS (\S+);\nCREATE UNIQUE INDEX (\S+) ON (.+);$"
+    for plain, unique, where in re.findall(swapped, forward, re.MULTILINE):
+        lines += [f"CREATE INDEX {plain} ON {where};", f"DROP INDEX {unique};"]
     return "\n".join(reversed(lines)) + "\n"

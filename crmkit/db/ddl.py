@@ -100,6 +100,24 @@ def column_type(column: Column) -> str:
     return _type(column).split(" ", 1)[0].split("(", 1)[0]
 
 
+def is_unique(column: Column) -> bool:
+    """Say whether the column is a reference that no two rows may have alike."""
+    # Texts are never NULL: two that are left empty would already be alike.
+    return hasattr(column, "target") and bool(column._meta.unique)  # noqa: SLF001
+
+
+def unique_index_sql(table: str, column: Column) -> str:
+    """Answer the index that refuses a second row with the same reference."""
+    name = str(column._meta.name)  # noqa: SLF001
+    return f"CREATE UNIQUE INDEX {table}_{name}_key ON {table} ({_quoted(name)});"
+
+
+def make_unique_sql(table: str, column: Column) -> str:
+    """Answer what makes a stored reference unique; its plain index is no longer of use."""
+    name = str(column._meta.name)  # noqa: SLF001
+    return f"DROP INDEX IF EXISTS {table}_{name}_idx;\n{unique_index_sql(table, column)}\n"
+
+
 def _column(table: str, column: Column) -> tuple[list[str], list[str]]:
     """Answer the definitions a column needs, its folded key included, and its indexes."""
     name = str(column._meta.name)  # noqa: SLF001
@@ -112,6 +130,8 @@ def _column(table: str, column: Column) -> tuple[list[str], list[str]]:
             f"CREATE INDEX {table}_{key}_idx ON {table} ({key}, id);",
             f"CREATE INDEX {table}_{key}_trgm ON {table} USING gin ({key} gin_trgm_ops);",
         ]
+    if is_unique(column):
+        return definitions, [unique_index_sql(table, column)]
     if hasattr(column, "target") or column._meta.index:  # noqa: SLF001
         return definitions, [f"CREATE INDEX {table}_{name}_idx ON {table} ({quoted});"]
     return definitions, []

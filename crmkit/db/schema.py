@@ -5,7 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from crmkit.db.ddl import add_column_sql, column_type, create_table_sql
+from crmkit.db.ddl import (
+    add_column_sql,
+    column_type,
+    create_table_sql,
+    is_unique,
+    make_unique_sql,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -16,6 +22,13 @@ if TYPE_CHECKING:
 
 #: As the catalogue names the types that declarations use.
 _SAME = {"bigint": "int8", "integer": "int4", "smallint": "int2", "boolean": "bool"}
+#: Columns that alone are unique for all rows.
+_UNIQUE = """
+SELECT c.relname, a.attname FROM pg_index i
+JOIN pg_class c ON c.oid = i.indrelid AND c.relnamespace = 'public'::regnamespace
+JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = i.indkey[0]
+WHERE i.indisunique AND i.indisvalid AND i.indnkeyatts = 1 AND i.indpred IS NULL
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +49,16 @@ async def compare_schema(db: Database, tables: Iterable[type[Table]]) -> list[Di
     stored: dict[str, dict[str, str]] = {}
     for row in rows:
         stored.setdefault(row["table_name"], {})[row["column_name"]] = row["udt_name"]
+    unique = {(row["relname"], row["attname"]) for row in await db.rows(_UNIQUE)}
     found = []
     for table in tables:
-        found += _compare(table, stored.get(table._meta.tablename))  # noqa: SLF001
+        found += _compare(table, stored.get(table._meta.tablename), unique)  # noqa: SLF001
     return found
 
 
-def _compare(table: type[Table], stored: dict[str, str] | None) -> list[Difference]:
+def _compare(
+    table: type[Table], stored: dict[str, str] | None, unique: set[tuple[str, str]]
+) -> list[Difference]:
     name = table._meta.tablename  # noqa: SLF001
     if stored is None:
         return [Difference(name, "is not in the database", create_table_sql(table))]
@@ -56,5 +72,12 @@ def _compare(table: type[Table], stored: dict[str, str] | None) -> list[Differen
             found.append(Difference(name, text, add_column_sql(table, column)))
         elif kind != _SAME.get(wanted, wanted):
             text = f"`{column_name}` is {kind} in the database and {wanted} in the declaration"
+            found.append(Difference(name, text))
+        elif is_unique(column) and (name, column_name) not in unique:
+            text = f"`{column_name}` is not unique in the database"
+            found.append(Difference(name, text, make_unique_sql(name, column)))
+        elif hasattr(column, "target") and not is_unique(column) and (name, column_name) in unique:
+            # By hand: it may be an index, or a constraint that something else relies on.
+            text = f"`{column_name}` is unique in the database and not in the declaration"
             found.append(Difference(name, text))
     return found

@@ -164,6 +164,7 @@ class Reference(piccolo.BigInt):
         target: The table, or its name where the class does not exist yet.
         on_delete: "restrict" inside a plugin; "set null" or "cascade" across plugins, so that a
             disabled plugin never blocks the core.
+        unique: No two records point to the same one, not even one in the trash.
     """
 
     kind: ClassVar[str] = "reference"
@@ -172,11 +173,14 @@ class Reference(piccolo.BigInt):
         self,
         target: type[Table] | str,
         on_delete: str = "set null",
+        *,
+        unique: bool = False,
         **kwargs: Any,  # noqa: ANN401
     ) -> None:
         self.target = target if isinstance(target, str) else target._meta.tablename  # noqa: SLF001
         self.on_delete = on_delete
-        super().__init__(**{"default": None, "null": True, **kwargs})
+        self.unique = unique
+        super().__init__(**{"default": None, "null": True, "unique": unique, **kwargs})
 
 
 class Custom(piccolo.JSONB):

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
     from crmkit.model.action import Action
     from crmkit.model.context import Context
+    from crmkit.model.record import Record
+    from crmkit.model.role import Verb
 
     #: (ctx, record id) to HTML that is safe (`ctx.render`), or lines, or None for nothing.
     Render = Callable[[Context, int], Awaitable[object]]
@@ -87,6 +89,26 @@ class Computed:
 
 
 @dataclass(frozen=True)
+class Side:
+    """Fields in a table of the plugin's own: one record of it stands beside a record of another.
+
+    For what needs a foreign key, uniqueness or heavy use; else `ExtField` costs less. The table is
+    one of the plugin's `entities()` and has a reference that is `unique` and `required`.
+
+    Attributes:
+        table: The record table.
+        label: English heading of the group on the other record's page.
+        order: Smaller comes first; ties by plugin, then table.
+        permission: Verb of the table's own entity the reader needs besides `read`.
+    """
+
+    table: type[Record]
+    label: str
+    order: int = 50
+    permission: Verb = "read"
+
+
+@dataclass(frozen=True)
 class Extension:
     """All that a plugin adds to one entity; without that entity it sleeps."""
 
@@ -95,3 +117,4 @@ class Extension:
     panels: Sequence[Panel] = ()
     columns: Sequence[Computed] = ()
     actions: Sequence[Action] = ()
+    sides: Sequence[Side] = ()

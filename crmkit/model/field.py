@@ -31,6 +31,7 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
         max_length: In characters; None is unlimited.
         grouped: Thousands are set apart when shown; a year's are not.
         type: Of a plugin, for a text that is checked and shown in a way of its own.
+        unique: A reference that no two records have alike.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
     source: str = ""
     grouped: bool = True
     type: FieldType | None = None
+    unique: bool = False
 
     def shown(self, value: Any) -> str:  # noqa: ANN401 - a stored value
         """Answer a stored value as a plugin's kind of field writes it; the value when it fails."""

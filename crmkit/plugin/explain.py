@@ -22,6 +22,7 @@ KINDS = {
     "field": N_("Field"),
     "panel": N_("Panel"),
     "column": N_("Column"),
+    "side": N_("Group of fields"),
     "action": N_("Button"),
     "step": N_("State"),
     "navigation": N_("Menu entry"),
@@ -110,6 +111,8 @@ def _extensions(site: Site, place: str) -> Iterator[Origin]:
             yield Origin("column", place, column.name, column.label, each.plugin)
         for action in extension.actions:
             yield Origin("action", place, action.name, action.label, each.plugin)
+    for side in site.extensions.sides_of(place):
+        yield Origin("side", place, side.entity, side.label, side.plugin)
 
 
 def _contributions(site: Site) -> Iterator[Origin]:

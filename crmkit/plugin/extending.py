@@ -12,6 +12,7 @@ from crmkit.model.extension import KINDS, Extension, ExtField
 from crmkit.model.field import Field
 from crmkit.model.values import Choice
 from crmkit.plugin.plan import AddedFields, EntityPlan
+from crmkit.plugin.sides import SidePlan, plan_sides
 
 if TYPE_CHECKING:
     from crmkit.plugin.contributions import Contributions
@@ -36,14 +37,20 @@ class Extensions(msgspec.Struct, frozen=True):
     Attributes:
         by_entity: Entity name to what is added, in the order of the plugins.
         notices: Plugin id to sentences on extensions that sleep or lead nowhere.
+        sides: Entity name to the records that stand beside one of it, in the order they are shown.
     """
 
     by_entity: Mapping[str, tuple[Added, ...]]
     notices: Mapping[str, tuple[str, ...]]
+    sides: Mapping[str, tuple[SidePlan, ...]]
 
     def of(self, entity: str) -> tuple[Added, ...]:
         """Answer what is added to an entity."""
         return self.by_entity.get(entity, ())
+
+    def sides_of(self, entity: str) -> tuple[SidePlan, ...]:
+        """Answer what stands beside a record of an entity."""
+        return self.sides.get(entity, ())
 
     def fields_of(self, entity: str, titles: Mapping[str, str]) -> list[AddedFields]:
         """Answer the fields added to an entity, a group for each plugin.
@@ -82,6 +89,7 @@ def plan_extensions(
     entities = {*names.values(), HOME}
     by_entity: dict[str, tuple[Added, ...]] = {}
     notices: dict[str, tuple[str, ...]] = {}
+    sides: dict[str, tuple[SidePlan, ...]] = {}
     for plugin, extension in given["extensions"]:
         if extension.entity not in entities:
             owner = extension.entity.partition(".")[0]
@@ -95,7 +103,12 @@ def plan_extensions(
         before = by_entity.get(extension.entity, ())
         _check(plugin, extension, before, failure)
         by_entity[extension.entity] = (*before, Added(plugin, extension))
-    return Extensions(by_entity, notices)
+        beside = (
+            *sides.get(extension.entity, ()),
+            *plan_sides(plugin, extension, given["entities"], names, failure),
+        )
+        sides[extension.entity] = tuple(sorted(beside, key=SidePlan.place))
+    return Extensions(by_entity, notices, sides)
 
 
 def _check(plugin: str, extension: Extension, before: tuple[Added, ...], failure: Failure) -> None:

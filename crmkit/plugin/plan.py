@@ -358,6 +358,7 @@ def _field(
         has_key=isinstance(column, Name),
         max_length=column.length if isinstance(column, Varchar) else None,
         grouped=getattr(column, "grouped", True),
+        unique=isinstance(column, Reference) and column.unique,
     )
 
 

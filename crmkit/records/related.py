@@ -32,15 +32,18 @@ async def list_related(
 ) -> list[Related]:
     """Answer for each entity that refers to this one its first records, and how many there are.
 
-    Owner and team are no relation here, and steps stand on the timeline. Only what the reader may
-    see; two statements an entity.
+    Owner and team are no relation here, steps stand on the timeline, and what a plugin puts beside
+    the record stands among its fields. Only what the reader may see; two statements an entity.
     """
+    beside = {(side.entity, side.column) for side in ctx.site.extensions.sides_of(plan.name)}
     found = []
     for other in ctx.site.entities.values():
         if other.steps is not None or not await may_use(ctx, other, "read"):
             continue
         for field in other.fields.values():
             if field.reference != plan.name or not field.filterable or field.name in _WHO:
+                continue
+            if (other.name, field.name) in beside:
                 continue
             query = ListQuery(
                 columns=_columns(other),

@@ -166,10 +166,9 @@ async def write_row(ctx: Context, plan: EntityPlan, sql: str, *args: Any) -> int
         async with ctx.db.transaction():
             return int(await ctx.db.value(sql, *args))
     except asyncpg.UniqueViolationError as error:
-        name = (error.constraint_name or "").removeprefix(f"{plan.tablename}_").split("_")[0]
         raise InvalidError(
             ctx.translate(N_("Another record has this value already.")),
-            {name: ctx.translate(N_("is taken; choose another"))},
+            {_unique_field(plan, error): ctx.translate(N_("is taken; choose another"))},
         ) from error
     except asyncpg.ForeignKeyViolationError as error:
         raise InvalidError(
@@ -178,6 +177,14 @@ async def write_row(ctx: Context, plan: EntityPlan, sql: str, *args: Any) -> int
     except (asyncpg.DataError, asyncpg.CheckViolationError) as error:
         text = ctx.translate(N_("A value cannot be stored: {reason}."))
         raise InvalidError(text.format(reason=error)) from error
+
+
+def _unique_field(plan: EntityPlan, error: asyncpg.UniqueViolationError) -> str:
+    """Answer the field whose value is taken, as the index `<table>_<column>_...` names it."""
+    index = (error.constraint_name or "").removeprefix(f"{plan.tablename}_")
+    named = [name for name in plan.fields if index.startswith(f"{name}_")]
+    # `parent` and `parent_company` both begin alike: the longer one is meant.
+    return max(named, key=len, default=index.split("_")[0])
 
 
 async def trash_record(

@@ -21,7 +21,8 @@ _TARGETS = 10
 class Samples:
     """Makes records of any entity of a Site, each with its own values.
 
-    Records that are referred to are made as well, ten of each entity.
+    Records that are referred to are made as well, ten of each entity; one for each record where
+    the reference is unique.
     """
 
     def __init__(self, ctx: Context, site: Site) -> None:
@@ -87,6 +88,8 @@ class Samples:
         entity = field.reference
         if not entity or entity.startswith("core.") or entity == plan.name:
             return None
+        if field.unique:
+            return await self.make(entity)
         made = self._made.get(entity, [])
         if len(made) < _TARGETS and (field.required or not self._refers_back(plan, entity)):
             return await self.make(entity)

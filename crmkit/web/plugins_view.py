@@ -203,7 +203,7 @@ def change_lines(ctx: Context, impact: Impact) -> Iterable[ChangeLine]:
 def _added(addition: Addition) -> str:
     kinds = {
         "field": _("field"), "panel": _("panel"), "column": _("column"), "action": _("action"),
-        "figure": _("figure"),
+        "side": _("group of fields"), "figure": _("figure"),
     }  # fmt: skip
     return f"{_(addition.place)}: {kinds[addition.kind]} {_(addition.label)}"
 

@@ -30,7 +30,7 @@ class Addition(msgspec.Struct, frozen=True):
 
     Attributes:
         place: What is shown there: "Person", "Home page".
-        kind: field, panel, column, action or figure.
+        kind: field, panel, column, action, side or figure.
     """
 
     place: str
@@ -131,6 +131,7 @@ def _additions(site: Site, plugin: str) -> tuple[Addition, ...]:
                 ("panel", [panel.title for panel in extension.panels]),
                 ("column", [column.label for column in extension.columns]),
                 ("action", [action.label for action in extension.actions]),
+                ("side", [side.label for side in extension.sides]),
             )
             found += [Addition(place, kind, label) for kind, labels in said for label in labels]
     found += [

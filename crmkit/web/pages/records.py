@@ -25,6 +25,7 @@ from crmkit.records.save import (
     save_record,
     trash_record,
 )
+from crmkit.records.sides import list_sides
 from crmkit.records.steps import finish_step, next_steps, write_step
 from crmkit.records.values import parse_values
 from crmkit.web.action_form import action_values, with_problems
@@ -37,6 +38,7 @@ from crmkit.web.references import with_references
 from crmkit.web.related_view import related_panels, similar_records
 from crmkit.web.render import answer, came_from, go, wants_fragment
 from crmkit.web.services import AnyRequest, context_of
+from crmkit.web.side_view import side_groups
 from crmkit.web.timeline import by_day, change_entries
 from crmkit.web.translate import _
 from crmkit.web.views import Action, Flash, Link, Panel, RecordPage, TimelineDay
@@ -104,6 +106,7 @@ async def _page(ctx: Context, plan: EntityPlan, record_id: int, show: str = "") 
     page = record_page(ctx, plan, record, days, step, related=related, panels=(*moving, *panels))
     page = msgspec.structs.replace(
         page,
+        groups=(*page.groups, *side_groups(ctx, record, await list_sides(ctx, plan, record_id))),
         actions=(*buttons, *page.actions),
         header_slot=await slot_html(ctx, plan.name, record_id, "detail.header"),
         main_slot=await slot_html(ctx, plan.name, record_id, "detail.main"),

@@ -48,6 +48,9 @@ class FieldGroup(View, frozen=True, kw_only=True):
     label: str
     fields: tuple[FieldView, ...]
     source: str | None = None
+    href: str | None = None  # of the side record these fields are of
+    record: str | None = None  # "loyalty.credit/7" where they are of another record than the page
+    link: Link | None = None  # instead of fields: enter the side record, or where it is
 
 
 class LifecycleStep(View, frozen=True, kw_only=True):

@@ -412,7 +412,11 @@
     if (heard) announce(heard.dataset.announce);
     const version = $$(".prop[data-version]").at(-1);
     if (version) {
-      $$('main.rec input[name="version"]').forEach((input) => { input.value = version.dataset.version; });
+      // fields of a record beside this one have a version of their own
+      const scope = version.closest("[data-record]");
+      $$('[data-record] input[name="version"]').forEach((input) => {
+        if (input.closest("[data-record]") === scope) input.value = version.dataset.version;
+      });
       version.removeAttribute("data-version");
     }
     const editor = $(".prop.editing :is(input:not([type=hidden]), select:not([hidden]), textarea)");
