@@ -71,6 +71,10 @@ class NewToken(msgspec.Struct, frozen=True):
     id: int
     secret: str
 
+    def __repr__(self) -> str:
+        """Leave the secret out: what is logged with it must not open anything."""
+        return f"NewToken(id={self.id})"
+
 
 def _opens(pattern: str, entity: str) -> bool:
     return pattern in {"*", entity} or (pattern.endswith(".*") and entity.startswith(pattern[:-1]))

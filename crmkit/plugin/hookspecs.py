@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import difflib
 import inspect
+import re
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
@@ -70,6 +71,7 @@ NAMESPACE = "crmkit"
 #: Marks an implementation that must come first or last: `@hookimpl(tryfirst=True)`.
 hookimpl = pluggy.HookimplMarker(NAMESPACE)
 _spec = pluggy.HookspecMarker(NAMESPACE)
+_EVENT = re.compile(r"^[a-z*][a-z0-9_*]*\.[a-z0-9_*]+\.[a-z0-9_*]+$")
 _Method = TypeVar("_Method", bound="Callable[..., Any]")
 
 
@@ -407,7 +409,13 @@ class Plugin(HookSpecs):
     Settings: ClassVar[type[msgspec.Struct] | None] = None
 
     def __init_subclass__(cls) -> None:
-        """Refuse a public method that is no hook, or a hook of another shape."""
+        """Refuse a public method that is no hook, a hook of another shape, a name of no event."""
+        for pattern in cls.listens:
+            if not _EVENT.match(pattern):
+                raise PluginError(
+                    f"{cls.__module__}.{cls.__name__}.listens: `{pattern}` is no name of an event, "
+                    "such as `crm.person.created` or `crm.*.created`."
+                )
         for name, value in vars(cls).items():
             if name.startswith("_") or isinstance(value, type) or not callable(value):
                 continue

@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from crmkit.access.sessions import digest
-from crmkit.access.tokens import NarrowRole, find_token, list_tokens, make_token, revoke_token
+from crmkit.access.tokens import (
+    NarrowRole,
+    NewToken,
+    find_token,
+    list_tokens,
+    make_token,
+    revoke_token,
+)
 from crmkit.errors import InvalidError, NotFoundError
 from crmkit.model.role import VERBS
 
@@ -131,3 +138,7 @@ async def test_all_problems_of_a_token_are_told(db: Database) -> None:
     with pytest.raises(InvalidError) as caught:
         await make_token(db, user, " ", days=0, patterns=["crm.person; DROP"])
     assert {"name", "days", "entities"} == set(caught.value.problems)
+
+
+def test_a_token_that_is_logged_does_not_tell_its_secret() -> None:
+    assert "NewToken(id=7)" == repr(NewToken(7, "crmkit_secret"))

@@ -16,6 +16,7 @@ from crmkit.model.columns import Name, Reference
 from crmkit.model.entity import Entity
 from crmkit.model.record import Record
 from crmkit.plugin.discovery import GROUP
+from crmkit.plugin.hookspecs import Plugin
 from crmkit.plugin.manifest import read_manifest
 from crmkit.plugin.plan import plan_entity
 from crmkit.plugin.site import Choice, build_site
@@ -153,3 +154,14 @@ def test_a_column_of_another_table_is_refused() -> None:
     entity = Entity(Plain, "Plain", singular="Plain", title=Plain.name, list=[Other.id])
     with pytest.raises(PluginError, match=r"trial\.plain"):
         plan_entity("trial", entity, {"trial_plain": "trial.plain"}, ())
+
+
+@pytest.mark.parametrize(
+    "name", ["created", "crm.person", "crm.person.created.twice", "Crm.a.b", ""]
+)
+def test_a_name_of_no_event_is_refused_when_the_class_is_made(name: str) -> None:
+    with pytest.raises(PluginError, match="is no name of an event"):
+        type("Trial", (Plugin,), {"listens": (name,)})
+    fine = ("crm.*.created", "*.*.trashed")
+    made: type[Plugin] = type("Trial", (Plugin,), {"listens": fine})
+    assert fine == made.listens

@@ -155,7 +155,8 @@
     const boxes = $$('.c-sel input[name="ids"]');
     const chosen = boxes.filter((box) => box.checked).length;
     const label = $("[data-count]");
-    if (label) label.textContent = text("selected").replace("{n}", chosen);
+    const whole = $('.crm-bulk input[name="all"]:checked'); // of the filter, also on other pages
+    if (label) label.textContent = text("selected").replace("{n}", whole ? whole.dataset.total : chosen);
     const all = $("[data-all]");
     if (all) {
       all.checked = chosen > 0 && chosen === boxes.length;
@@ -487,7 +488,8 @@
     else if (el.matches("[data-all]")) {
       $$('.c-sel input[name="ids"]').forEach((box) => { box.checked = el.checked; });
       count();
-    } else if (el.closest("[data-inline]") && el.matches("select, [type=checkbox], [type=radio]")) el.form.requestSubmit();
+    } else if (el.matches('.crm-bulk input[name="all"]')) count();
+    else if (el.closest("[data-inline]") && el.matches("select, [type=checkbox], [type=radio]")) el.form.requestSubmit();
     else if (el.matches("[data-check] select")) $('[name="check"]', el.form)?.classList.add("btn-primary");
   });
   const cancelInline = (form) => {
