@@ -289,13 +289,14 @@ class _Import:
             key = self._field(wanted.key).sql()
             keys = await ctx.db.rows(
                 f"SELECT t.id, {key}::text AS import_key {table} "
-                f"WHERE t.trashed_at IS NULL AND ({may.text})",
+                f"WHERE t.trashed_at IS NULL AND {key}::text <> '' AND ({may.text})",
                 *may.args,
             )
         else:
             return
         asked = self._asked_keys()
-        ids = {key.strip().casefold(): record for record, key in keys if key}
+        folded = map(str.casefold, map(str.strip, [row["import_key"] for row in keys]))
+        ids = dict(zip(folded, [row["id"] for row in keys], strict=True))
         if asked is not None:
             ids = {key: ids[key] for key in asked & ids.keys()}
         rows = await ctx.db.rows(
