@@ -261,7 +261,7 @@ class _Run:
 
     async def _imports(self, servers: dict[str, Server]) -> None:
         row = next(each for each in rows.ONCE if each.key == "import")
-        data = import_file(self._size.imported, self._size.companies)
+        data = import_file(self._size.imported, self._size.companies, self._size.people)
         for system in self._systems:
             if system.name == "floor":
                 continue

@@ -6,6 +6,7 @@ import asyncio
 import re
 import time
 from html import unescape
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from bench.client import BenchError, Browser, get, post, upload
@@ -37,14 +38,15 @@ def count_new(number: int) -> int:
     return number - number // _KNOWN
 
 
-def import_file(number: int, companies: int) -> bytes:
+def import_file(number: int, companies: int, here: int) -> bytes:
     """Make a CSV file: name, e-mail, phone, city; one row in ten is a person as the site has it.
 
     Args:
-        companies: Of the site, which the samples depend on.
+        companies: Of the site, which the samples depend on, as they do on
+        here: how many people the site has.
     """
     lines = ["name,email,phone,city"]
-    known = list(people(number // _KNOWN, companies, 1))
+    known = islice(people(here, companies, 1), number // _KNOWN)
     for index, person in enumerate(people(count_new(number), companies, _SEED)):
         new = f"new{index}@import.example"
         lines.append(f"{person.name},{new},+7 495 {1_000_000 + index},{person.city}")

@@ -63,8 +63,13 @@ async def run_matching(
     file: CsvFile,
     matching: Matching,
     progress: Progress | None = None,
+    *,
+    trial: bool = False,
 ) -> tuple[Context, ImportReport]:
     """Define what is new, then import, all in one transaction.
+
+    Args:
+        trial: The caller rolls it back, see `run_import`.
 
     Returns:
         The context with the Site that knows the new fields, and how it went. The caller puts
@@ -91,7 +96,9 @@ async def run_matching(
                     "No column becomes a field. Choose `New choice field` for one of them."
                 )
             return inner, ImportReport(0, 0, 0, (), fields=labels)
-        report = await run_import(inner, inner.site.entity(entity), file, wanted, progress)
+        report = await run_import(
+            inner, inner.site.entity(entity), file, wanted, progress, trial=trial
+        )
     return inner, msgspec.structs.replace(report, fields=labels)
 
 

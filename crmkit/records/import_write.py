@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from crmkit.plugin.plan import EntityPlan
     from crmkit.records.csv_file import CsvRow
 
+#: Letters of a record from which on its search row could be refused, far below where it is.
+_LONG = 100_000
 _NULLABLE = frozenset({"number", "decimal", "money", "date", "datetime", "reference"})
 
 
@@ -61,17 +63,20 @@ async def write_decided(
     wanted: ImportPlan,
     decided: Decided,
     known: Mapping[str, int],
+    *,
+    trial: bool = False,
 ) -> Written:
     """Write it; rows that a rule refuses join `decided.refused`.
 
     Args:
         known: Folded key to the id of records that were there before.
+        trial: It is rolled back; what only people would see of new records is not written.
     """
     made = decided.operation
     if not (made or decided.new or decided.changed or decided.later):
         return Written(0, 0, 0)
     operation = made or await open_operation(ctx, "import", plan.label)
-    writer = _Writer(ctx.within(operation, "import"), plan, wanted, decided, operation)
+    writer = _Writer(ctx.within(operation, "import"), plan, wanted, decided, operation, trial=trial)
     ids = await writer.write_new()
     changed = {
         record
@@ -95,9 +100,13 @@ class _Writer:
         wanted: ImportPlan,
         decided: Decided,
         operation: int,
+        *,
+        trial: bool,
     ) -> None:
         self._ctx, self._plan, self._wanted = ctx, plan, wanted
         self._decided, self._operation = decided, operation
+        #: A plugin that hears of a record may look at all of it, also in a trial.
+        self._is_seen = not trial or bool(ctx.site.hooks.implementations("after_save"))
 
     async def update(self, row: CsvRow, record: int, changed: dict[str, Any]) -> bool:
         """Change one record; False when a rule refuses."""
@@ -119,13 +128,34 @@ class _Writer:
         ctx, rows_new = self._ctx, self._decided.new
         if not rows_new:
             return {}
-        plan, now = self._plan, ctx.now()
         rows = await ctx.db.rows(
-            "SELECT nextval(pg_get_serial_sequence($1, 'id')) AS id FROM generate_series(1, $2)",
-            plan.tablename,
+            "SELECT nextval(s.name::regclass) AS id FROM (SELECT pg_get_serial_sequence($1, 'id') "
+            "AS name OFFSET 0) s CROSS JOIN generate_series(1, $2)",
+            self._plan.tablename,
             len(rows_new),
         )
         ids = [row["id"] for row in rows]
+        async with ctx.db.cached_plans():
+            await self._write_records(ids)
+            await self._write_traces(ids)
+            await write_search(ctx, self._plan, ids if self._is_seen else self._long(ids))
+        if ctx.site.hooks.implementations("after_save"):
+            for record, (_, values) in zip(ids, rows_new, strict=True):
+                event = SaveEvent(ctx, self._plan, values, record_id=record)
+                await ctx.site.hooks.run("after_save", event)
+        return {key.casefold(): record for record, (key, _) in zip(ids, rows_new, strict=True)}
+
+    def _long(self, ids: list[int]) -> list[int]:
+        """Answer the records whose text PostgreSQL may find too long to search, which must show."""
+        return [
+            record
+            for record, (_, values) in zip(ids, self._decided.new, strict=True)
+            if sum(len(value) for value in values.values() if isinstance(value, str)) > _LONG
+        ]
+
+    async def _write_records(self, ids: list[int]) -> None:
+        ctx, plan = self._ctx, self._plan
+        rows_new, now = self._decided.new, ctx.now()
         split = [split_values(values) for _, values in rows_new]
         names = list(dict.fromkeys(name for columns, _ in split for name in columns))
         empty = {
@@ -150,18 +180,22 @@ class _Writer:
                 for record, (columns, custom) in zip(ids, split, strict=True)
             ],
         )
-        await self._write_traces(ids)
-        await write_search(ctx, plan, ids)
-        if ctx.site.hooks.implementations("after_save"):
-            for record, (_, values) in zip(ids, rows_new, strict=True):
-                event = SaveEvent(ctx, plan, values, record_id=record)
-                await ctx.site.hooks.run("after_save", event)
-        return {key.casefold(): record for record, (key, _) in zip(ids, rows_new, strict=True)}
 
     async def _write_traces(self, ids: list[int]) -> None:
         ctx, plan = self._ctx, self._plan
-        now, operation = ctx.now(), self._operation
         pairs = list(zip(ids, self._decided.new, strict=True))
+        if self._wanted.external:
+            await ctx.db.copy_rows(
+                "core_external",
+                ["source", "key", "entity", "record"],
+                [(self._wanted.source, key, plan.name, record) for record, (key, _) in pairs],
+            )
+        if self._is_seen:
+            await self._write_history(pairs)
+
+    async def _write_history(self, pairs: list[tuple[int, tuple[str, dict[str, Any]]]]) -> None:
+        ctx, plan = self._ctx, self._plan
+        now, operation = ctx.now(), self._operation
         await ctx.db.copy_rows(
             "core_journal",
             [
@@ -194,12 +228,6 @@ class _Writer:
                 for record, (_, values) in pairs
             ],
         )
-        if self._wanted.external:
-            await ctx.db.copy_rows(
-                "core_external",
-                ["source", "key", "entity", "record"],
-                [(self._wanted.source, key, plan.name, record) for record, (key, _) in pairs],
-            )
         lifecycle = plan.lifecycle
         if lifecycle is not None:
             chances = {state.name: state.probability for state in lifecycle.states}

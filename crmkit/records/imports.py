@@ -30,7 +30,7 @@ from crmkit.records.save import ask_problems, check_lifecycle, create_record
 from crmkit.records.values import ValueProblem
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Sequence
 
     from crmkit.model.context import Context
     from crmkit.model.field import Field
@@ -53,11 +53,14 @@ class _DryRunError(Exception):
 async def dry_run(
     ctx: Context, plan: EntityPlan, file: CsvFile, wanted: ImportPlan
 ) -> ImportReport:
-    """Say what an import would do, by doing it and rolling it back."""
+    """Say what an import would do, by doing it and rolling it back.
+
+    What nobody can look at before it is rolled back is not written.
+    """
     report: list[ImportReport] = []
     try:
         async with ctx.db.transaction():
-            report.append(await run_import(ctx, plan, file, wanted))
+            report.append(await run_import(ctx, plan, file, wanted, trial=True))
             raise _DryRunError  # noqa: TRY301 - the way out of a transaction that must not stay
     except _DryRunError:
         return report[0]
@@ -69,11 +72,14 @@ async def run_import(
     file: CsvFile,
     wanted: ImportPlan,
     progress: Progress | None = None,
+    *,
+    trial: bool = False,
 ) -> ImportReport:
     """Create and update records from a file, all or nothing but for refused rows.
 
     Args:
         progress: Told (rows decided, all rows) now and then; writing follows the last row.
+        trial: The caller rolls it back; traces of new records that no plugin sees stay out.
 
     Raises:
         ForbiddenError: The role may not import here.
@@ -83,7 +89,7 @@ async def run_import(
     ctx = replace(ctx, cause="import")
     check_plan(plan, wanted, file.columns)
     async with ctx.db.transaction():
-        work = _Import(ctx, plan, file, wanted)
+        work = _Import(ctx, plan, file, wanted, trial=trial)
         await work.prepare()
         for number, row in enumerate(file.rows, 1):
             await work.take(row)
@@ -104,9 +110,20 @@ def may_import(ctx: Context, plan: EntityPlan) -> bool:
 class _Import:
     """One import while it runs."""
 
-    def __init__(self, ctx: Context, plan: EntityPlan, file: CsvFile, wanted: ImportPlan) -> None:
+    def __init__(
+        self,
+        ctx: Context,
+        plan: EntityPlan,
+        file: CsvFile,
+        wanted: ImportPlan,
+        *,
+        trial: bool,
+    ) -> None:
         self._ctx, self._plan, self._file, self._wanted = ctx, plan, file, wanted
+        self._trial = trial
         self._places = {column: file.column(column) for column in wanted.map}
+        self._required = [name for name, field in plan.fields.items() if field.required]
+        self._may_create = False
         self._parsed: dict[str, dict[str, Any]] = {}
         self._known: dict[str, dict[str, Any]] = {}
         self._teams: dict[int, int | None] = {}
@@ -174,8 +191,12 @@ class _Import:
         order = next(iter(self._orders.values()), "") or self._wanted.dates
         parse = make_parser(self._ctx, field, distinct, order)
         values: dict[str, Any] = {}
+        known = {choice.label.lower(): choice.label for choice in field.choices}
+        stored = {choice.value.lower() for choice in field.choices}
         for text in distinct:
-            meant_text = aliases.get(text) or self._read_as(name, text)
+            meant_text = aliases.get(text)
+            if not meant_text:
+                meant_text = self._read_as(name, text, known, stored) if known else text
             try:
                 values[text] = parse(meant_text)
             except ValueProblem as problem:
@@ -220,13 +241,14 @@ class _Import:
             ctx.within(operation, "import"), target, {target.title: title[:200]}
         )
 
-    def _read_as(self, name: str, text: str) -> str:
-        """Answer what a text of a choice means; a close spelling is noted in the report."""
-        field = self._field(name)
-        known = {choice.label.lower(): choice.label for choice in field.choices}
-        stored = {choice.value.lower() for choice in field.choices}
+    def _read_as(self, name: str, text: str, known: dict[str, str], stored: set[str]) -> str:
+        """Answer what a text of a choice means; a close spelling is noted in the report.
+
+        Args:
+            known: Folded label to label of each choice; `stored` are their folded values.
+        """
         folded = text.strip().lower()
-        if not known or not folded or folded in known or folded in stored:
+        if not folded or folded in known or folded in stored:
             return text
         if name in self._wanted.exact:
             return text
@@ -254,30 +276,49 @@ class _Import:
             f'{self._field(name).sql()} AS "{name}"' for name in dict.fromkeys(names)
         )
         may = predicate(ctx, plan, "edit", "t", 1)
-        free = len(may.args) + 1
-        start = (
-            f"SELECT t.id, t.version, {fields}, ({may.text}) AS import_may, "  # noqa: S608 - checked names
-            f'%s AS import_key FROM "{plan.tablename}" t '
-        )
+        table = f'FROM "{plan.tablename}" t'
         if wanted.external:
-            rows = await ctx.db.rows(
-                start % "x.key" + "JOIN core_external x ON x.record = t.id "
-                f"WHERE x.entity = ${free} AND x.source = ${free + 1} AND t.trashed_at IS NULL",
-                *may.args,
+            keys = await ctx.db.rows(
+                f"SELECT t.id, x.key AS import_key {table} JOIN core_external x "
+                "ON x.record = t.id WHERE x.entity = $1 AND x.source = $2 AND t.trashed_at IS NULL",
                 plan.name,
                 wanted.source,
             )
         elif wanted.key:
             # What one may not change is not looked at: its values must not leak through counts.
             key = self._field(wanted.key).sql()
-            rows = await ctx.db.rows(
-                start % f"{key}::text" + f"WHERE t.trashed_at IS NULL AND ({may.text})", *may.args
+            keys = await ctx.db.rows(
+                f"SELECT t.id, {key}::text AS import_key {table} "
+                f"WHERE t.trashed_at IS NULL AND {key}::text <> '' AND ({may.text})",
+                *may.args,
             )
         else:
-            rows = []
-        self._known = {
-            row["import_key"].strip().casefold(): dict(row) for row in rows if row["import_key"]
-        }
+            return
+        asked = self._asked_keys()
+        folded = map(str.casefold, map(str.strip, [row["import_key"] for row in keys]))
+        ids = dict(zip(folded, [row["id"] for row in keys], strict=True))
+        if asked is not None:
+            ids = {key: ids[key] for key in asked & ids.keys()}
+        rows = await ctx.db.rows(
+            f"SELECT t.id, t.version, {fields}, ({may.text}) AS import_may {table} "
+            f"WHERE t.id = ANY(${len(may.args) + 1}::bigint[]) AND t.trashed_at IS NULL",
+            *may.args,
+            list(ids.values()),
+        )
+        found = {row["id"]: dict(row) for row in rows}
+        self._known = {key: found[record] for key, record in ids.items() if record in found}
+
+    def _asked_keys(self) -> set[str] | None:
+        """Answer the folded keys of the file; None when they are only known row by row."""
+        wanted = self._wanted
+        if wanted.external:
+            texts: Iterable[Any] = self._file.values(wanted.external)
+        else:
+            column = next((c for c, name in wanted.map.items() if name == wanted.key), None)
+            if column is None or any(wanted.key in each for each in wanted.only_if.values()):
+                return None
+            texts = self._parsed[column].values()
+        return {str(text).strip().casefold() for text in texts}
 
     def _refuse(self, row: CsvRow, column: str, value: str, reason: str) -> None:
         self._decided.refused.append(Refusal(row.line, column, value[:200], reason))
@@ -377,7 +418,9 @@ class _Import:
 
     async def _take_new(self, row: CsvRow, key: str, values: dict[str, Any]) -> bool:
         plan, ctx = self._plan, self._ctx
-        check(ctx, plan, "create")
+        if not self._may_create:
+            check(ctx, plan, "create")
+            self._may_create = True
         new = {name: value for name, value in values.items() if value is not None}
         if plan.lifecycle is not None and not new.get(plan.lifecycle.column):
             new[plan.lifecycle.column] = plan.lifecycle.initial
@@ -392,11 +435,10 @@ class _Import:
         if "currency" in plan.fields and not new.get("currency"):
             new["currency"] = ctx.config.currency
         problems = {
-            name: "is needed"
-            for name, field in plan.fields.items()
-            if field.required and new.get(name) in (None, "")
+            name: "is needed" for name in self._required if new.get(name) in (None, "")
         } | check_lifecycle(plan, new, {}, new)
-        problems |= await ask_problems(SaveEvent(ctx, plan, new), new)
+        if ctx.site.hooks.implementations("validate"):
+            problems |= await ask_problems(SaveEvent(ctx, plan, new), new)
         if problems:
             name, problem = next(iter(problems.items()))
             self._refuse(row, self._column_of(name), "", problem)
@@ -413,7 +455,9 @@ class _Import:
     async def finish(self) -> ImportReport:
         """Write what was decided and report."""
         known = {key: stored["id"] for key, stored in self._known.items()}
-        written = await write_decided(self._ctx, self._plan, self._wanted, self._decided, known)
+        written = await write_decided(
+            self._ctx, self._plan, self._wanted, self._decided, known, trial=self._trial
+        )
         columns = self._columns()
         return ImportReport(
             written.created,

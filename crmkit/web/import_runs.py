@@ -44,7 +44,7 @@ async def try_matching(
     found: list[tuple[Context, ImportReport]] = []
     try:
         async with ctx.db.transaction():
-            found.append(await run_matching(ctx, entity, file, matching))
+            found.append(await run_matching(ctx, entity, file, matching, trial=True))
             raise _DryRunError  # noqa: TRY301 - the way out of a transaction that must not stay
     except _DryRunError:
         inner, report = found[0]

@@ -6,10 +6,13 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import pytest
+from email_validator import EmailNotValidError, validate_email
+from hypothesis import given
+from hypothesis import strategies as st
 
 from crmkit.errors import InvalidError
 from crmkit.records.save import create_record
-from crmkit.records.values import ValueProblem, parse_decimal, parse_values
+from crmkit.records.values import ValueProblem, _email, parse_decimal, parse_values
 from crmkit.web.translate import catalogue
 
 if TYPE_CHECKING:
@@ -56,3 +59,37 @@ async def test_no_english_reaches_a_russian_reader_of_a_wrong_form(admin: Contex
         for text in (error.message, *error.problems.values()):
             examples = re.sub(r"\b(USD|\S+@\S+|\d\S*)\b", "", text)
             assert not re.search(r"[A-Za-z]{3}", examples), text
+
+
+_PARTS = st.text(alphabet="aZ9.-_+'\"@ <>()[]:é\n\\xn", max_size=12)
+
+
+@given(
+    text=st.one_of(
+        st.builds("{}@{}".format, _PARTS, _PARTS),
+        st.builds(
+            "{}@{}".format,
+            st.from_regex(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,70}", fullmatch=True),
+            st.sampled_from(
+                ["kan.example", "KAN.example", "kan", "xn--a.example", "müll.example", "a..example",
+                 "test", "localhost", "[1.2.3.4]", "-a.example", "a.example.",
+                 f"{'a' * 64}.example"]
+            ),
+        ),
+    )
+)  # fmt: skip
+def test_an_address_is_judged_as_by_the_library(text: str) -> None:
+    try:
+        validate_email(text, check_deliverability=False, allow_smtputf8=True)
+        fits = True
+    except EmailNotValidError:
+        fits = False
+    assert fits == _is_email(text)
+
+
+def _is_email(text: str) -> bool:
+    try:
+        _email(None, None, text)  # type: ignore[arg-type]
+    except ValueProblem:
+        return False
+    return True

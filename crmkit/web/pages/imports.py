@@ -143,8 +143,9 @@ async def match_create(
     plan: EntityPlan = ctx.site.entity(entity)
     try:
         matching = read_form(plan, file, form)
-        file = await asyncio.to_thread(read_csv, data, encoding=matching.encoding)
-        matching = read_form(plan, file, form)
+        if matching.encoding:
+            file = await asyncio.to_thread(read_csv, data, encoding=matching.encoding)
+            matching = read_form(plan, file, form)
     except InvalidError as error:
         matching = upload.matching or await suggest(ctx, plan, file)
         return await _match(request, upload, file, matching, error)
