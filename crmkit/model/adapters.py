@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class NavEntry:
-    """An entry of the side bar.
+    """An entry of the side bar, or of the menu of the signed-in person.
 
     Attributes:
         label: English.
@@ -22,6 +22,7 @@ class NavEntry:
         permission: Entity the reader must be able to read, or a permission of the plugin; "" is
             everybody.
         key: Letter after `g` that opens it.
+        slot: The side bar, or the menu of the signed-in person.
     """
 
     label: str
@@ -31,6 +32,7 @@ class NavEntry:
     order: int = 50
     permission: str = ""
     key: str = ""
+    slot: Literal["navigation", "user.menu"] = "navigation"
 
 
 @dataclass(frozen=True)

@@ -20,8 +20,17 @@ if TYPE_CHECKING:
     #: (ctx, record ids of the page) to what the cell of each says.
     Load = Callable[[Context, Sequence[int]], Awaitable[Mapping[int, object]]]
 
-#: Where a panel may stand; the home page is the one dashboard there is.
-Slot = Literal["detail.header", "detail.main", "detail.side", "list.toolbar", "form.bottom", "home"]
+#: Where a panel may stand; the home page is the one dashboard there is. One in `detail.tabs` is
+#: rendered when its tab, beside the timeline's, is opened. Entries of the menu are `NavEntry`s.
+Slot = Literal[
+    "detail.header",
+    "detail.main",
+    "detail.side",
+    "detail.tabs",
+    "list.toolbar",
+    "form.bottom",
+    "home",
+]
 
 #: Python type of an extension field to the kind of field people meet.
 KINDS: dict[type, str] = {

@@ -53,13 +53,30 @@ async def find_panel(ctx: Context, entity: str, record_id: int, plugin: str, nam
     Raises:
         NotFoundError: No plugin that is on has such a panel for the reader.
     """
-    slots = ("detail.header", "detail.main", "detail.side")
+    slots = ("detail.header", "detail.main", "detail.side", "detail.tabs")
     for slot in slots:
         for owner, panel in declared_panels(ctx, entity, slot):
             if (owner, panel.name) == (plugin, name):
                 card = await render_panel(ctx, entity, record_id, plugin, panel)
                 return card or _card(ctx, entity, record_id, plugin, panel)
     raise NotFoundError(_("There is no such panel. Reload the page."))
+
+
+def tab_names(ctx: Context, entity: str) -> list[tuple[str, str]]:
+    """Answer (name in the address, label) of the tabs that plugins add beside the timeline."""
+    return [
+        (f"{plugin}.{panel.name}", _(panel.title))
+        for plugin, panel in declared_panels(ctx, entity, "detail.tabs")
+    ]
+
+
+async def find_tab(ctx: Context, entity: str, record_id: int, name: str) -> Panel | None:
+    """Render the tab of a name; None when there is none, or it is one of the timeline's own."""
+    for plugin, panel in declared_panels(ctx, entity, "detail.tabs"):
+        if f"{plugin}.{panel.name}" == name:
+            card = await render_panel(ctx, entity, record_id, plugin, panel)
+            return card or _card(ctx, entity, record_id, plugin, panel)
+    return None
 
 
 async def render_panel(

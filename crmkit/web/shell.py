@@ -82,6 +82,13 @@ def make_shell(
         new_items=new_items,
         flashes=(*flashes, *unpack_flash(visit.session, visit.flash)),
         active_entity=entity or None,
+        user_items=tuple(
+            Link(label=_(entry.label), url=entry.url, icon=entry.icon)
+            for _plugin, entry in sorted(
+                services.site.contributions["navigation"], key=lambda each: each[1].order
+            )
+            if entry.slot == "user.menu" and reaches(services.site, principal, entry.permission)
+        ),
         notices=_notices(services.site, services.problem) if is_admin(principal) else (),
         new_url=f"/{entity}/new" if any(f"/{entity}/new" == n.url for n in new_items) else None,
     )
@@ -122,7 +129,7 @@ def _with_entries(
     """Add the entries of plugins: to the group of that label, else to one of their own."""
     given = sorted(site.contributions["navigation"], key=lambda each: (each[1].order, each[0]))
     for plugin, entry in given:
-        if not reaches(site, principal, entry.permission):
+        if entry.slot != "navigation" or not reaches(site, principal, entry.permission):
             continue
         item = NavItem(
             label=_(entry.label), url=entry.url, icon=entry.icon, key=entry.key or None,

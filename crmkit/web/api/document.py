@@ -86,6 +86,8 @@ def build_document(ctx: Context, structs: SiteStructs, title: str) -> bytes:
     paths: dict[str, Any] = {}
     for plan in plans:
         paths |= _paths(ctx, plan, made[plan.name], schemas)
+    names = [each.name for each in structs.site.metrics.values() if each.entity in made]
+    paths |= _metric_paths(names) if names else {}
     document = {
         "openapi": "3.1.0",
         "info": {"title": title, "version": "1"},
@@ -100,6 +102,37 @@ def build_document(ctx: Context, structs: SiteStructs, title: str) -> bytes:
         },
     }
     return msgspec.json.encode(document)
+
+
+def _metric_paths(names: list[str]) -> dict[str, Any]:
+    text = {"type": "string"}
+    nothing = {"type": "null"}
+    figure: dict[str, Any] = {
+        "type": "object",
+        "required": ["name", "label", "entity", "value", "count", "list"],
+        "properties": {
+            "name": text, "label": text, "entity": text, "list": text,
+            "value": {"anyOf": [{"type": "integer"}, text]},
+            "count": {"type": "integer"},
+            "currency": {"anyOf": [text, nothing]},
+            "others": {"type": "object", "additionalProperties": text},
+        },
+    }  # fmt: skip
+    rows = {"type": "object", "properties": {"rows": {"type": "array", "items": figure}}}
+
+    def told(schema: dict[str, Any]) -> dict[str, Any]:
+        content = {"application/json": {"schema": schema}}
+        refused = {str(code): {"description": "Refused"} for code in (401, 403, 404, 422, 429)}
+        return {"200": {"description": "What it comes to", "content": content}, **refused}
+
+    name = _in("path", "name", {"type": "string", "enum": sorted(names)}, required=True)
+    return {
+        f"{BASE}/metrics": {"get": {"tags": ["metrics"], "responses": told(rows)}},
+        f"{BASE}/metrics/{{name}}": {
+            "parameters": [name],
+            "get": {"tags": ["metrics"], "responses": told(figure)},
+        },
+    }
 
 
 def _paths(

@@ -32,7 +32,7 @@ from crmkit.web.action_form import action_values, with_problems
 from crmkit.web.answers import check_buttons, check_entries, check_panels
 from crmkit.web.fields import raw_text, show_text
 from crmkit.web.pages.boards import moved_flash
-from crmkit.web.panels import find_panel, panels_of, slot_html
+from crmkit.web.panels import find_panel, find_tab, panels_of, slot_html, tab_names
 from crmkit.web.record_view import field_editor, field_view, form_page, record_page
 from crmkit.web.references import with_references
 from crmkit.web.related_view import related_panels, similar_records
@@ -100,7 +100,8 @@ async def _page(ctx: Context, plan: EntityPlan, record_id: int, show: str = "") 
     for plugin, given in await ctx.site.hooks.collect("record_actions", event, check_buttons):
         source = _(ctx.site.plugins[plugin].manifest.name) if plugin in ctx.site.plugins else plugin
         buttons += [msgspec.structs.replace(each, source=source) for each in given]
-    days = await _days(ctx, plan, record_id, show)
+    tab = await find_tab(ctx, plan.name, record_id, show)
+    days = () if tab is not None else await _days(ctx, plan, record_id, show)
     step = (await next_steps(ctx, plan, [record_id])).get(record_id)
     related, moving = related_panels(ctx, record_id, await list_related(ctx, plan, record_id))
     page = record_page(ctx, plan, record, days, step, related=related, panels=(*moving, *panels))
@@ -110,10 +111,15 @@ async def _page(ctx: Context, plan: EntityPlan, record_id: int, show: str = "") 
         actions=(*buttons, *page.actions),
         header_slot=await slot_html(ctx, plan.name, record_id, "detail.header"),
         main_slot=await slot_html(ctx, plan.name, record_id, "detail.main"),
+        tab=tab,
     )
-    if not page.composer:
+    tabs = tab_names(ctx, plan.name)
+    if not page.composer and not tabs:
         return page
-    kinds = (("", _("Everything")), ("done", _("Notes and calls")), ("changes", _("Changes")))
+    kinds = [("", _("Everything"))]
+    if page.composer:
+        kinds += [("done", _("Notes and calls")), ("changes", _("Changes"))]
+    kinds += tabs
     filters = tuple(
         Link(label=label, url=f"{page.url}?show={name}" if name else page.url, current=name == show)
         for name, label in kinds
@@ -151,7 +157,7 @@ async def record_show(
         text = _("The record you opened was merged into this one.")
         return go(request, f"/{entity}/{kept}", Flash(text=text))
     show = request.query_params.get("show", "")
-    page = await _page(ctx, plan, record_id, show if show in {"done", "changes"} else "")
+    page = await _page(ctx, plan, record_id, show)
     wanted = request.query_params.get("write", "")
     if any(tab.name == wanted for tab in page.composer):
         tabs = tuple(msgspec.structs.replace(t, current=t.name == wanted) for t in page.composer)

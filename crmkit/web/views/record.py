@@ -164,6 +164,7 @@ class RecordPage(View, frozen=True, kw_only=True):
     timeline: tuple[TimelineDay, ...] = ()
     timeline_more_url: str | None = None
     timeline_filters: tuple[Link, ...] = ()
+    tab: Panel | None = None  # of a plugin, in place of the timeline
     timeline_url: str | None = None
     lifecycle: Lifecycle | None = None
     contacts: tuple[Link, ...] = ()  # Call, E-mail, Task

@@ -71,3 +71,4 @@ class Shell(View, frozen=True, kw_only=True):
     languages: tuple[Link, ...] = ()
     keys_on: bool = True
     notices: tuple[Notice, ...] = ()
+    user_items: tuple[Link, ...] = ()  # of plugins, in the person's menu
