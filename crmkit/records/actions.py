@@ -118,14 +118,22 @@ def decode_input(ctx: Context, action: Action, raw: Mapping[str, Any]) -> msgspe
         field.name: ctx.translate(N_('is a decimal; send it as text, such as "12.50"'))
         for field in msgspec.structs.fields(action.input)
         if {Decimal} & {field.type, *get_args(field.type)}
-        and isinstance(raw.get(field.name), int | float)
+        and isinstance(raw.get(field.name), int | float | Decimal)
     }
     if unknown or rounded:
         # A number of JSON is a binary fraction on its way: money is not sent through that.
         raise InvalidError(refused, unknown | rounded)
     try:
-        return msgspec.convert(dict(raw), action.input, strict=False)
+        data = msgspec.convert(dict(raw), action.input, strict=False)
     except msgspec.ValidationError as error:
         field = str(error).rpartition("$.")[2].rstrip("`") if "$." in str(error) else ""
         told = ctx.translate(N_("does not fit; enter another value"))
         raise InvalidError(refused, {field: told}) from error
+    endless = {
+        name: ctx.translate(N_("does not fit; enter another value"))
+        for name, value in msgspec.structs.asdict(data).items()
+        if isinstance(value, Decimal) and not value.is_finite()
+    }
+    if endless:
+        raise InvalidError(refused, endless)
+    return data

@@ -175,3 +175,19 @@ async def test_an_action_is_done_with_one_and_with_many(api: Api, make: Make) ->
     )
     unknown = await client.post(f"/api/v1/crm.lead/{leads[1]}/actions/none")
     assert 404 == unknown.status_code
+
+
+@pytest.mark.parametrize("amount", ["NaN", "Infinity", "null", 5, 0.1, True, [5]])
+async def test_an_amount_that_is_none_is_refused_and_nothing_is_written(
+    api: Api, make: Make, db: Database, amount: object
+) -> None:
+    lead = await make("crm.lead", name="Nina")
+    client = await api("administrator")
+    for path, more in (
+        (f"/api/v1/crm.lead/{lead}/actions/convert", {}),
+        ("/api/v1/crm.lead/actions/convert", {"ids": [lead]}),
+    ):
+        answer = await client.post(path, json={"input": {"amount": amount}, **more})
+        assert 422 == answer.status_code, path
+        assert "amount" in answer.text
+    assert 0 == await db.value("SELECT count(*) FROM crm_opportunity")

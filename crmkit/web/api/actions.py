@@ -8,6 +8,7 @@ from litestar.params import FromPath
 
 from crmkit.access.predicate import check
 from crmkit.errors import InvalidError
+from crmkit.model.action import Action
 from crmkit.records.actions import find_action, run_action
 from crmkit.records.bulk import Selection
 from crmkit.records.bulk_actions import bulk_action
@@ -30,13 +31,21 @@ MOST_IDS = 1000
 _LARGEST = 2**63
 
 
-def _input(sent: dict[str, Any], known: set[str]) -> dict[str, Any]:
+def _input(action: Action, sent: dict[str, Any], known: set[str]) -> dict[str, Any]:
+    """Answer the input of a call; JSON says what is a number and what a text, a form does not."""
     problems = {name: _("is not known here") for name in sent if name not in known}
     raw = sent.get("input", {})
     if not isinstance(raw, dict):
         problems["input"] = _("must be an object of fields")
     if problems:
         raise InvalidError(_("Some fields need a correction before this can be done."), problems)
+    if action.input is not None and raw.keys() <= set(action.input.__struct_fields__):
+        try:
+            msgspec.convert(raw, action.input, strict=True)
+        except msgspec.ValidationError as error:
+            name = str(error).rpartition("$.")[2].rstrip("`") if "$." in str(error) else "input"
+            text = _("The form holds something that does not fit.")
+            raise InvalidError(text, {name: _("does not fit; enter another value")}) from error
     return dict(raw)
 
 
@@ -70,7 +79,7 @@ async def api_action_create(
     async def work() -> Outcome:
         sent = await read_body(request, optional=True)
         version = wanted_version(request, sent, needed=False)
-        raw = _input(sent, {"input"})
+        raw = _input(action, sent, {"input"})
         number = check_record_id(record_id)
         result = await run_action(ctx, plan, name, number, raw, version)
         return outcome_of(msgspec.to_builtins(result))
@@ -90,7 +99,7 @@ async def api_bulk_create(
 
     async def work() -> Outcome:
         sent = await read_body(request)
-        raw = _input(sent, {"input", "ids"})
+        raw = _input(action, sent, {"input", "ids"})
         result = await bulk_action(ctx, plan, name, Selection(_ids(sent)), raw)
         skipped = [{"id": number, "reason": reason} for number, reason in result.skipped]
         return outcome_of(
