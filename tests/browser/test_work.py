@@ -97,6 +97,11 @@ def _stage(page: Page, card: str) -> str | None:
 def test_a_card_is_dragged_and_the_move_undone(open_page: Open) -> None:
     page = open_page("/crm.opportunity/board")
     page.wait_for_load_state("networkidle")
+    # The script that drags is fetched when a board is shown.
+    page.wait_for_function(
+        "() => window.Sortable && [...document.querySelectorAll('ul[data-stage]')]"
+        ".every(list => window.Sortable.get(list))"
+    )
     card = page.locator(".deal", has_text="Acme")
     expect(page.locator('ul[data-stage="prospecting"]')).to_contain_text("Acme")
     box = card.bounding_box()
