@@ -32,7 +32,10 @@ class SaveEvent:
 
 @dataclass(slots=True)
 class TransitionEvent:
-    """A record moves from one state of its lifecycle to another."""
+    """A record moves from one state of its lifecycle to another.
+
+    One that is made in a later state moves from the first; `record_id` is 0 before it is written.
+    """
 
     ctx: Context
     entity: EntityPlan

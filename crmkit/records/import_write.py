@@ -17,7 +17,7 @@ from crmkit.records.import_plan import ImportPlan, Refusal
 from crmkit.records.import_values import find_references
 from crmkit.records.journal import open_operation, write_search
 from crmkit.records.query import plain
-from crmkit.records.save import save_record, split_values
+from crmkit.records.save import save_record, split_values, transition_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -106,7 +106,11 @@ class _Writer:
         self._ctx, self._plan, self._wanted = ctx, plan, wanted
         self._decided, self._operation = decided, operation
         #: A plugin that hears of a record may look at all of it, also in a trial.
-        self._is_seen = not trial or bool(ctx.site.hooks.implementations("after_save"))
+        self._is_seen = not trial or self._hears_of_new()
+
+    def _hears_of_new(self) -> bool:
+        hooks = self._ctx.site.hooks
+        return any(hooks.implementations(name) for name in ("after_save", "after_transition"))
 
     async def update(self, row: CsvRow, record: int, changed: dict[str, Any]) -> bool:
         """Change one record; False when a rule refuses."""
@@ -139,10 +143,14 @@ class _Writer:
             await self._write_records(ids)
             await self._write_traces(ids)
             await write_search(ctx, self._plan, ids if self._is_seen else self._long(ids))
-        if ctx.site.hooks.implementations("after_save"):
+        if self._hears_of_new():
             for record, (_, values) in zip(ids, rows_new, strict=True):
+                moved = transition_of(SaveEvent(ctx, self._plan, values), values)
                 event = SaveEvent(ctx, self._plan, values, record_id=record)
                 await ctx.site.hooks.run("after_save", event)
+                if moved is not None:
+                    moved.record_id = record
+                    await ctx.site.hooks.run("after_transition", moved)
         return {key.casefold(): record for record, (key, _) in zip(ids, rows_new, strict=True)}
 
     def _long(self, ids: list[int]) -> list[int]:

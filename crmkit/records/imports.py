@@ -26,7 +26,7 @@ from crmkit.records.import_plan import (
 from crmkit.records.import_values import date_order, find_references, make_parser
 from crmkit.records.import_write import Decided, write_decided
 from crmkit.records.journal import open_operation
-from crmkit.records.save import ask_problems, check_lifecycle, create_record
+from crmkit.records.save import ask_problems, check_lifecycle, create_record, transition_of
 from crmkit.records.values import ValueProblem
 
 if TYPE_CHECKING:
@@ -425,10 +425,7 @@ class _Import:
         if plan.lifecycle is not None and not new.get(plan.lifecycle.column):
             new[plan.lifecycle.column] = plan.lifecycle.initial
         new.setdefault("owner", ctx.user_id)
-        try:
-            await ctx.site.hooks.run("before_save", SaveEvent(ctx, plan, new))
-        except Veto as veto:
-            self._refuse(row, "", "", veto.message)
+        if not await self._passes(row, "before_save", SaveEvent(ctx, plan, new)):
             return False
         if new["owner"] is not None and new.get("team") is None:
             new["team"] = self._teams.get(new["owner"])
@@ -443,8 +440,20 @@ class _Import:
             name, problem = next(iter(problems.items()))
             self._refuse(row, self._column_of(name), "", problem)
             return False
+        moved = transition_of(SaveEvent(ctx, plan, new), new)
+        if moved is not None and not await self._passes(row, "before_transition", moved):
+            return False
         self._decided.new.append((key, new))
         self._note("create", row)
+        return True
+
+    async def _passes(self, row: CsvRow, hook: str, event: object) -> bool:
+        """Ask the plugins; the row of what one refuses is left out with its reason."""
+        try:
+            await self._ctx.site.hooks.run(hook, event)
+        except Veto as veto:
+            self._refuse(row, "", "", veto.message)
+            return False
         return True
 
     def _column_of(self, name: str) -> str:

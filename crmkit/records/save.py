@@ -53,6 +53,9 @@ async def create_record(ctx: Context, plan: EntityPlan, values: Mapping[str, Any
         await ctx.site.hooks.run("before_save", event)
         await _fill_defaults(ctx, plan, new)
         await _check_rules(event, new)
+        moved = transition_of(event, new)
+        if moved is not None:
+            await ctx.site.hooks.run("before_transition", moved)
         columns, custom = split_values(new)
         columns |= {"created_by": ctx.user_id, "updated_by": ctx.user_id, "custom": custom}
         names = ", ".join(f'"{name}"' for name in columns)
@@ -70,6 +73,9 @@ async def create_record(ctx: Context, plan: EntityPlan, values: Mapping[str, Any
         await write_search(ctx, plan, [record_id])
         event.record_id = record_id
         await ctx.site.hooks.run("after_save", event)
+        if moved is not None:
+            moved.record_id = record_id
+            await ctx.site.hooks.run("after_transition", moved)
     return record_id
 
 
@@ -107,7 +113,7 @@ async def save_record(
         if "owner" in changed and "team" not in changed and ctx.cause != "undo":
             await _fill_defaults(ctx, plan, changed)
         await _check_rules(event, changed)
-        moved = _transition(event, changed)
+        moved = transition_of(event, changed)
         if moved is not None:
             await ctx.site.hooks.run("before_transition", moved)
         await _update(ctx, plan, record_id, changed, stored)
@@ -124,19 +130,21 @@ async def save_record(
         return int(stored["version"]) + 1
 
 
-def _transition(event: SaveEvent, changed: Mapping[str, Any]) -> TransitionEvent | None:
-    """Answer the move between states that a save makes, if it makes one."""
+def transition_of(event: SaveEvent, changed: Mapping[str, Any]) -> TransitionEvent | None:
+    """Answer the move between states that a save makes, if it makes one.
+
+    A record that is made in a later state comes from the first one: no gate is walked around.
+    """
     lifecycle = event.entity.lifecycle
-    if lifecycle is None or lifecycle.column not in changed or event.record_id is None:
+    if lifecycle is None or lifecycle.column not in changed:
         return None
-    return TransitionEvent(
-        event.ctx,
-        event.entity,
-        event.record_id,
-        str(event.before.get(lifecycle.column) or ""),
-        str(changed[lifecycle.column] or ""),
-        {**event.before, **changed},
-    )
+    is_new = event.record_id is None
+    old = lifecycle.initial if is_new else str(event.before.get(lifecycle.column) or "")
+    new = str(changed[lifecycle.column] or "")
+    if is_new and new == old:
+        return None
+    record = {**event.before, **changed}
+    return TransitionEvent(event.ctx, event.entity, event.record_id or 0, old, new, record)
 
 
 async def _update(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from crmkit.web.translate import _
 from crmkit.web.views import (
     Action,
     AgendaSection,
@@ -16,6 +17,15 @@ from crmkit.web.views import (
     Suggestion,
     TimelineItem,
 )
+
+if TYPE_CHECKING:
+    from crmkit.model.context import Context
+
+
+def plugin_name(ctx: Context, plugin: str) -> str:
+    """Answer how people know a plugin."""
+    info = ctx.site.plugins.get(plugin)
+    return _(info.manifest.name) if info is not None else plugin
 
 
 def check_panels(answer: Any) -> list[Panel]:  # noqa: ANN401 - a stranger's answer

@@ -10,6 +10,7 @@ from markupsafe import Markup
 from crmkit.errors import NotFoundError
 from crmkit.plugin.events import PageEvent
 from crmkit.records.computed import compute, computed_columns
+from crmkit.web.answers import plugin_name
 from crmkit.web.translate import _
 from crmkit.web.views import Cell, Column, Panel
 
@@ -119,12 +120,11 @@ def _card(  # noqa: PLR0913 - a card is made of these
     lazy: bool = False,
 ) -> Panel:
     url = f"/{entity}/{record_id}/panels/{plugin}/{panel.name}"
-    info = ctx.site.plugins.get(plugin)
     return Panel(
         id=f"panel-{plugin}-{panel.name}",
         title=_(panel.title),
         html=html,
-        source=info.manifest.name if info else plugin,
+        source=plugin_name(ctx, plugin),
         error=error,
         retry_url=url if error else None,
         lazy_url=url if lazy else None,

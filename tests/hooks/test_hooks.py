@@ -198,6 +198,22 @@ async def test_hook_before_transition_after_transition(with_plugins: With) -> No
     ] == moves  # fmt: skip
 
 
+async def test_a_record_made_in_a_later_state_passes_the_gates_before_it(
+    with_plugins: With,
+) -> None:
+    recorder = _Recorder()
+    ctx = with_plugins(recorder=recorder)
+    await ctx.create("crm.lead", name="Nina", state="working")
+    moves = [each for each in recorder.seen if "transition" in each[0]]
+    assert [
+        ("before_transition", ("new", "working")), ("after_transition", ("new", "working")),
+    ] == moves  # fmt: skip
+    gated = with_plugins(gate=_Gate())
+    with pytest.raises(Veto, match="First call"):
+        await gated.create("crm.lead", name="Olga", state="qualified")
+    assert 0 == await ctx.db.value("SELECT count(*) FROM crm_lead WHERE name = 'Olga'")
+
+
 class _Gate(Plugin):
     async def before_transition(self, event: TransitionEvent) -> None:
         if event.new == "qualified":

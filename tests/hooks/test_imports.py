@@ -8,6 +8,7 @@ import asyncpg
 import pytest
 
 from crmkit.db.engine import Database
+from crmkit.errors import Veto
 from crmkit.plugin.hookspecs import Plugin
 from crmkit.records.csv_file import read_csv
 from crmkit.records.import_plan import ImportPlan
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from crmkit.model.context import Context
-    from crmkit.plugin.events import SaveEvent
+    from crmkit.plugin.events import SaveEvent, TransitionEvent
     from crmkit.records.csv_file import CsvFile
     from crmkit.records.import_plan import ImportReport
 
@@ -188,3 +189,26 @@ async def test_the_number_of_statements_does_not_grow_with_new_rows(
         await run_import(admin, plan, _file("\n".join(["name,email", *lines])), wanted)
         numbers.append(len(calls))
     assert numbers[0] == numbers[1] <= 15
+
+
+class _Gate(Plugin):
+    def __init__(self) -> None:
+        self.after: list[tuple[int, str]] = []
+
+    async def before_transition(self, event: TransitionEvent) -> None:
+        if event.new == "qualified":
+            raise Veto("First call.")
+
+    async def after_transition(self, event: TransitionEvent) -> None:
+        self.after.append((event.record_id, event.new))
+
+
+async def test_an_import_walks_around_no_gate(admin: Context, with_plugins: With) -> None:
+    gate = _Gate()
+    ctx = with_plugins(admin, gate=gate)
+    plan = ctx.site.entity("crm.lead")
+    file = read_csv(b"name,state\nNina,working\nOlga,qualified\nAda,new\n")
+    report = await run_import(ctx, plan, file, ImportPlan({"name": "name", "state": "state"}))
+    assert [(3, "First call.")] == [(each.line, each.reason) for each in report.refused]
+    found = await ctx.db.value("SELECT id FROM crm_lead WHERE state = 'working'")
+    assert [(found, "working")] == gate.after

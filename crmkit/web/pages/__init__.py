@@ -15,6 +15,7 @@ from crmkit.web.pages import (
     people,
     personal,
     plugins,
+    record_actions,
     records,
     runs,
     search,
@@ -46,4 +47,5 @@ HANDLERS = (
     *lookup.HANDLERS,
     *merging.HANDLERS,
     *records.HANDLERS,
+    *record_actions.HANDLERS,
 )

@@ -9,7 +9,7 @@ from litestar.params import FromPath
 
 from crmkit.errors import InvalidError
 from crmkit.records.personal import check_person, erase_person, export_person
-from crmkit.web.pages.records import refused_page
+from crmkit.web.pages.record_actions import refused_page
 from crmkit.web.personal_view import CONFIRMATION, ERASE
 from crmkit.web.policy import ADMIN
 from crmkit.web.render import answer, go

@@ -1,4 +1,4 @@
-"""One record: its page, its form, one field at a time, its state, its trash."""
+"""One record: its page, its form, one field at a time."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,58 +7,28 @@ import msgspec
 from litestar import Response, get, post
 from litestar.params import FromPath
 
-from crmkit.access.predicate import check
-from crmkit.errors import HookFailedError, InvalidError, NotFoundError, StaleVersionError
+from crmkit.errors import InvalidError, NotFoundError, StaleVersionError
 from crmkit.model.context import Context
-from crmkit.plugin.events import FormEvent, PageEvent
+from crmkit.plugin.events import FormEvent
 from crmkit.plugin.plan import EntityPlan
-from crmkit.records.actions import find_action, run_action
 from crmkit.records.duplicates import find_duplicates
-from crmkit.records.history import list_changes
-from crmkit.records.journal import one_operation
 from crmkit.records.merged import find_kept
 from crmkit.records.read import get_record, is_readable
-from crmkit.records.related import list_related
 from crmkit.records.save import (
     create_record,
-    restore_record,
     save_record,
-    trash_record,
 )
-from crmkit.records.sides import list_sides
-from crmkit.records.steps import finish_step, next_steps, write_step
 from crmkit.records.values import parse_values
-from crmkit.web.action_form import action_values, with_problems
-from crmkit.web.answers import check_buttons, check_entries, check_panels
 from crmkit.web.fields import raw_text, show_text
-from crmkit.web.pages.boards import moved_flash
-from crmkit.web.panels import find_panel, find_tab, panels_of, slot_html, tab_names
-from crmkit.web.record_view import field_editor, field_view, form_page, record_page
+from crmkit.web.panels import find_panel
+from crmkit.web.record_page import crumbs_of, full_page, plan_of, sent_version
+from crmkit.web.record_view import field_editor, field_view, form_page
 from crmkit.web.references import with_references
-from crmkit.web.related_view import related_panels, similar_records
-from crmkit.web.render import answer, came_from, go, wants_fragment
+from crmkit.web.related_view import similar_records
+from crmkit.web.render import answer, go, wants_fragment
 from crmkit.web.services import AnyRequest, context_of
-from crmkit.web.side_view import side_groups
-from crmkit.web.timeline import by_day, change_entries
 from crmkit.web.translate import _
-from crmkit.web.views import Action, Flash, Link, Panel, RecordPage, TimelineDay
-
-
-def _plan(ctx: Context, entity: str) -> EntityPlan:
-    plan: EntityPlan = ctx.site.entity(entity)
-    return plan
-
-
-def _version(form: Mapping[str, Any]) -> int | None:
-    text = str(form.get("version", ""))
-    return int(text[:9]) if text.isdecimal() else None
-
-
-def _crumbs(plan: EntityPlan, title: str) -> tuple[Link, ...]:
-    return (
-        Link(label=_(plan.label), url=f"/{plan.name}"),
-        Link(label=title, url="", current=True),
-    )
+from crmkit.web.views import Flash
 
 
 def _raw(plan: EntityPlan, form: Mapping[str, Any]) -> dict[str, str]:
@@ -75,58 +45,6 @@ def _raw(plan: EntityPlan, form: Mapping[str, Any]) -> dict[str, str]:
     return raw
 
 
-async def _days(
-    ctx: Context, plan: EntityPlan, record_id: int, show: str
-) -> tuple[TimelineDay, ...]:
-    """Answer the timeline: everything, only what people did, or only what changed."""
-    entries = []
-    if show != "done":
-        entries += change_entries(ctx, plan, await list_changes(ctx, plan, record_id))
-    if show != "changes":
-        event = PageEvent(ctx, entity=plan, record_id=record_id)
-        for _plugin, more in await ctx.site.hooks.collect("timeline", event, check_entries):
-            entries.extend(more)
-    return by_day(ctx, entries)
-
-
-async def _page(ctx: Context, plan: EntityPlan, record_id: int, show: str = "") -> RecordPage:
-    record = await get_record(ctx, plan, record_id)
-    event = PageEvent(ctx, entity=plan, record_id=record_id)
-    panels: list[Panel] = []
-    for _plugin, more in await ctx.site.hooks.collect("page_panels", event, check_panels):
-        panels.extend(more)
-    panels += await panels_of(ctx, plan.name, record_id)
-    buttons: list[Action] = []
-    for plugin, given in await ctx.site.hooks.collect("record_actions", event, check_buttons):
-        source = _(ctx.site.plugins[plugin].manifest.name) if plugin in ctx.site.plugins else plugin
-        buttons += [msgspec.structs.replace(each, source=source) for each in given]
-    tab = await find_tab(ctx, plan.name, record_id, show)
-    days = () if tab is not None else await _days(ctx, plan, record_id, show)
-    step = (await next_steps(ctx, plan, [record_id])).get(record_id)
-    related, moving = related_panels(ctx, record_id, await list_related(ctx, plan, record_id))
-    page = record_page(ctx, plan, record, days, step, related=related, panels=(*moving, *panels))
-    page = msgspec.structs.replace(
-        page,
-        groups=(*page.groups, *side_groups(ctx, record, await list_sides(ctx, plan, record_id))),
-        actions=(*buttons, *page.actions),
-        header_slot=await slot_html(ctx, plan.name, record_id, "detail.header"),
-        main_slot=await slot_html(ctx, plan.name, record_id, "detail.main"),
-        tab=tab,
-    )
-    tabs = tab_names(ctx, plan.name)
-    if not page.composer and not tabs:
-        return page
-    kinds = [("", _("Everything"))]
-    if page.composer:
-        kinds += [("done", _("Notes and calls")), ("changes", _("Changes"))]
-    kinds += tabs
-    filters = tuple(
-        Link(label=label, url=f"{page.url}?show={name}" if name else page.url, current=name == show)
-        for name, label in kinds
-    )
-    return msgspec.structs.replace(page, timeline_filters=filters)
-
-
 @get("/{entity:str}/{record_id:int}/panels/{plugin:str}/{name:str}", policy="entity.read")
 async def panel_show(
     request: AnyRequest,
@@ -137,7 +55,7 @@ async def panel_show(
 ) -> Response[Any]:
     """Show one panel of a plugin, fetched after the page or tried again."""
     ctx = context_of(request)
-    plan = _plan(ctx, entity)
+    plan = plan_of(ctx, entity)
     await get_record(ctx, plan, record_id)
     if not wants_fragment(request):
         return go(request, f"/{entity}/{record_id}")
@@ -151,18 +69,18 @@ async def record_show(
 ) -> Response[str]:
     """Show a record; the address of one that was merged leads to where it went."""
     ctx = context_of(request)
-    plan = _plan(ctx, entity)
+    plan = plan_of(ctx, entity)
     kept = await find_kept(ctx, plan, record_id)
     if kept is not None and await is_readable(ctx, plan, kept):
         text = _("The record you opened was merged into this one.")
         return go(request, f"/{entity}/{kept}", Flash(text=text))
     show = request.query_params.get("show", "")
-    page = await _page(ctx, plan, record_id, show)
+    page = await full_page(ctx, plan, record_id, show)
     wanted = request.query_params.get("write", "")
     if any(tab.name == wanted for tab in page.composer):
         tabs = tuple(msgspec.structs.replace(t, current=t.name == wanted) for t in page.composer)
         page = msgspec.structs.replace(page, composer=tabs)
-    crumbs = _crumbs(plan, page.title)
+    crumbs = crumbs_of(plan, page.title)
     return answer(
         request, "record.html", title=page.title, block="timeline", crumbs=crumbs, page=page
     )
@@ -181,7 +99,7 @@ def _form(
     ctx = context_of(request)
     page = form_page(ctx, plan, raw, record=record, displays=displays, invalid=invalid, stale=stale)
     status = 409 if stale else 422 if invalid else 200
-    crumbs = _crumbs(plan, page.title)
+    crumbs = crumbs_of(plan, page.title)
     return answer(request, "form.html", title=page.title, status=status, crumbs=crumbs, page=page)
 
 
@@ -192,7 +110,7 @@ async def _displays(ctx: Context, plan: EntityPlan, raw: Mapping[str, str]) -> d
         field = plan.field(name)
         if field is None or not field.reference or not text.isdecimal():
             continue
-        target = _plan(ctx, field.reference)
+        target = plan_of(ctx, field.reference)
         try:
             record = await get_record(ctx, target, int(text[:18]))
         except NotFoundError:
@@ -205,7 +123,7 @@ async def _displays(ctx: Context, plan: EntityPlan, raw: Mapping[str, str]) -> d
 async def record_new(request: AnyRequest, entity: FromPath[str]) -> Response[str]:
     """Show an empty form; pairs of the URL fill fields."""
     ctx = context_of(request)
-    plan = _plan(ctx, entity)
+    plan = plan_of(ctx, entity)
     raw = {n: v for n, v in request.query_params.items() if n in plan.fields}
     event = FormEvent(ctx, plan, dict(raw))
     for _plugin, given in await ctx.site.hooks.collect("initial_values", event, dict):
@@ -224,7 +142,7 @@ async def record_new(request: AnyRequest, entity: FromPath[str]) -> Response[str
 async def similar_show(request: AnyRequest, entity: FromPath[str]) -> Response[str]:
     """Show what may be the same as the record in the form, while it is typed."""
     ctx = context_of(request)
-    plan = _plan(ctx, entity)
+    plan = plan_of(ctx, entity)
     form = await request.form()
     typed = {name: str(value) for name, value in form.items()}
     found = await find_duplicates(ctx, plan, typed)
@@ -238,7 +156,7 @@ async def similar_show(request: AnyRequest, entity: FromPath[str]) -> Response[s
 async def record_create(request: AnyRequest, entity: FromPath[str]) -> Response[Any]:
     """Create a record; wrong input shows the form again."""
     ctx = context_of(request)
-    plan = _plan(ctx, entity)
+    plan = plan_of(ctx, entity)
     form = await request.form()
     raw = await with_references(ctx, plan, _raw(plan, form))
     try:
@@ -255,7 +173,7 @@ async def record_edit(
 ) -> Response[str]:
     """Show the form of a stored record."""
     ctx = context_of(request)
-    plan = _plan(ctx, entity)
+    plan = plan_of(ctx, entity)
     record = await get_record(ctx, plan, record_id, "edit")
     raw = {name: raw_text(ctx, field, record[name]) for name, field in plan.fields.items()}
     displays = {
@@ -272,13 +190,13 @@ async def record_update(
 ) -> Response[Any]:
     """Save a form; 422 with wrong input, 409 when somebody saved in between."""
     ctx = context_of(request)
-    plan = _plan(ctx, entity)
+    plan = plan_of(ctx, entity)
     form = await request.form()
     raw = await with_references(ctx, plan, _raw(plan, form))
     invalid: InvalidError | None = None
     stale: StaleVersionError | None = None
     try:
-        await save_record(ctx, plan, record_id, parse_values(ctx, plan, raw), _version(form))
+        await save_record(ctx, plan, record_id, parse_values(ctx, plan, raw), sent_version(form))
     except InvalidError as error:
         invalid = error
     except StaleVersionError as error:
@@ -287,7 +205,7 @@ async def record_update(
         return go(request, f"/{entity}/{record_id}", Flash(text=_("Saved")))
     record = await get_record(ctx, plan, record_id, "edit")
     if invalid is not None:  # the next save still compares with what this form has seen
-        record = {**record, "version": _version(form) or record["version"]}
+        record = {**record, "version": sent_version(form) or record["version"]}
     displays = await _displays(ctx, plan, raw)
     return _form(request, plan, raw, record=record, displays=displays, invalid=invalid, stale=stale)
 
@@ -298,7 +216,7 @@ async def field_show(
 ) -> Response[str]:
     """Show one field, after its editor was left."""
     ctx = context_of(request)
-    plan = _plan(ctx, entity)
+    plan = plan_of(ctx, entity)
     field = plan.field(name)
     if field is None:
         raise NotFoundError(_("There is no such field."))
@@ -313,7 +231,7 @@ async def field_edit(
 ) -> Response[str]:
     """Show the editor of one field."""
     ctx = context_of(request)
-    plan = _plan(ctx, entity)
+    plan = plan_of(ctx, entity)
     field = plan.field(name)
     if field is None or not field.editable:
         raise NotFoundError(_("There is no such field to edit."))
@@ -328,7 +246,7 @@ async def field_update(
 ) -> Response[Any]:
     """Save one field; the editor stays with what was typed when it cannot be saved."""
     ctx = context_of(request)
-    plan = _plan(ctx, entity)
+    plan = plan_of(ctx, entity)
     field = plan.field(name)
     if field is None or not field.editable:
         raise NotFoundError(_("There is no such field to edit."))
@@ -339,7 +257,7 @@ async def field_update(
     stale: StaleVersionError | None = None
     try:
         values = parse_values(ctx, plan, {name: typed})
-        await save_record(ctx, plan, record_id, values, _version(form))
+        await save_record(ctx, plan, record_id, values, sent_version(form))
     except InvalidError as error:
         problem = error.problems.get(name) or error.message.rstrip(".")
     except StaleVersionError as error:
@@ -352,7 +270,7 @@ async def field_update(
         return go(request, f"/{entity}/{record_id}", Flash(text=_("Saved")))
     editor = field_editor(ctx, plan, field, record, value=typed, error=problem, stale=stale)
     if problem is not None:
-        version = str(_version(form) or record["version"])
+        version = str(sent_version(form) or record["version"])
         editor = msgspec.structs.replace(editor, version=version)
     return answer(
         request,
@@ -362,150 +280,6 @@ async def field_update(
         status=409 if stale else 422,
         editor=editor,
     )
-
-
-@post("/{entity:str}/{record_id:int}/move", policy="entity.edit")
-async def state_update(
-    request: AnyRequest, entity: FromPath[str], record_id: FromPath[int]
-) -> Response[Any]:
-    """Move a record to another state of its lifecycle."""
-    ctx = context_of(request)
-    plan = _plan(ctx, entity)
-    form = await request.form()
-    raw = {
-        name: str(value)
-        for name, value in form.items()
-        if name not in {"csrf_token", "version", "to", "before"}
-    }
-    if plan.lifecycle is None:
-        raise NotFoundError(_("This record has no states."))
-    await get_record(ctx, plan, record_id, "edit")
-    values = parse_values(ctx, plan, raw) | {plan.lifecycle.column: str(form.get("to", ""))}
-    async with one_operation(ctx, "update", plan.singular) as inner:
-        await save_record(inner, plan, record_id, values, _version(form))
-    return go(
-        request,
-        f"/{entity}/{record_id}",
-        moved_flash(plan, str(form.get("to", "")), inner.operation),
-    )
-
-
-async def refused_page(
-    request: AnyRequest,
-    plan: EntityPlan,
-    record_id: int,
-    name: str,
-    values: Mapping[str, Any],
-    error: InvalidError,
-) -> Response[str]:
-    """Answer the record again, what was typed and what is wrong in the menu of the button."""
-    page = await _page(context_of(request), plan, record_id)
-    actions = tuple(
-        with_problems(each, values, error) if each.name == name else each for each in page.actions
-    )
-    label = next((each.label for each in actions if each.name == name), "")
-    return answer(
-        request,
-        "record.html",
-        title=page.title,
-        status=422,
-        crumbs=_crumbs(plan, page.title),
-        # Where no script opens the menu, the message says where to look.
-        flashes=(Flash(text=f"{label}: {error.message}", kind="bad"),),
-        page=msgspec.structs.replace(page, actions=actions),
-    )
-
-
-@post("/{entity:str}/{record_id:int}/actions/{name:str}", policy="entity.read")
-async def action_create(
-    request: AnyRequest, entity: FromPath[str], record_id: FromPath[int], name: FromPath[str]
-) -> Response[Any]:
-    """Do a declared action; the action's own permission decides."""
-    ctx = context_of(request)
-    plan = _plan(ctx, entity)
-    form = await request.form()
-    action = find_action(plan, name)
-    check(ctx, plan, action.permission)
-    values = action_values(form)
-    try:
-        result = await run_action(ctx, plan, name, record_id, values, _version(form))
-    except HookFailedError:
-        raise  # nothing the person typed is wrong
-    except InvalidError as error:
-        return await refused_page(request, plan, record_id, name, values, error)
-    text = _("Done: %(what)s") % {"what": _(action.label)}
-    flash = Flash(text=text, undo_url=f"/history/{result.operation}/undo")
-    return go(request, result.url, flash)
-
-
-@post("/{entity:str}/{record_id:int}/trash", policy="entity.delete")
-async def record_trash(
-    request: AnyRequest, entity: FromPath[str], record_id: FromPath[int]
-) -> Response[Any]:
-    """Move a record to the trash; the message offers to take it back."""
-    ctx = context_of(request)
-    plan = _plan(ctx, entity)
-    await trash_record(ctx, plan, record_id, _version(await request.form()))
-    flash = Flash(text=_("Moved to the trash"), undo_url=f"/{entity}/{record_id}/restore")
-    return go(request, f"/{entity}", flash)
-
-
-@post("/{entity:str}/{record_id:int}/restore", policy="entity.delete")
-async def record_restore(
-    request: AnyRequest, entity: FromPath[str], record_id: FromPath[int]
-) -> Response[Any]:
-    """Take a record out of the trash."""
-    ctx = context_of(request)
-    await restore_record(ctx, _plan(ctx, entity), record_id)
-    return go(request, f"/{entity}/{record_id}", Flash(text=_("Restored")))
-
-
-@post("/{entity:str}/{record_id:int}/timeline/{kind:str}", policy="entity.read")
-async def note_create(
-    request: AnyRequest, entity: FromPath[str], record_id: FromPath[int], kind: FromPath[str]
-) -> Response[Any]:
-    """Write a note, a call or a task on a record."""
-    ctx = context_of(request)
-    plan = _plan(ctx, entity)
-    await get_record(ctx, plan, record_id)
-    form = await request.form()
-    more = {
-        name: str(value)
-        for name, value in form.items()
-        if name not in {"csrf_token", "text", "composer"}
-    }
-    problem: InvalidError | None = None
-    text = str(form.get("text", ""))
-    try:
-        await write_step(ctx, plan, record_id, kind, text, more)
-    except InvalidError as error:
-        problem = error
-    if problem is None and request.headers.get("hx-request") != "true":
-        return go(request, f"/{entity}/{record_id}")
-    page = await _page(ctx, plan, record_id)
-    if problem is None:
-        return answer(request, "record.html", title=page.title, block="timeline", page=page)
-    reason = " ".join(f"{text}." for text in problem.problems.values()) or problem.message
-    tabs = tuple(
-        msgspec.structs.replace(tab, current=True, text=text, error=reason)
-        if tab.name == kind
-        else msgspec.structs.replace(tab, current=False)
-        for tab in page.composer
-    )
-    page = msgspec.structs.replace(page, composer=tabs)
-    return answer(request, "record.html", title=page.title, block="timeline", status=422, page=page)
-
-
-@post("/{entity:str}/{record_id:int}/done", policy="entity.edit")
-async def step_update(
-    request: AnyRequest, entity: FromPath[str], record_id: FromPath[int]
-) -> Response[Any]:
-    """Mark a step as done; the message offers to take it back."""
-    ctx = context_of(request)
-    plan = _plan(ctx, entity)
-    operation = await finish_step(ctx, plan, record_id, _version(await request.form()))
-    flash = Flash(text=_("Done"), undo_url=f"/history/{operation}/undo" if operation else None)
-    return go(request, came_from(request), flash)
 
 
 HANDLERS = (
@@ -519,10 +293,4 @@ HANDLERS = (
     field_show,
     field_edit,
     field_update,
-    state_update,
-    record_trash,
-    record_restore,
-    note_create,
-    step_update,
-    action_create,
 )

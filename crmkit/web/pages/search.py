@@ -4,7 +4,7 @@ from litestar import Response, get
 
 from crmkit.plugin.events import PageEvent
 from crmkit.records.search import search_records
-from crmkit.web.answers import check_hits
+from crmkit.web.answers import check_hits, plugin_name
 from crmkit.web.pages.settings import settings_links
 from crmkit.web.palette import commands, record_of
 from crmkit.web.policy import SIGNED_IN
@@ -50,8 +50,7 @@ async def search_show(request: AnyRequest) -> Response[str]:
     event = PageEvent(ctx, page="search", text=query)
     for plugin, results in await ctx.site.hooks.collect("search", event, check_hits):
         if query and results:
-            name = ctx.site.plugins[plugin].manifest.name if plugin in ctx.site.plugins else plugin
-            groups.append(SearchGroup(label=_(name), results=tuple(results)))
+            groups.append(SearchGroup(label=plugin_name(ctx, plugin), results=tuple(results)))
             count += len(results)
     number = ngettext("%(n)s result", "%(n)s results", count) % {"n": count}
     page = SearchPage(query=typed, groups=tuple(groups), announce=number if query else "")
