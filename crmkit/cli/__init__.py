@@ -66,10 +66,25 @@ def _commands() -> None:
 @click.option("--port", type=click.IntRange(0, 65535), help="TCP port; 0 for any free one.")
 @click.option("--safe", is_flag=True, help="Start the core alone, without any plugin.")
 @click.option("--without", multiple=True, metavar="ID", help="Leave a plugin out; repeatable.")
+@click.option("--reload", is_flag=True, help="Begin anew when code changes, for development.")
 def serve(
-    site: Path, host: str | None, port: int | None, *, safe: bool, without: tuple[str, ...]
+    site: Path,
+    host: str | None,
+    port: int | None,
+    *,
+    safe: bool,
+    without: tuple[str, ...],
+    reload: bool,
 ) -> None:
     """Serve the site; makes it first where there is none."""
+    if reload:
+        from crmkit.cli.reloading import serve_reloading  # noqa: PLC0415 - for development
+
+        words = ["--site", str(site), *(("--host", host) if host else ())]
+        words += ["--port", str(port)] if port is not None else []
+        words += ["--safe"] if safe else []
+        words += [word for name in without for word in ("--without", name)]
+        sys.exit(serve_reloading(site, words))
     from crmkit.cli.serving import serve_site  # noqa: PLC0415 - the web stack is heavy
 
     try:

@@ -15,7 +15,7 @@ import pluggy
 import structlog
 
 from crmkit.errors import CrmkitError, HookFailedError, UnavailableError
-from crmkit.plugin.hookspecs import HOOKS, NAMESPACE, HookSpecs, Kind, implements
+from crmkit.plugin.hookspecs import HOOKS, NAMESPACE, HookSpecs, Kind, implements, is_optional
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Generator, Iterator, Mapping
@@ -39,9 +39,9 @@ class _Manager(pluggy.PluginManager):
     """Registers what a plugin's class overrides; the marker is only for the order."""
 
     def parse_hookimpl_opts(self, plugin: object, name: str) -> Any:  # noqa: ANN401 - pluggy's
-        if name not in HOOKS or not implements(plugin, name):
+        method = getattr(type(plugin), name, None)  # not what the object itself holds
+        if not implements(plugin, name) or not (name in HOOKS or is_optional(method)):
             return None
-        method = getattr(type(plugin), name)
         found = getattr(method, f"{self.project_name}_impl", None) or {}
         if found.get("wrapper") or found.get("hookwrapper"):
             # It would wrap the making of a coroutine, not its run (TRAPS H3).
@@ -49,6 +49,15 @@ class _Manager(pluggy.PluginManager):
         return {**_OPTIONS, **found}
 
 
+class _Nobody:
+    """A published hook that nobody implements."""
+
+    @staticmethod
+    def get_hookimpls() -> list[Any]:
+        return []
+
+
+_NOBODY = _Nobody()
 _OPTIONS: Any = {
     "wrapper": False,
     "hookwrapper": False,
@@ -115,15 +124,22 @@ class Dispatcher:
         for name in reversed(list(plugins)):
             manager.register(plugins[name], name)
         self.plugins = dict(plugins)
+        published = {
+            hook: Kind(kind)
+            for plugin in plugins.values()
+            for hook, kind in getattr(plugin, "publishes", {}).items()
+        }
+        #: Hooks of the contract, and those that plugins publish.
+        self.kinds: Mapping[str, Kind] = {**HOOKS, **published}
         #: Told once when an implementation is silenced; must not raise or wait.
         self.on_silenced: Callable[[Implementation], None] = _tell_nobody
         self._declared: dict[tuple[str, str], Implementation] = {}
         self._plans: dict[str, tuple[Implementation, ...]] = {
             hook: tuple(
                 Implementation(each.plugin_name, hook, each.function)
-                for each in reversed(getattr(manager.hook, hook).get_hookimpls())
+                for each in reversed(getattr(manager.hook, hook, _NOBODY).get_hookimpls())
             )
-            for hook in HOOKS
+            for hook in self.kinds
         }
         for name, parts in quarantine.items():
             self._silence(name, parts)
@@ -131,7 +147,7 @@ class Dispatcher:
     def _silence(self, plugin: str, parts: Mapping[str, str]) -> None:
         for part, error in parts.items():
             found = [each for each in self._plans.get(part, ()) if each.plugin == plugin]
-            if part not in HOOKS:
+            if part not in self.kinds:
                 found = [Implementation(plugin, part, _never)]
                 self._declared[plugin, part] = found[0]
             for each in found:
@@ -177,7 +193,7 @@ class Dispatcher:
 
     async def first(self, hook: str, event: object) -> Any:  # noqa: ANN401 - of any hook
         """Ask one after another until one answers something else than None."""
-        isolated = HOOKS[hook] is Kind.ISOLATED
+        isolated = self.kinds[hook] is Kind.ISOLATED
         for each in self._plans[hook]:
             answer = await self._alone(each, event) if isolated else await _strictly(each, event)
             if answer is not None:

@@ -8,7 +8,7 @@ import msgspec
 
 from crmkit.model.values import N_
 from crmkit.plugin.extending import HOME
-from crmkit.plugin.hookspecs import HOOKS, Kind
+from crmkit.plugin.hookspecs import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -73,7 +73,7 @@ def explain_site(site: Site) -> list[Origin]:
         if plugin.Settings is not None:
             place = f"/settings/plugins/{name}/settings"
             found.append(Origin("settings", place, plugin.Settings.__name__, "", name))
-    for hook, kind in HOOKS.items():
+    for hook, kind in site.hooks.kinds.items():
         if kind is not Kind.REGISTRATION:
             found += [
                 Origin("hook", "", hook, "", each.plugin)

@@ -401,11 +401,15 @@ class Plugin(HookSpecs):
     """Base of every plugin's class.
 
     Attributes:
+        publishes: Hooks of its own that others may implement: name, which begins with the id, to
+            "T" (inside the caller's transaction) or "I" (isolated). The plugin calls them by
+            `ctx.site.hooks`: `run` and `answers`, or `collect`.
         listens: Names of events `on_event` gets; `*` stands for any part, as in `crm.*.created`.
         Settings: A frozen msgspec Struct; gives the settings page and `ctx.settings(...)`.
     """
 
     listens: ClassVar[tuple[str, ...]] = ()
+    publishes: ClassVar[Mapping[str, str]] = {}
     Settings: ClassVar[type[msgspec.Struct] | None] = None
 
     def __init_subclass__(cls) -> None:
@@ -420,25 +424,41 @@ class Plugin(HookSpecs):
             if name.startswith("_") or isinstance(value, type) or not callable(value):
                 continue
             place = f"{cls.__module__}.{cls.__name__}.{name}"
+            if is_optional(value):
+                _check_shape(place, value, ["self", "event"], sync=False)
+                continue
             if name not in HOOKS:
                 near = difflib.get_close_matches(name, HOOKS, 1)
                 hint = (
-                    f"Did you mean `{near[0]}`?" if near else "Start its name with an underscore."
+                    f"Did you mean `{near[0]}`?"
+                    if near
+                    else "Start its name with an underscore, or mark a hook that another plugin "
+                    "publishes with `@hookimpl(optionalhook=True)`."
                 )
                 raise PluginError(f"{place} is no hook. {hint}")
-            _check_shape(place, name, value)
+            wanted = list(inspect.signature(getattr(HookSpecs, name)).parameters)
+            sync = HOOKS[name] is Kind.REGISTRATION or name in SYNC
+            _check_shape(place, value, wanted, sync=sync)
 
 
-def _check_shape(place: str, name: str, method: Callable[..., Any]) -> None:
-    wanted = list(inspect.signature(getattr(HookSpecs, name)).parameters)
+def is_optional(method: object) -> bool:
+    """Say whether a method is for a hook that another plugin publishes."""
+    return bool((getattr(method, f"{NAMESPACE}_impl", None) or {}).get("optionalhook"))
+
+
+def optional_hooks(plugin: object) -> list[str]:
+    """Answer the names of hooks of other plugins that a plugin implements."""
+    return [name for name, value in vars(type(plugin)).items() if is_optional(value)]
+
+
+def _check_shape(place: str, method: Callable[..., Any], wanted: list[str], *, sync: bool) -> None:
     given = list(inspect.signature(method).parameters)
     if given != wanted:
         raise PluginError(f"{place} takes ({', '.join(given)}), not ({', '.join(wanted)}).")
-    sync = HOOKS[name] is Kind.REGISTRATION or name in SYNC
     if inspect.iscoroutinefunction(method) is sync or inspect.isasyncgenfunction(method):
         raise PluginError(f"{place} must be {'`def`' if sync else '`async def`'}.")
 
 
 def implements(plugin: object, hook: str) -> bool:
     """Say whether a plugin overrides a hook."""
-    return getattr(type(plugin), hook, None) not in (None, getattr(HookSpecs, hook))
+    return getattr(type(plugin), hook, None) not in (None, getattr(HookSpecs, hook, None))

@@ -22,6 +22,7 @@ from crmkit.plugin.contributions import Contributions, read_contributions
 from crmkit.plugin.discovery import Found, discover
 from crmkit.plugin.dispatch import Dispatcher
 from crmkit.plugin.extending import Extensions, plan_extensions
+from crmkit.plugin.hookspecs import optional_hooks
 from crmkit.plugin.loading import load_plugin
 from crmkit.plugin.manifest import Manifest, notice_of
 from crmkit.plugin.metrics import MetricPlan, plan_metrics
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
 _log = structlog.get_logger("crmkit.site")
 
 CORE = "core"
+#: Kinds of hooks that a plugin may publish.
+_PUBLISHED = frozenset({"T", "I"})
 CORE_MIGRATIONS = MigrationSource(CORE, Path(crmkit.model.__file__).parent / "migrations")
 
 
@@ -281,7 +284,22 @@ class _Build:
                 self.loaded[name] = load_plugin(self.found[name])
             except PluginError as error:
                 raise _Failure(name, error.message) from error
+        for hook, kind in self.loaded[name].publishes.items():
+            if not hook.startswith(f"{name}_") or kind not in _PUBLISHED:
+                raise _Failure(
+                    name,
+                    f"Plugin `{name}`: publishes: `{hook}` must be named `{name}_...` and be of "
+                    f"the kind T or I, not {kind!r}.",
+                )
         return self.loaded[name]
+
+    def _unheard(self, name: str) -> str:
+        """Answer a sentence on hooks of other plugins that nobody publishes just now."""
+        published = {hook for each in self.loaded.values() for hook in each.publishes}
+        plugin = self.loaded.get(name)
+        missing = sorted(set(optional_hooks(plugin)) - published) if plugin is not None else []
+        said = ", ".join(f"`{hook}`" for hook in missing)
+        return f"No plugin that is on publishes {said}; what it does there waits." if said else ""
 
     def _read_texts(self, name: str) -> None:
         """Read translations; a plugin that works is not left out for a text that does not."""
@@ -341,6 +359,7 @@ class _Build:
                 notice_of(found.manifest),
                 *extensions.notices.get(name, ()),
                 self.unread.get(name, ""),
+                self._unheard(name),
             ]
             state, reason = self._state(name)
             infos[name] = PluginInfo(
