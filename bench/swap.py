@@ -1,8 +1,8 @@
 """Prints what exchanging the Site costs: `python bench/swap.py`; takes about half a minute.
 
 It makes a site with 12 plugins and 60 entities in a temporary folder, serves it in a process of
-its own, lets 24 callers ask for pages, and switches a plugin off and on meanwhile. The callers think
-long enough to leave the worker half of its time: at its limit, what is measured is its queue.
+its own, lets 24 callers ask for pages, and switches a plugin off and on meanwhile. The callers
+think long enough to leave the worker half of its time: at its limit, what is measured is its queue.
 """
 
 from __future__ import annotations
