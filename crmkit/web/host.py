@@ -17,7 +17,7 @@ from crmkit.web.site_host import SiteHost
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Collection, Iterator
+    from collections.abc import Callable, Collection, Iterator
 
     from crmkit.config import Config
 
@@ -78,7 +78,17 @@ def serve(
         MigrationError: The schema cannot be brought up to date.
     """
     configure_logging()
-    asyncio.run(_serve(config, owner_dsn, app_dsn, taken, safe=safe, without=without))
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(_serve(config, owner_dsn, app_dsn, taken, safe=safe, without=without))
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """Answer what makes the fast loop; None, the loop of Python, where it cannot be had."""
+    try:
+        import uvloop  # noqa: PLC0415 - not on Windows
+    except ImportError:
+        return None
+    return uvloop.new_event_loop
 
 
 async def _serve(
