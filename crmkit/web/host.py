@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
 
     from crmkit.config import Config
+    from crmkit.db.engine import Database
 
 _GRACE_SECONDS = 5
 
@@ -63,6 +64,7 @@ def serve(
     *,
     safe: bool = False,
     without: Collection[str] = (),
+    quiet: bool = False,
 ) -> None:
     """Serve until SIGTERM or SIGINT; returns when all requests have their answers.
 
@@ -72,6 +74,7 @@ def serve(
         app_dsn: Address for reading and writing records.
         safe: Serve the core alone.
         without: Ids of plugins to leave out.
+        quiet: Say nothing of the address; another worker does.
 
     Raises:
         DatabaseStartError: The database does not answer.
@@ -79,7 +82,9 @@ def serve(
     """
     configure_logging()
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(_serve(config, owner_dsn, app_dsn, taken, safe=safe, without=without))
+        runner.run(
+            _serve(config, owner_dsn, app_dsn, taken, safe=safe, without=without, quiet=quiet)
+        )
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
@@ -99,6 +104,7 @@ async def _serve(
     *,
     safe: bool,
     without: Collection[str],
+    quiet: bool,
 ) -> None:
     site, db = await prepare_site(config, owner_dsn, app_dsn, safe=safe, without=without)
     try:
@@ -119,18 +125,23 @@ async def _serve(
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, server.stop)
-        name, port = taken.getsockname()[:2]
-        address = config.server.base_url or f"http://{name}:{port}"
-        print(f"{config.name}: {address}", flush=True)  # noqa: T201 - for who started it
-        if await needs_setup(db):
-            link = await make_link(db, "setup")
-            print(f"First sign-in: {address}/setup/{link}", flush=True)  # noqa: T201
+        if not quiet:
+            await _tell_address(config, db, taken)
         watching = asyncio.create_task(host.watch())
         await server.serve(sockets=[taken])
         watching.cancel()
         await host.stop()
     finally:
         await db.close()
+
+
+async def _tell_address(config: Config, db: Database, taken: socket.socket) -> None:
+    name, port = taken.getsockname()[:2]
+    address = config.server.base_url or f"http://{name}:{port}"
+    print(f"{config.name}: {address}", flush=True)  # noqa: T201 - for who started it
+    if await needs_setup(db):
+        link = await make_link(db, "setup")
+        print(f"First sign-in: {address}/setup/{link}", flush=True)  # noqa: T201
 
 
 class _Server(uvicorn.Server):
