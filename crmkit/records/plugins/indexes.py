@@ -36,16 +36,16 @@ def index_name(plugin: str, tablename: str, field: Field, end: str = "ext") -> s
     return f"{plugin}_ext_{digest}"
 
 
-def wanted_indexes(site: Site) -> dict[str, str]:
-    """Answer name and definition of the indexes that the lists of a Site need."""
-    found: dict[str, str] = {}
+def wanted_indexes(site: Site) -> dict[str, tuple[str, str]]:
+    """Answer name to table and definition of the indexes that the lists of a Site need."""
+    found: dict[str, tuple[str, str]] = {}
     for plan in site.entities.values():
         for field in plan.fields.values():
             found |= _of_field(plan, field)
     return found
 
 
-def _of_field(plan: EntityPlan, field: Field) -> dict[str, str]:
+def _of_field(plan: EntityPlan, field: Field) -> dict[str, tuple[str, str]]:
     table = plan.tablename
     if field.is_custom:
         if not field.filterable:
@@ -65,8 +65,8 @@ def _of_field(plan: EntityPlan, field: Field) -> dict[str, str]:
     return found
 
 
-def _create(name: str, table: str, what: str) -> str:
-    return f'CREATE INDEX IF NOT EXISTS "{name}" ON "{table}" {what}'
+def _create(name: str, table: str, what: str) -> tuple[str, str]:
+    return table, f'CREATE INDEX IF NOT EXISTS "{name}" ON "{table}" {what}'
 
 
 async def make_indexes(owner_dsn: str, site: Site) -> None:
@@ -81,8 +81,12 @@ async def make_indexes(owner_dsn: str, site: Site) -> None:
             OURS,
         )
         there = {row["indexname"] for row in rows}
-        for name in sorted(set(wanted) - there):
-            await connection.execute(wanted[name])
+        missing = [wanted[name] for name in sorted(set(wanted) - there)]
+        for _table, sql in missing:
+            await connection.execute(sql)
+        for table in sorted({table for table, _sql in missing}):
+            # Without statistics of its expression PostgreSQL takes an index for rows of all kinds.
+            await connection.execute(f'ANALYZE "{table}"')
         enabled = {name for name, info in site.plugins.items() if info.is_on}
         for name in sorted(there - set(wanted)):
             if name.partition("_")[0] in enabled:
