@@ -7,6 +7,7 @@ import os
 import re
 import tomllib
 from pathlib import Path
+from typing import Annotated
 from zoneinfo import ZoneInfo, available_timezones
 
 import msgspec
@@ -47,6 +48,15 @@ class PluginsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     enabled: tuple[str, ...] | None = None
 
 
+class WorkConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Work besides requests."""
+
+    #: Jobs at the same time in each serving process; 0 leaves them to `crmkit worker`.
+    slots: Annotated[int, msgspec.Meta(ge=0, le=200)] = 8
+    #: Days a job that is done stays to be seen.
+    keep_days: Annotated[int, msgspec.Meta(ge=0, le=36500)] = 7
+
+
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """All settings of a site."""
 
@@ -60,6 +70,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     server: ServerConfig = ServerConfig()
     database: DatabaseConfig = DatabaseConfig()
     plugins: PluginsConfig = PluginsConfig()
+    work: WorkConfig = WorkConfig()
     folder: Path = Path()
 
     @property

@@ -66,6 +66,7 @@ def _commands() -> None:
 @click.option("--port", type=click.IntRange(0, 65535), help="TCP port; 0 for any free one.")
 @click.option("--safe", is_flag=True, help="Start the core alone, without any plugin.")
 @click.option("--without", multiple=True, metavar="ID", help="Leave a plugin out; repeatable.")
+@click.option("--no-work", is_flag=True, help="Leave jobs to `crmkit worker`.")
 @click.option("--reload", is_flag=True, help="Begin anew when code changes, for development.")
 def serve(
     site: Path,
@@ -74,6 +75,7 @@ def serve(
     *,
     safe: bool,
     without: tuple[str, ...],
+    no_work: bool,
     reload: bool,
 ) -> None:
     """Serve the site; makes it first where there is none."""
@@ -83,12 +85,13 @@ def serve(
         words = ["--site", str(site), *(("--host", host) if host else ())]
         words += ["--port", str(port)] if port is not None else []
         words += ["--safe"] if safe else []
+        words += ["--no-work"] if no_work else []
         words += [word for name in without for word in ("--without", name)]
         sys.exit(serve_reloading(site, words))
     from crmkit.cli.serving import serve_site  # noqa: PLC0415 - the web stack is heavy
 
     try:
-        serve_site(site, host, port, safe=safe, without=without)
+        serve_site(site, host, port, safe=safe, without=without, working=not no_work)
     except CrmkitError as error:
         _fail(error)
 
@@ -132,6 +135,7 @@ def main() -> None:
         data,  # noqa: F401
         gdpr,  # noqa: F401
         inspecting,  # noqa: F401
+        jobs,  # noqa: F401
         merging,  # noqa: F401
         metrics,  # noqa: F401
         new,  # noqa: F401

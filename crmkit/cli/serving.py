@@ -25,12 +25,14 @@ def serve_site(
     *,
     safe: bool = False,
     without: Collection[str] = (),
+    working: bool = True,
 ) -> None:
     """Serve until a signal ends it.
 
     Args:
         safe: The core alone.
         without: Ids of plugins to leave out.
+        working: False leaves jobs to `crmkit worker`.
 
     Raises:
         CrmkitError: Settings, port, database or schema do not allow it.
@@ -46,7 +48,10 @@ def serve_site(
 
         addresses = server.start()
         server.keep_alive()
-        serve(config, addresses.owner, addresses.app, taken, safe=safe, without=without)
+        serve(
+            config, addresses.owner, addresses.app, taken,
+            safe=safe, without=without, working=working,
+        )  # fmt: skip
     finally:
         taken.close()
         server.stop()

@@ -13,6 +13,7 @@ import uvicorn
 
 from crmkit.access.setup import make_link, needs_setup
 from crmkit.records.plugins.start import prepare_site
+from crmkit.records.working import make_worker
 from crmkit.web.site_host import SiteHost
 
 if TYPE_CHECKING:
@@ -63,8 +64,11 @@ def serve(
     *,
     safe: bool = False,
     without: Collection[str] = (),
+    working: bool = True,
 ) -> None:
     """Serve until SIGTERM or SIGINT; returns when all requests have their answers.
+
+    Jobs are worked as well, as many at once as `[work] slots` says.
 
     Args:
         taken: The port, listened on.
@@ -72,13 +76,15 @@ def serve(
         app_dsn: Address for reading and writing records.
         safe: Serve the core alone.
         without: Ids of plugins to leave out.
+        working: False leaves jobs to other processes; so does `safe`.
 
     Raises:
         DatabaseStartError: The database does not answer.
         MigrationError: The schema cannot be brought up to date.
     """
     configure_logging()
-    asyncio.run(_serve(config, owner_dsn, app_dsn, taken, safe=safe, without=without))
+    slots = config.work.slots if working and not safe else 0
+    asyncio.run(_serve(config, owner_dsn, app_dsn, taken, safe=safe, without=without, slots=slots))
 
 
 async def _serve(
@@ -89,6 +95,7 @@ async def _serve(
     *,
     safe: bool,
     without: Collection[str],
+    slots: int,
 ) -> None:
     site, db = await prepare_site(config, owner_dsn, app_dsn, safe=safe, without=without)
     try:
@@ -106,9 +113,16 @@ async def _serve(
                 lifespan="off",
             )
         )
+        worker = make_worker(config, app_dsn, lambda: host.site, slots)
+
+        def stop() -> None:
+            # Together, so that both have the time that a service manager gives.
+            server.stop()
+            worker.stop()
+
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, server.stop)
+            loop.add_signal_handler(number, stop)
         name, port = taken.getsockname()[:2]
         address = config.server.base_url or f"http://{name}:{port}"
         print(f"{config.name}: {address}", flush=True)  # noqa: T201 - for who started it
@@ -116,8 +130,11 @@ async def _serve(
             link = await make_link(db, "setup")
             print(f"First sign-in: {address}/setup/{link}", flush=True)  # noqa: T201
         watching = asyncio.create_task(host.watch())
+        jobs = [asyncio.create_task(worker.run())] if slots else []
         await server.serve(sockets=[taken])
         watching.cancel()
+        worker.stop()
+        await asyncio.gather(*jobs)
         await host.stop()
     finally:
         await db.close()
