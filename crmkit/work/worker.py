@@ -140,7 +140,7 @@ class Worker:
             if not jobs:
                 return count
             for job in jobs:
-                await asyncio.create_task(self._execution(job).run(), context=contextvars.Context())
+                await asyncio.create_task(self.execution(job).run(), context=contextvars.Context())
             count += len(jobs)
 
     async def _turn(self) -> None:
@@ -197,7 +197,8 @@ class Worker:
         soon = _LOOK_SECONDS if due is None else max(due, _PROMOTE_SECONDS / 2)
         return min(_LOOK_SECONDS, soon, self._period_at - time.monotonic())
 
-    def _execution(self, job: Claimed) -> Execution:
+    def execution(self, job: Claimed) -> Execution:
+        """Answer an attempt at a job that this worker holds."""
         return Execution(
             self._control,
             self._context(self._handlers),
@@ -209,7 +210,7 @@ class Worker:
 
     def _start(self, job: Claimed) -> None:
         # Nothing of this task is inherited: not its transaction, not its log.
-        task = asyncio.create_task(self._execution(job).run(), context=contextvars.Context())
+        task = asyncio.create_task(self.execution(job).run(), context=contextvars.Context())
         self._running.add(task)
         task.add_done_callback(self._ended)
 

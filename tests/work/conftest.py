@@ -8,13 +8,14 @@ import pytest
 
 from crmkit.records.plugins.rows import system_context
 from crmkit.records.plugins.switch import enable_plugin
+from crmkit.testing.sites import new_place
 from crmkit.work.worker import Worker
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from datetime import timedelta
 
-    from crmkit.testing.sites import Place, Running
+    from crmkit.testing.sites import Running
 
     MakeWorker = Callable[..., Worker]
 
@@ -62,19 +63,27 @@ class Notes(Plugin):
 """
 
 
+@pytest.fixture(scope="session")
+async def notes_site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Running]:
+    """A site with the plugin on that CODE is; one for all tests of a process."""
+    async with new_place(tmp_path_factory.mktemp("notes")) as place:
+        place.write("notes", CODE)
+        async with place.start() as running:
+            await enable_plugin(running.ctx, "notes", running.dsn)
+            yield await running.rebuild()
+
+
 @pytest.fixture
-async def notes(place: Place) -> AsyncIterator[Running]:
-    """A site with the plugin on that CODE is."""
-    place.write("notes", CODE)
-    async with place.start() as running:
-        await enable_plugin(running.ctx, "notes", running.dsn)
-        await running.rebuild()
-        # Periodic jobs are for those tests that set the clock back.
-        await running.db.execute(
-            "INSERT INTO core_schedule (name, last) VALUES ('notes.tick', 'infinity'), "
-            "('core.remove_done_jobs', 'infinity')"
-        )
-        yield running
+async def notes(notes_site: Running) -> Running:
+    """The site as it was at first."""
+    for table in ("core_job", "core_schedule", "core_worker", "crm_company"):
+        await notes_site.db.execute(f"DELETE FROM {table}")
+    # Periodic jobs are for those tests that set the clock back.
+    await notes_site.db.execute(
+        "INSERT INTO core_schedule (name, last) VALUES ('notes.tick', '2999-01-01'), "
+        "('core.remove_done_jobs', '2999-01-01')"
+    )
+    return notes_site
 
 
 @pytest.fixture

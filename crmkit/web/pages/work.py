@@ -150,7 +150,7 @@ def _actions(job: JobRow) -> tuple[Action, ...]:
     again = Action(name="again", label=_("Run again"), icon="refresh", url=f"{_URL}/{job.id}/again")
     end = Action(
         name="cancel",
-        label=_("Cancel"),
+        label=_("Cancel the job"),
         icon="x",
         kind="danger",
         url=f"{_URL}/{job.id}/cancel",
