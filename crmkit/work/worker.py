@@ -17,15 +17,9 @@ import structlog
 from crmkit.db.engine import Database
 from crmkit.errors import CrmkitError, DatabaseStartError
 from crmkit.work.catalog import Catalog, catalog_of
-from crmkit.work.claims import (
-    claim,
-    promote,
-    renew,
-    seconds_until_due,
-    take_back_expired,
-    write_progress,
-)
+from crmkit.work.claims import claim, promote, seconds_until_due
 from crmkit.work.execution import Execution
+from crmkit.work.heartbeat import keep_leases, report_progress
 from crmkit.work.listening import listen
 from crmkit.work.parking import fit_to
 from crmkit.work.schedule import queue_periodic
@@ -44,12 +38,10 @@ _LOOK_SECONDS = 1.0  # the longest sleep: notices may be missed, sites exchanged
 _PROMOTE_SECONDS = 0.05
 _GATHER_SECONDS = 0.005
 _PERIOD_SECONDS = 30.0
-_REPORT_SECONDS = 0.25
 _AGAIN_SECONDS = 2.0
 _GRACE_SECONDS = 3.0
 _END_SECONDS = 3.0
 _LEASE = timedelta(seconds=30)
-_HEARTBEATS = 3  # in a lease
 
 
 class Worker:
@@ -117,7 +109,11 @@ class Worker:
     async def _work(self) -> None:
         aside = [
             asyncio.create_task(work, context=contextvars.Context())
-            for work in (listen(self._dsn, self._wake.set), self._live(), self._report())
+            for work in (
+                listen(self._dsn, self._wake.set),
+                keep_leases(self._control, self.name, self._lease, self._slots, self._wake.set),
+                report_progress(self._control, self.name, self._seen),
+            )
         ]
         try:
             while not self._stopping:
@@ -222,27 +218,6 @@ class Worker:
             self._wake.set()
         elif free == 1:
             asyncio.get_running_loop().call_later(_GATHER_SECONDS, self._wake.set)
-
-    async def _live(self) -> None:
-        """Hold on to what runs, and take back what others hold no more."""
-        while True:
-            try:
-                await renew(self._control, self.name, self._lease, self._slots)
-                if await take_back_expired(self._control):
-                    self._wake.set()
-            except Exception as error:  # noqa: BLE001 - the next beat may do
-                _log.warning("cannot renew leases", reason=repr(error))
-            await asyncio.sleep(self._lease.total_seconds() / _HEARTBEATS)
-
-    async def _report(self) -> None:
-        """Write what handlers say of their progress."""
-        while True:
-            await asyncio.sleep(_REPORT_SECONDS)
-            if self._seen:
-                seen = dict(self._seen)
-                self._seen.clear()
-                with suppress(CrmkitError):
-                    await write_progress(self._control, self.name, seen)
 
     async def _end(self) -> None:
         """Let what runs end within the grace, and give back the rest."""

@@ -98,7 +98,7 @@ async def test_without_leases_a_lost_job_never_comes_back(
     async def nothing(*_: object) -> int:
         return 0
 
-    monkeypatch.setattr("crmkit.work.worker.take_back_expired", nothing)
+    monkeypatch.setattr("crmkit.work.heartbeat.take_back_expired", nothing)
     number = await notes.ctx.enqueue("notes.note", {"text": "lost"})
     await claim(notes.db, catalog_of(notes.site), 1, "lost", GONE)
     async with working(worker(lease=SHORT)):
