@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _PROMOTED = 1000
 _EXPIRED = 100
+_CLAIMS = 3
 
 # OR keeps the planner from making joins of the questions about the lane: asked for each candidate
 # they stop at the limit.
@@ -88,13 +89,15 @@ async def claim(
 
     Of a lane it takes the first job, and that only when none of the lane is running.
     """
-    try:
-        rows = await db.rows(_CLAIM, *_able(catalog), most, worker, lease)
-    except asyncpg.UniqueViolationError:
-        # Two workers saw the same lane free at the same moment; the other has it.
-        return []
-    found = [Claimed(**dict(row)) for row in rows]
-    return sorted(found, key=lambda each: (-each.priority, each.id))
+    for _ in range(_CLAIMS):
+        try:
+            rows = await db.rows(_CLAIM, *_able(catalog), most, worker, lease)
+        except asyncpg.UniqueViolationError:
+            # Two workers saw the same lane free at the same moment; the other has it.
+            continue
+        found = [Claimed(**dict(row)) for row in rows]
+        return sorted(found, key=lambda each: (-each.priority, each.id))
+    return []
 
 
 async def promote(db: Database, catalog: Catalog) -> int:

@@ -38,6 +38,8 @@ _LOOK_SECONDS = 1.0  # the longest sleep: notices may be missed, sites exchanged
 _PROMOTE_SECONDS = 0.05
 _GATHER_SECONDS = 0.005
 _PERIOD_SECONDS = 30.0
+_STATEMENT_SECONDS = 60.0
+_SPARE = 2
 _AGAIN_SECONDS = 2.0
 _GRACE_SECONDS = 3.0
 _END_SECONDS = 3.0
@@ -66,7 +68,10 @@ class Worker:
         self._context = context
         self._slots = slots
         self._lease = lease
-        self._handlers = Database(dsn, pool_min=1, pool_max=slots)
+        # Some more than slots, for handlers that read large results beside their transaction.
+        self._handlers = Database(
+            dsn, pool_min=1, pool_max=slots + _SPARE, timeout=_STATEMENT_SECONDS
+        )
         # One connection, so that its statements follow one another. A job that is taken and lost
         # with the server is ready again, so taking one need not wait for the disk.
         self._control = Database(

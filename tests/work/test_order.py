@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import itertools
 import time
 from collections import Counter
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING
 from crmkit.model.job import JobOrder
 from crmkit.records.plugins.switch import disable_plugin, enable_plugin
 from crmkit.work.catalog import catalog_of
-from crmkit.work.claims import claim
+from crmkit.work.claims import claim, promote
 from crmkit.work.jobs import enqueue
 from tests.work.working import companies, job, state, until, working
 
@@ -78,6 +79,29 @@ async def test_a_timer_of_a_lane_holds_up_nobody_and_never_runs_beside_another(
         assert 1 == len(held)
         await notes.db.execute("UPDATE core_job SET run_at = now() WHERE id = $1", timer)
         assert 0 == await one.run_due()
+    assert "ready" == await state(notes, timer)
+
+
+async def test_two_that_take_a_lane_at_the_same_moment_do_not_both_get_it(
+    notes: Running, worker: MakeWorker
+) -> None:
+    at = datetime.now(UTC) + LEASE
+    timer = await notes.ctx.enqueue("notes.note", {"text": "timer"}, lane="x", at=at)
+    await notes.ctx.enqueue("notes.note", {"text": "first"}, lane="x")
+    catalog = catalog_of(notes.site)
+
+    async def other() -> list[int]:
+        await notes.db.execute("UPDATE core_job SET run_at = now() WHERE id = $1", timer)
+        await promote(notes.db, catalog)
+        return [each.id for each in await claim(notes.db, catalog, 5, "other", LEASE)]
+
+    async with notes.db.transaction():
+        # Not committed yet: the other sees a lane where nothing runs, and the timer before all.
+        assert 1 == len(await claim(notes.db, catalog, 5, "one", LEASE))
+        aside = asyncio.create_task(other(), context=contextvars.Context())
+        await asyncio.sleep(0.1)
+        assert not aside.done()
+    assert [] == await aside
     assert "ready" == await state(notes, timer)
 
 

@@ -14,6 +14,7 @@ from crmkit.model.job import JobOrder
 from tests.work.working import companies, job, seen, state, until_state, working
 
 if TYPE_CHECKING:
+    from crmkit.testing.fixtures import Clock
     from crmkit.testing.sites import Running
     from tests.work.conftest import MakeWorker
 
@@ -145,6 +146,19 @@ async def test_a_timer_waits_for_its_moment(notes: Running, worker: MakeWorker) 
     started = (await job(notes, number))["started_at"]
     assert timedelta() <= started - soon < timedelta(seconds=0.5)
     assert "later" == await state(notes, later)
+
+
+async def test_the_clock_of_a_worker_decides_nothing(
+    notes: Running, worker: MakeWorker, clock: Clock
+) -> None:
+    number = await notes.ctx.enqueue("notes.note", {"text": "x"}, at=datetime.now(UTC) + SOON)
+    clock.advance(days=30)
+    async with worker() as one:
+        assert 0 == await one.run_due()
+        clock.advance(days=-60)
+        await notes.db.execute("UPDATE core_job SET run_at = now()")
+        assert 1 == await one.run_due()
+    assert "done" == await state(notes, number)
 
 
 async def test_a_worker_that_sleeps_is_woken(notes: Running, worker: MakeWorker) -> None:
