@@ -8,13 +8,15 @@ _SQL = """
 SELECT coalesce(sum(s.calls), 0)::bigint FROM pg_stat_statements s
 JOIN pg_database d ON d.oid = s.dbid WHERE d.datname = $1 AND s.toplevel
     AND s.query !~ '^(SELECT pg_advisory_unlock_all|CLOSE ALL|UNLISTEN|RESET ALL)'
+    AND s.query !~ 'core_(job|schedule|worker)'
 """
 
 
 class StatementCounter:
     """Counts what was executed in one database, BEGIN and COMMIT as well.
 
-    Left out is what a pool sends to clean a connection that comes back.
+    Left out is what a pool sends to clean a connection that comes back, and what a worker asks
+    for now and then.
     """
 
     def __init__(self, dsn: str, database: str) -> None:

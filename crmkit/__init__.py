@@ -36,6 +36,7 @@ if TYPE_CHECKING:
         Panel,
         Side,
     )
+    from crmkit.model.job import Job, JobEvent, JobOrder
     from crmkit.model.lifecycle import Lifecycle, State
     from crmkit.model.metric import Metric, Widget
     from crmkit.model.record import Record
@@ -140,6 +141,9 @@ _HOMES = {
     "FunnelStep": ("crmkit.web.views", "FunnelStep"),
     "Group": ("crmkit.model.entity", "Group"),
     "InvalidError": ("crmkit.errors", "InvalidError"),
+    "Job": ("crmkit.model.job", "Job"),
+    "JobEvent": ("crmkit.model.job", "JobEvent"),
+    "JobOrder": ("crmkit.model.job", "JobOrder"),
     "Lifecycle": ("crmkit.model.lifecycle", "Lifecycle"),
     "LooseEnd": ("crmkit.web.views", "LooseEnd"),
     "N_": ("crmkit.model.values", "N_"),
@@ -189,6 +193,9 @@ __all__ = [
     "Group",
     "HealthCheck",
     "InvalidError",
+    "Job",
+    "JobEvent",
+    "JobOrder",
     "LifeEvent",
     "Lifecycle",
     "Link",

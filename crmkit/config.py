@@ -6,6 +6,7 @@ import difflib
 import os
 import re
 import tomllib
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 from zoneinfo import ZoneInfo, available_timezones
@@ -48,6 +49,15 @@ class PluginsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     enabled: tuple[str, ...] | None = None
 
 
+class WorkConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Work besides requests."""
+
+    #: Jobs at the same time in each serving process; 0 leaves them to `crmkit worker`.
+    slots: Annotated[int, msgspec.Meta(ge=0, le=200)] = 8
+    #: Days a job that is done stays to be seen.
+    keep_days: Annotated[int, msgspec.Meta(ge=0, le=36500)] = 7
+
+
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """All settings of a site."""
 
@@ -61,6 +71,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     server: ServerConfig = ServerConfig()
     database: DatabaseConfig = DatabaseConfig()
     plugins: PluginsConfig = PluginsConfig()
+    work: WorkConfig = WorkConfig()
     folder: Path = Path()
 
     @property
@@ -72,6 +83,23 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def zone(self) -> ZoneInfo:
         """The site's time zone."""
         return ZoneInfo(self.time_zone)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServeOptions:
+    """What one start of serving differs in.
+
+    Attributes:
+        safe: The core alone, without jobs.
+        without: Ids of plugins to leave out.
+        working: False leaves jobs to `crmkit worker`.
+        quiet: Say nothing of the address; another process does.
+    """
+
+    safe: bool = False
+    without: tuple[str, ...] = ()
+    working: bool = True
+    quiet: bool = False
 
 
 _FILE = "crmkit.toml"

@@ -66,6 +66,7 @@ def _commands() -> None:
 @click.option("--port", type=click.IntRange(0, 65535), help="TCP port; 0 for any free one.")
 @click.option("--safe", is_flag=True, help="Start the core alone, without any plugin.")
 @click.option("--without", multiple=True, metavar="ID", help="Leave a plugin out; repeatable.")
+@click.option("--no-work", is_flag=True, help="Leave jobs to `crmkit worker`.")
 @click.option("--reload", is_flag=True, help="Begin anew when code changes, for development.")
 @click.option(
     "--workers",
@@ -82,6 +83,7 @@ def serve(  # noqa: PLR0913 - the options of a server
     *,
     safe: bool,
     without: tuple[str, ...],
+    no_work: bool,
     reload: bool,
     workers: int | None,
     shared: tuple[int, int] | None,
@@ -89,6 +91,7 @@ def serve(  # noqa: PLR0913 - the options of a server
 ) -> None:
     """Serve the site; makes it first where there is none."""
     words = ["--safe"] if safe else []
+    words += ["--no-work"] if no_work else []
     words += [word for name in without for word in ("--without", name)]
     if reload:
         from crmkit.cli.reloading import serve_reloading  # noqa: PLC0415 - for development
@@ -97,15 +100,16 @@ def serve(  # noqa: PLR0913 - the options of a server
         words += ["--port", str(port)] if port is not None else []
         sys.exit(serve_reloading(site, words))
     from crmkit.cli.serving import serve_site  # noqa: PLC0415 - the web stack is heavy
-    from crmkit.config import load_config  # noqa: PLC0415
+    from crmkit.config import ServeOptions, load_config  # noqa: PLC0415
 
     try:
+        options = ServeOptions(safe=safe, without=without, working=not no_work, quiet=quiet)
         number = 1 if shared is not None else workers or load_config(site).server.workers
         if number > 1:
             from crmkit.cli.workers import serve_many  # noqa: PLC0415
 
             sys.exit(serve_many(site, host, port, number, words))
-        serve_site(site, host, port, safe=safe, without=without, shared=shared, quiet=quiet)
+        serve_site(site, host, port, options, shared)
     except CrmkitError as error:
         _fail(error)
 
@@ -149,6 +153,7 @@ def main() -> None:
         data,  # noqa: F401
         gdpr,  # noqa: F401
         inspecting,  # noqa: F401
+        jobs,  # noqa: F401
         merging,  # noqa: F401
         metrics,  # noqa: F401
         new,  # noqa: F401

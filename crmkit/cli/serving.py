@@ -16,8 +16,9 @@ from crmkit.config import load_config
 from crmkit.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
     from pathlib import Path
+
+    from crmkit.config import ServeOptions
 
 _BACKLOG = 512
 _LOOK_SECONDS = 0.5
@@ -27,19 +28,13 @@ def serve_site(
     folder: Path,
     host: str | None,
     port: int | None,
-    *,
-    safe: bool = False,
-    without: Collection[str] = (),
+    options: ServeOptions,
     shared: tuple[int, int] | None = None,
-    quiet: bool = False,
 ) -> None:
     """Serve until a signal ends it.
 
     Args:
-        safe: The core alone.
-        without: Ids of plugins to leave out.
         shared: The listening socket and the process that took the port, when another one did.
-        quiet: Say nothing of the address.
 
     Raises:
         CrmkitError: Settings, port, database or schema do not allow it.
@@ -59,10 +54,7 @@ def serve_site(
 
         addresses = server.start()
         server.keep_alive()
-        serve(
-            config, addresses.owner, addresses.app, taken,
-            safe=safe, without=without, quiet=quiet,
-        )  # fmt: skip
+        serve(config, addresses.owner, addresses.app, taken, options)
     finally:
         taken.close()
         server.stop()

@@ -18,7 +18,7 @@ import msgspec
 from crmkit.errors import DatabaseStartError, StorageFullError, UnavailableError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 
     AfterCommit = Callable[[], Awaitable[None]]
 
@@ -92,12 +92,20 @@ class Database:
         pool_min: Connections kept open.
         pool_max: Most connections of this process.
         timeout: Seconds a statement may take.
+        settings: Of each connection, besides those all have.
     """
 
     def __init__(
-        self, dsn: str, *, pool_min: int = 2, pool_max: int = 10, timeout: float = 15.0
+        self,
+        dsn: str,
+        *,
+        pool_min: int = 2,
+        pool_max: int = 10,
+        timeout: float = 15.0,
+        settings: Mapping[str, str] | None = None,
     ) -> None:
         self.dsn = dsn
+        self._settings = {**_SERVER_SETTINGS, **(settings or {})}
         self._size = (pool_min, pool_max)
         self._timeout = timeout
         self._pool: asyncpg.Pool[asyncpg.Record] | None = None
@@ -120,7 +128,7 @@ class Database:
                     command_timeout=self._timeout,
                     init=_prepare,
                     reset=_leave,
-                    server_settings=_SERVER_SETTINGS,
+                    server_settings=self._settings,
                 ),
                 _PROBE_SECONDS,
             )

@@ -81,15 +81,6 @@ class Report:
 
 
 @dataclass(frozen=True)
-class Job:
-    """Work besides requests; `every` is a crontab expression for periodic work."""
-
-    name: str
-    handler: Callable[..., Awaitable[None]]
-    every: str = ""
-
-
-@dataclass(frozen=True)
 class FieldType:
     """A kind of custom field: a text that is checked when it is typed, and shown in its own way.
 

@@ -7,8 +7,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from zoneinfo import ZoneInfo
 
+from crmkit.model.job import JobOrder
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
     from decimal import Decimal
 
     import msgspec
@@ -62,7 +64,7 @@ class Principal:
 
 
 class Store(Protocol):
-    """What reads and writes records for a Context; the records layer is one."""
+    """What reads and writes records for a Context, and queues work; the records layer is one."""
 
     async def get(
         self, ctx: Context, entity: str, record_id: int, verb: Verb, *, lock: bool
@@ -90,17 +92,20 @@ class Store(Protocol):
     ) -> list[dict[str, Any]]:
         """Read records."""
 
+    async def enqueue(self, ctx: Context, job: str, orders: Sequence[JobOrder]) -> list[int]:
+        """Queue a job and answer the numbers of those that are new."""
+
 
 @dataclass(frozen=True, slots=True)
 class Context:
     """Everything a write or a read needs besides its arguments.
 
     Attributes:
-        cause: What made it happen: page, api, import, command, undo, erase.
+        cause: What made it happen: page, api, import, command, job, undo, erase.
         operation: Id of the operation that collects the changes; None opens one per save.
         clock: Answers the present moment in UTC; tests set it.
         translate: English text to the reader's language.
-        store: Reads and writes records for `get`, `create`, `save` and `trash`.
+        store: Reads and writes records for `get`, `create`, `save` and `trash`; queues jobs.
         draw: Makes HTML of a template for `render`; None where no page is made.
     """
 
@@ -197,6 +202,54 @@ class Context:
     ) -> list[dict[str, Any]]:
         """Read records the reader may see, by id, with all columns of their table."""
         return await self._records.rows(self, entity_name(entity), wheres, limit)
+
+    async def enqueue(
+        self,
+        job: str,
+        args: Mapping[str, Any] | None = None,
+        *,
+        at: datetime | None = None,
+        key: str = "",
+        lane: str = "",
+        priority: int = 0,
+        max_attempts: int | None = None,
+    ) -> int | None:
+        """Queue a job; it stands or falls with the open transaction.
+
+        `await ctx.enqueue("loyalty.expire", {"person": 3}, at=ctx.now() + timedelta(days=30))`
+
+        Args:
+            job: `<plugin>.<name>`.
+            args: What its handler gets as `event.args`; as JSON can say it.
+            at: Aware moment before which it is not run; None is at once.
+            key: Of one key one job waits; queued again meanwhile, it stays one.
+            lane: Jobs of one lane of a plugin run one at a time, in the order they were queued in.
+                One that is tried again holds up those behind it, one that is dead does not.
+            priority: The highest is run first.
+            max_attempts: Default is the job's own.
+
+        Returns:
+            The number of the job; None when one of that key waits already.
+
+        Raises:
+            NotFoundError: No plugin that is on declares the job.
+            InvalidError: JSON cannot say the arguments, or the moment has no zone.
+        """
+        order = JobOrder(
+            args=args or {}, at=at, key=key, lane=lane, priority=priority,
+            max_attempts=max_attempts,
+        )  # fmt: skip
+        made = await self._records.enqueue(self, job, [order])
+        return made[0] if made else None
+
+    async def enqueue_many(self, job: str, orders: Sequence[JobOrder]) -> int:
+        """Queue a job many times by one statement, and answer how many are new.
+
+        Raises:
+            NotFoundError: No plugin that is on declares the job.
+            InvalidError: JSON cannot say the arguments, or a moment has no zone.
+        """
+        return len(await self._records.enqueue(self, job, orders))
 
     def render(self, template: str, **values: Any) -> Any:  # noqa: ANN401 - Markup
         """Make HTML of a plugin's template, such as "loyalty/balance.html".

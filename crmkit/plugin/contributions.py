@@ -13,7 +13,6 @@ from crmkit.model.adapters import (
     FieldType,
     FileFormat,
     HealthCheck,
-    Job,
     NavEntry,
     Permission,
     Policy,
@@ -22,6 +21,7 @@ from crmkit.model.adapters import (
 from crmkit.model.entity import Entity
 from crmkit.model.event import EventType
 from crmkit.model.extension import Extension
+from crmkit.model.job import Job
 from crmkit.model.metric import Metric, Widget
 from crmkit.model.role import Role
 from crmkit.plugin.hookspecs import HOOKS, Kind, implements
@@ -56,6 +56,8 @@ _TYPES: dict[str, type] = {
 }
 #: Hooks whose objects have a name nobody else may give.
 _NAMED = frozenset({"events", "permissions", "field_types", "file_formats", "auth_providers"})
+#: Hooks whose objects are named with their plugin, which may give each name once.
+_OWN_NAMES = frozenset({"jobs"})
 #: Hooks whose objects are stored or granted by their names, which say whose they are.
 _PREFIXED = frozenset({"permissions", "field_types"})
 
@@ -79,6 +81,9 @@ def read_contributions(
         given[hook] = tuple(found)
         if hook in _NAMED:
             _check_names(hook, found, failure)
+        if hook in _OWN_NAMES:
+            for name in plugins:
+                _check_names(hook, [each for each in found if each[0] == name], failure)
         if hook in _PREFIXED:
             _check_prefixes(hook, found, failure)
     return given

@@ -37,7 +37,6 @@ if TYPE_CHECKING:
         FieldType,
         FileFormat,
         HealthCheck,
-        Job,
         NavEntry,
         Permission,
         Policy,
@@ -46,6 +45,7 @@ if TYPE_CHECKING:
     from crmkit.model.entity import Entity
     from crmkit.model.event import Event, EventType
     from crmkit.model.extension import Extension
+    from crmkit.model.job import Job
     from crmkit.model.metric import Metric, Widget
     from crmkit.model.role import Role
     from crmkit.plugin.events import (

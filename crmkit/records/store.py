@@ -7,17 +7,21 @@ from typing import TYPE_CHECKING, Any
 from crmkit.records.aggregates import aggregate, read_rows
 from crmkit.records.read import get_record
 from crmkit.records.save import create_record, save_record, trash_record
+from crmkit.work.jobs import enqueue
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from piccolo.columns import Column
     from piccolo.columns.combination import Where
 
     from crmkit.model.context import Context
+    from crmkit.model.job import JobOrder
     from crmkit.model.role import Verb
 
 
 class RecordStore:
-    """The functions of this package behind `ctx.get`, `ctx.create`, `ctx.save`, `ctx.trash`."""
+    """The functions behind `ctx.get`, `ctx.create`, `ctx.save`, `ctx.trash`, `ctx.enqueue`."""
 
     async def get(
         self, ctx: Context, entity: str, record_id: int, verb: Verb, *, lock: bool
@@ -50,3 +54,7 @@ class RecordStore:
     ) -> list[dict[str, Any]]:
         """Read records."""
         return await read_rows(ctx, ctx.site.entity(entity), wheres, limit)
+
+    async def enqueue(self, ctx: Context, job: str, orders: Sequence[JobOrder]) -> list[int]:
+        """Queue a job and answer the numbers of those that are new."""
+        return await enqueue(ctx, job, orders)

@@ -17,6 +17,7 @@ from crmkit.access.sessions import open_session
 from crmkit.config import Config
 from crmkit.records.plugins.rows import system_context
 from crmkit.records.plugins.start import prepare_site, rebuild_site
+from crmkit.records.working import make_worker
 from crmkit.testing.server import drop_database
 from crmkit.web.app import create_app
 from crmkit.web.services import sign
@@ -82,6 +83,14 @@ class Running:
         client.cookies.set("crmkit", session.token)
         client.headers["X-CSRF-Token"] = sign(session.token, "csrf")
         return client
+
+    async def work(self) -> int:
+        """Run the jobs that are due, and those that they queue; answer how many attempts it was.
+
+        Timers are due by the clock of the database.
+        """
+        async with make_worker(self.config, self.dsn, lambda: self.site, 1) as worker:
+            return await worker.run_due()
 
     def fit(self) -> None:
         """Leave out plugins whose routes do not fit, as the host does."""

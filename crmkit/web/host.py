@@ -13,13 +13,14 @@ import uvicorn
 
 from crmkit.access.setup import make_link, needs_setup
 from crmkit.records.plugins.start import prepare_site
+from crmkit.records.working import make_worker
 from crmkit.web.site_host import SiteHost
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable, Collection, Iterator
+    from collections.abc import Callable, Iterator
 
-    from crmkit.config import Config
+    from crmkit.config import Config, ServeOptions
     from crmkit.db.engine import Database
 
 _GRACE_SECONDS = 5
@@ -61,20 +62,16 @@ def serve(
     owner_dsn: str,
     app_dsn: str,
     taken: socket.socket,
-    *,
-    safe: bool = False,
-    without: Collection[str] = (),
-    quiet: bool = False,
+    options: ServeOptions,
 ) -> None:
     """Serve until SIGTERM or SIGINT; returns when all requests have their answers.
+
+    Jobs are worked as well, as many at once as `[work] slots` says.
 
     Args:
         taken: The port, listened on.
         owner_dsn: Address as the owner of the tables, for migrations.
         app_dsn: Address for reading and writing records.
-        safe: Serve the core alone.
-        without: Ids of plugins to leave out.
-        quiet: Say nothing of the address; another worker does.
 
     Raises:
         DatabaseStartError: The database does not answer.
@@ -82,9 +79,7 @@ def serve(
     """
     configure_logging()
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(
-            _serve(config, owner_dsn, app_dsn, taken, safe=safe, without=without, quiet=quiet)
-        )
+        runner.run(_serve(config, owner_dsn, app_dsn, taken, options))
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
@@ -101,12 +96,12 @@ async def _serve(
     owner_dsn: str,
     app_dsn: str,
     taken: socket.socket,
-    *,
-    safe: bool,
-    without: Collection[str],
-    quiet: bool,
+    options: ServeOptions,
 ) -> None:
-    site, db = await prepare_site(config, owner_dsn, app_dsn, safe=safe, without=without)
+    slots = config.work.slots if options.working and not options.safe else 0
+    site, db = await prepare_site(
+        config, owner_dsn, app_dsn, safe=options.safe, without=options.without
+    )
     try:
         host = SiteHost(config, db, owner_dsn, site)
         await host.start()
@@ -122,14 +117,24 @@ async def _serve(
                 lifespan="off",
             )
         )
+        worker = make_worker(config, app_dsn, lambda: host.site, slots)
+
+        def stop() -> None:
+            # Together, so that both have the time that a service manager gives.
+            server.stop()
+            worker.stop()
+
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, server.stop)
-        if not quiet:
+            loop.add_signal_handler(number, stop)
+        if not options.quiet:
             await _tell_address(config, db, taken)
         watching = asyncio.create_task(host.watch())
+        jobs = [asyncio.create_task(worker.run())] if slots else []
         await server.serve(sockets=[taken])
         watching.cancel()
+        worker.stop()
+        await asyncio.gather(*jobs)
         await host.stop()
     finally:
         await db.close()

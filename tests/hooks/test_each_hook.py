@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from crmkit.errors import CrmkitError, Veto
+from crmkit.errors import CrmkitError, NotFoundError, Veto
 from crmkit.plugin.hookspecs import HOOKS, Kind
 from crmkit.records.plugins.archive import archive_plugin
 from crmkit.records.plugins.purge import purge_plugin
@@ -22,7 +22,7 @@ _TESTS = Path(__file__).parents[1]
 #: Hooks whose service comes later: they are specified and their declarations checked now.
 LATER = frozenset(
     {"automation", "calendar_items", "channels", "claim_message", "events",
-     "handover", "jobs", "load", "next_number", "on_event", "prepare_message", "storages"}
+     "handover", "load", "next_number", "on_event", "prepare_message", "storages"}
 )  # fmt: skip
 _MANIFEST = 'id = "every"\nname = "Every"\nversion = "{0}"\ncrmkit = ">=1"\n{1}'
 _LIFE = """
@@ -278,6 +278,29 @@ async def test_hook_metrics_and_widgets(place: Place) -> None:
 async def test_hook_navigation(place: Place) -> None:
     code = "def navigation(self): yield NavEntry('To the moon', '/crm.company')"
     assert "To the moon" in await _page(place, code, "/")
+
+
+async def test_hook_jobs(place: Place) -> None:
+    place.write(
+        "every",
+        "async def remember(event):\n"
+        "    await event.ctx.create('crm.company', name=event.args['name'])\n\n\n"
+        "class Every(Plugin):\n    def jobs(self):\n        return [Job('remember', remember)]\n",
+        manifest=_MANIFEST.format("1", ""),
+    )
+    async with place.start() as running:
+        await _switch(running, "on")
+        await running.ctx.enqueue("every.remember", {"name": "first"})
+        assert (1, 0) == (await running.work(), await running.work())
+        assert ["first"] == await _companies(running)
+        await running.ctx.enqueue("every.remember", {"name": "parked"})
+        await _switch(running, "off")
+        assert 0 == await running.work()
+        with pytest.raises(NotFoundError, match=r"no job `every.remember`"):
+            await running.ctx.enqueue("every.remember", {"name": "never"})
+        await _switch(running, "on")
+        assert 1 == await running.work()
+        assert ["first", "parked"] == await _companies(running)
 
 
 async def test_hook_routes(place: Place) -> None:

@@ -44,6 +44,10 @@ class Trial(Plugin):
 """
 
 
+#: What `/readyz` adds where nobody works jobs, as in these tests.
+_NO_WORKER = "no worker was heard from"
+
+
 async def test_hook_health_checks(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each is asked alone; one that fails or sleeps is named, and the others answer."""
     monkeypatch.setattr("crmkit.plugin.dispatch.ISOLATED_SECONDS", 0.2)
@@ -56,7 +60,8 @@ async def test_hook_health_checks(place: Place, monkeypatch: pytest.MonkeyPatch)
             assert "failed" in said[name]
         page = await (await running.client()).get("/readyz")
         failing = [f"failing: trial {name}" for name in ("low", "odd", "raises", "sleeps")]
-        assert (200, ["ready", *failing]) == (page.status_code, page.text.splitlines())
+        lines = ["ready", _NO_WORKER, *failing]
+        assert (200, lines) == (page.status_code, page.text.splitlines())
 
 
 async def test_who_asks_often_does_not_make_plugins_work_often(place: Place) -> None:
@@ -65,7 +70,7 @@ async def test_who_asks_often_does_not_make_plugins_work_often(place: Place) -> 
     async with place.start() as running:
         client = await running.client()
         pages = await asyncio.gather(*(client.get("/readyz") for _ in range(5)))
-        assert {"ready"} == {page.text for page in pages}
+        assert {f"ready\n{_NO_WORKER}"} == {page.text for page in pages}
         trial = import_module("plugins.trial")
 
         assert [1] == trial.asked

@@ -59,6 +59,10 @@ async def purge_plugin(ctx: Context, plugin: str, owner_dsn: str) -> Path:
             "DELETE FROM core_custom_field WHERE starts_with(entity, $1)", f"{plugin}."
         )
         await ctx.db.execute(
+            "DELETE FROM core_job WHERE plugin = $1 OR split_part(name, '.', 1) = $1", plugin
+        )
+        await ctx.db.execute("DELETE FROM core_schedule WHERE starts_with(name, $1)", f"{plugin}.")
+        await ctx.db.execute(
             "UPDATE core_plugin SET settings = '{}', version = '' WHERE id = $1", plugin
         )
         await set_state(ctx.db, plugin, "purged", ctx.user_id)

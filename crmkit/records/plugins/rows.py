@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 _ADMINISTRATOR = "administrator"
 
 
-def system_context(config: Config, db: Database, site: Site) -> Context:
-    """Answer the context in which a plugin's life hooks run: nobody's, with every right."""
+def system_context(config: Config, db: Database, site: Site, cause: str = "plugin") -> Context:
+    """Answer the context of a plugin's life hooks and of jobs: nobody's, with every right."""
     principal = Principal(None, "", site.roles[_ADMINISTRATOR])
-    return Context(db, site, config, principal, cause="plugin", store=RecordStore())
+    return Context(db, site, config, principal, cause=cause, store=RecordStore())
 
 
 async def add_row(db: Database, manifest: Manifest, state: str = "enabled") -> bool:

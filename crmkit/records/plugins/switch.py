@@ -17,6 +17,8 @@ from crmkit.plugin.events import LifeEvent
 from crmkit.plugin.stored import raise_generation, read_choice
 from crmkit.records.plugins.indexes import make_indexes
 from crmkit.records.plugins.rows import add_row, set_state, set_version, system_context
+from crmkit.work.catalog import catalog_of
+from crmkit.work.parking import park_plugin, unpark_plugin
 
 if TYPE_CHECKING:
     from crmkit.model.context import Context
@@ -108,13 +110,14 @@ async def enable_plugin(ctx: Context, plugin: str, owner_dsn: str) -> Site:
         await trial.hooks.ask(plugin, "enable", event)
         await set_state(ctx.db, plugin, "enabled", ctx.user_id)
         await set_version(ctx.db, manifest)
+        await unpark_plugin(ctx.db, catalog_of(trial))
         await raise_generation(ctx.db)
     await make_indexes(owner_dsn, trial)
     return trial
 
 
 async def disable_plugin(ctx: Context, plugin: str) -> None:
-    """Switch a plugin off; its tables, values and history stay.
+    """Switch a plugin off; its tables, values and history stay, and its jobs are parked.
 
     Raises:
         ForbiddenError: The role does not administer the site.
@@ -136,6 +139,7 @@ async def disable_plugin(ctx: Context, plugin: str) -> None:
         if info.is_on:
             await ctx.site.hooks.ask(plugin, "disable", LifeEvent(ctx, plugin))
         await set_state(ctx.db, plugin, "disabled", ctx.user_id)
+        await park_plugin(ctx.db, plugin)
         await raise_generation(ctx.db)
 
 

@@ -23,6 +23,7 @@ from crmkit.web.pages import (
     signin,
     theme,
     tokens,
+    work,
 )
 
 HANDLERS = (
@@ -36,6 +37,7 @@ HANDLERS = (
     *people.HANDLERS,
     *plugins.HANDLERS,
     *explain.HANDLERS,
+    *work.HANDLERS,
     *fields.HANDLERS,
     *history.HANDLERS,
     *runs.HANDLERS,

@@ -49,6 +49,7 @@ def settings_tabs(request: AnyRequest) -> tuple[Link, ...]:
             (_("Roles"), "/settings/roles"),
             (_("Own fields"), "/settings/fields"),
             (_("Plugins"), "/settings/plugins"),
+            (_("Jobs"), "/settings/work"),
         ]
     return tuple(Link(label=text, url=url, current=path == url) for text, url in tabs)
 
@@ -77,6 +78,8 @@ def settings_links(ctx: Context) -> tuple[Link, ...]:
                  help=_("What your company notes besides")),
             Link(label=_("Plugins"), url="/settings/plugins", icon="plug",
                  help=_("What the site can do, switched on and off")),
+            Link(label=_("Jobs"), url="/settings/work", icon="clock",
+                 help=_("What is done besides pages, and what failed")),
             Link(label=_("Where it comes from"), url="/settings/explain", icon="list-search",
                  help=_("Which plugin put a field, panel or button there")),
             Link(label=_("History"), url="/history", icon="history",

@@ -14,6 +14,7 @@ class TablePage(View, frozen=True, kw_only=True):
     intro: str | None = None
     actions: tuple[Action, ...] = ()
     tabs: tuple[Link, ...] = ()
+    filters: tuple[Link, ...] = ()  # which of the rows are shown
     empty: Empty | None = None
     row_actions: tuple[tuple[str, tuple[Action, ...]], ...] = ()  # (row id, its menu)
     prev_url: str | None = None

@@ -1,0 +1,1 @@
+"""Work besides requests: durable jobs, their order and their moments, and who works them."""

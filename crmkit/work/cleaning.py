@@ -1,0 +1,34 @@
+"""Removes what was done long ago."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from crmkit.model.job import JobEvent
+
+_AT_ONCE = 10_000
+_WORKER_DAYS = 1
+
+
+async def remove_done_jobs(event: JobEvent) -> None:
+    """Remove jobs done more than `[work] keep_days` ago, and workers not heard from for a day.
+
+    Dead ones stay until an administrator decides.
+    """
+    ctx = event.ctx
+    days, removed = ctx.config.work.keep_days, 0
+    while True:
+        tag = await ctx.db.execute(
+            "DELETE FROM core_job WHERE id IN (SELECT id FROM core_job WHERE state = 'done' "
+            "AND ended_at < now() - make_interval(days => $1) ORDER BY ended_at LIMIT $2)",
+            days, _AT_ONCE,
+        )  # fmt: skip
+        count = int(tag.rpartition(" ")[2])
+        removed += count
+        event.progress(removed, 0)
+        if count < _AT_ONCE:
+            break
+    await ctx.db.execute(
+        "DELETE FROM core_worker WHERE seen_at < now() - make_interval(days => $1)", _WORKER_DAYS
+    )

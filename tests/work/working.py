@@ -1,0 +1,69 @@
+"""What the tests of jobs look at."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+
+    from crmkit.testing.sites import Running
+    from crmkit.work.worker import Worker
+
+
+async def companies(running: Running) -> list[str]:
+    """Answer what handlers wrote."""
+    rows = await running.db.rows("SELECT name FROM crm_company ORDER BY id")
+    return [row["name"] for row in rows]
+
+
+async def job(running: Running, number: int | None) -> dict[str, Any]:
+    """Answer the row of a job."""
+    row = await running.db.row("SELECT * FROM core_job WHERE id = $1", number)
+    assert row is not None
+    return dict(row)
+
+
+async def state(running: Running, number: int | None) -> str:
+    """Answer the state of a job."""
+    return str((await job(running, number))["state"])
+
+
+def seen(running: Running) -> list[Any]:
+    """Answer what the plugin of the tests noted in its module."""
+    module = sys.modules[type(running.site.hooks.plugins["notes"]).__module__]
+    found: list[Any] = module.seen
+    return found
+
+
+async def until(true: Callable[[], Awaitable[bool]], seconds: float = 5.0) -> None:
+    """Wait until something is so."""
+    async with asyncio.timeout(seconds):
+        while not await true():  # noqa: ASYNC110 - the database says it, perhaps of other processes
+            await asyncio.sleep(0.01)
+
+
+async def until_state(
+    running: Running, number: int | None, wanted: str, seconds: float = 5.0
+) -> None:
+    """Wait until a job is in a state."""
+
+    async def is_so() -> bool:
+        return wanted == await state(running, number)
+
+    await until(is_so, seconds)
+
+
+@asynccontextmanager
+async def working(*workers: Worker) -> AsyncIterator[None]:
+    """Let workers work in the block."""
+    tasks = [asyncio.create_task(each.run()) for each in workers]
+    try:
+        yield
+    finally:
+        for each in workers:
+            each.stop()
+        await asyncio.gather(*tasks)
