@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from crmkit.config import Config
     from crmkit.db.engine import Database
+    from crmkit.model.event import Happened
     from crmkit.model.role import Role, Verb
     from crmkit.model.site import SiteLike
 
@@ -95,6 +96,11 @@ class Store(Protocol):
     async def enqueue(self, ctx: Context, job: str, orders: Sequence[JobOrder]) -> list[int]:
         """Queue a job and answer the numbers of those that are new."""
 
+    async def publish(
+        self, ctx: Context, name: str, entity: str, record_id: int | None, data: Mapping[str, Any]
+    ) -> None:
+        """Say that something happened."""
+
 
 @dataclass(frozen=True, slots=True)
 class Context:
@@ -107,6 +113,8 @@ class Context:
         translate: English text to the reader's language.
         store: Reads and writes records for `get`, `create`, `save` and `trash`; queues jobs.
         draw: Makes HTML of a template for `render`; None where no page is made.
+        depth: How many events caused one another until this.
+        gathered: Events of work with many records, queued together at its end; None queues each.
     """
 
     db: Database
@@ -119,6 +127,8 @@ class Context:
     translate: Callable[[str], str] = field(default=str)
     store: Store | None = None
     draw: Callable[[str, dict[str, Any]], Any] | None = None
+    depth: int = 0
+    gathered: list[Happened] | None = None
 
     @property
     def _records(self) -> Store:
@@ -241,6 +251,27 @@ class Context:
         )  # fmt: skip
         made = await self._records.enqueue(self, job, [order])
         return made[0] if made else None
+
+    async def publish(
+        self,
+        name: str,
+        entity: str | type[Table] = "",
+        record_id: int | None = None,
+        **data: Any,  # noqa: ANN401 - as JSON can say it
+    ) -> None:
+        """Say that something happened; plugins that listen hear it after the commit.
+
+        `await ctx.publish("loyalty.gift.given", "crm.person", 42, points=10)`
+
+        Args:
+            name: An event that a plugin declares in `events`.
+            data: What the declaration says, as JSON can say it.
+
+        Raises:
+            NotFoundError: No plugin that is on declares it.
+        """
+        about = entity_name(entity) if entity else ""
+        await self._records.publish(self, name, about, record_id, data)
 
     async def enqueue_many(self, job: str, orders: Sequence[JobOrder]) -> int:
         """Queue a job many times by one statement, and answer how many are new.

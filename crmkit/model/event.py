@@ -31,7 +31,9 @@ class Event:
         id: Idempotency key: the same event may arrive twice.
         name: Such as "crm.person.created".
         at: When, in UTC.
-        data: What its declaration says.
+        data: What its declaration says; of `updated` the names of the fields as "fields", and of
+            a record that moved through its lifecycle "from" and "to".
+        by: Id of the user whose doing it was, None for the system.
     """
 
     ctx: Context
@@ -41,3 +43,14 @@ class Event:
     entity: str = ""
     record_id: int | None = None
     data: dict[str, Any] = field(default_factory=dict)
+    by: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """An event as it was said, before anybody heard it."""
+
+    name: str
+    entity: str
+    record_id: int | None
+    data: dict[str, Any]

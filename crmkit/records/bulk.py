@@ -14,6 +14,7 @@ from crmkit.records.journal import open_operation
 from crmkit.records.query import ListQuery, where_clause
 from crmkit.records.save import restore_record, save_record, trash_record
 from crmkit.records.statement import Statement
+from crmkit.work.events import gathering, gathering_one
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -127,15 +128,15 @@ async def for_each(
     changed = 0
     async with ctx.db.transaction():
         operation = await open_operation(ctx, kind, label or plan.label)
-        inner = ctx.within(operation)
         ids = await select_ids(ctx, plan, selection)
         meter.total = len(ids)
-        for record_id in ids:
-            try:
-                async with ctx.db.transaction():
-                    await work(inner, record_id)
-                changed += 1
-            except CrmkitError as error:
-                skipped.append((record_id, error.message))
-            meter.done += 1
+        async with gathering(ctx.within(operation)) as inner:
+            for record_id in ids:
+                try:
+                    async with gathering_one(inner), ctx.db.transaction():
+                        await work(inner, record_id)
+                    changed += 1
+                except CrmkitError as error:
+                    skipped.append((record_id, error.message))
+                meter.done += 1
     return BulkResult(operation, changed, tuple(skipped))

@@ -17,6 +17,7 @@ from crmkit.records.read import get_record
 from crmkit.records.references import move_back, moves_of
 from crmkit.records.save import restore_record, save_record, trash_record
 from crmkit.records.typed import from_journal
+from crmkit.work.events import gathering, gathering_one
 
 if TYPE_CHECKING:
     from crmkit.model.context import Context
@@ -138,16 +139,17 @@ async def undo_operation(ctx: Context, operation_id: int) -> UndoResult:
         rows = await ctx.db.rows(
             "SELECT * FROM core_journal WHERE operation = $1 ORDER BY id DESC", operation_id
         )
-        inner = ctx.within(await open_operation(ctx, "undo", operation["label"]), "undo")
+        begun = ctx.within(await open_operation(ctx, "undo", operation["label"]), "undo")
         kept: list[tuple[str, int]] = []
         undone = 0
         pair = pair_of(rows)
-        for row in rows:
-            undo = _undo_row if _parts(pair, row) else _try_undo
-            if await undo(inner, row, pair):
-                undone += 1
-            else:
-                kept.append((row["entity"], row["record"]))
+        async with gathering(begun) as inner:
+            for row in rows:
+                undo = _undo_row if _parts(pair, row) else _try_undo
+                if await undo(inner, row, pair):
+                    undone += 1
+                else:
+                    kept.append((row["entity"], row["record"]))
         await ctx.db.execute(
             "UPDATE core_operation SET undone_at = $2, undone_by = $3 WHERE id = $1",
             operation_id,
@@ -166,7 +168,7 @@ def _parts(pair: Pair | None, row: Any) -> bool:  # noqa: ANN401 - a driver's ro
 async def _try_undo(ctx: Context, row: Any, pair: Pair | None) -> bool:  # noqa: ANN401
     """Undo one row in a savepoint: what refuses to go back stays, without harm to the others."""
     try:
-        async with ctx.db.transaction():
+        async with gathering_one(ctx), ctx.db.transaction():
             return await _undo_row(ctx, row, pair)
     except CrmkitError:
         return False

@@ -17,7 +17,8 @@ from crmkit.records.import_plan import ImportPlan, Refusal
 from crmkit.records.import_values import find_references
 from crmkit.records.journal import open_operation, write_search
 from crmkit.records.query import plain
-from crmkit.records.save import save_record, split_values, transition_of
+from crmkit.records.save import save_record, split_values, tell, transition_of
+from crmkit.work.events import gathering, gathering_one
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -76,14 +77,15 @@ async def write_decided(
     if not (made or decided.new or decided.changed or decided.later):
         return Written(0, 0, 0)
     operation = made or await open_operation(ctx, "import", plan.label)
-    writer = _Writer(ctx.within(operation, "import"), plan, wanted, decided, operation, trial=trial)
-    ids = await writer.write_new()
-    changed = {
-        record
-        for row, record, values in decided.changed
-        if await writer.update(row, record, values)
-    }
-    changed |= await writer.write_later({**known, **ids})
+    async with gathering(ctx.within(operation, "import")) as inner:
+        writer = _Writer(inner, plan, wanted, decided, operation, trial=trial)
+        ids = await writer.write_new()
+        changed = {
+            record
+            for row, record, values in decided.changed
+            if await writer.update(row, record, values)
+        }
+        changed |= await writer.write_later({**known, **ids})
     if not (made or ids or changed):
         await ctx.db.execute("DELETE FROM core_operation WHERE id = $1", operation)
         operation = 0
@@ -116,7 +118,7 @@ class _Writer:
         """Change one record; False when a rule refuses."""
         ctx = self._ctx
         try:
-            async with ctx.db.transaction():
+            async with gathering_one(ctx), ctx.db.transaction():
                 await save_record(ctx, self._plan, record, changed)
         except CrmkitError as error:
             reason = error.message
@@ -151,6 +153,8 @@ class _Writer:
                 if moved is not None:
                     moved.record_id = record
                     await ctx.site.hooks.run("after_transition", moved)
+        for record in ids:
+            await tell(ctx, self._plan, "created", record)
         return {key.casefold(): record for record, (key, _) in zip(ids, rows_new, strict=True)}
 
     def _long(self, ids: list[int]) -> list[int]:

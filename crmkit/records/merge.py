@@ -14,7 +14,7 @@ from crmkit.records.merge_values import merged_values
 from crmkit.records.merged import write_merged
 from crmkit.records.read import get_record
 from crmkit.records.references import move_references
-from crmkit.records.save import save_record, stale_error, trash_record
+from crmkit.records.save import save_record, stale_error, tell, trash_record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -89,6 +89,7 @@ async def merge_records(
         await trash_record(inner, plan, gone)
         await write_merged(inner, plan, kept, gone, str(other[plan.title] or ""))
         await ctx.site.hooks.run("after_merge", event)
+        await tell(inner, plan, "merged", kept, {"gone": gone})
         return int(inner.operation or 0)
 
 

@@ -16,6 +16,7 @@ from crmkit.records.merged import find_kept, forget_merge
 from crmkit.records.query import plain
 from crmkit.records.read import get_record
 from crmkit.records.values import parse_values
+from crmkit.work.events import publish
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,6 +30,7 @@ __all__ = [
     "restore_record",
     "save_record",
     "stale_error",
+    "tell",
     "trash_record",
     "write_row",
 ]
@@ -76,6 +78,7 @@ async def create_record(ctx: Context, plan: EntityPlan, values: Mapping[str, Any
         if moved is not None:
             moved.record_id = record_id
             await ctx.site.hooks.run("after_transition", moved)
+        await tell(ctx, plan, "created", record_id)
     return record_id
 
 
@@ -125,9 +128,23 @@ async def save_record(
         await write_search(ctx, plan, [record_id])
         event.values = changed
         await ctx.site.hooks.run("after_save", event)
+        said: dict[str, Any] = {"fields": sorted(changed)}
         if moved is not None:
             await ctx.site.hooks.run("after_transition", moved)
+            said |= {"from": moved.old, "to": moved.new}
+        await tell(ctx, plan, "updated", record_id, said)
         return int(stored["version"]) + 1
+
+
+async def tell(
+    ctx: Context,
+    plan: EntityPlan,
+    verb: str,
+    record_id: int,
+    data: Mapping[str, Any] | None = None,
+) -> None:
+    """Say what happened to a record, to the plugins that listen."""
+    await publish(ctx, f"{plan.name}.{verb}", entity=plan.name, record_id=record_id, data=data)
 
 
 def transition_of(event: SaveEvent, changed: Mapping[str, Any]) -> TransitionEvent | None:
@@ -239,6 +256,7 @@ async def _set_trashed(
             await ctx.site.hooks.run("after_delete", event)
         else:
             await forget_merge(ctx, plan, record_id)
+        await tell(ctx, plan, "trashed" if trashed else "restored", record_id)
 
 
 async def stale_error(

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 from crmkit.records.aggregates import aggregate, read_rows
 from crmkit.records.read import get_record
 from crmkit.records.save import create_record, save_record, trash_record
+from crmkit.work.events import publish
 from crmkit.work.jobs import enqueue
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from piccolo.columns import Column
     from piccolo.columns.combination import Where
@@ -58,3 +59,9 @@ class RecordStore:
     async def enqueue(self, ctx: Context, job: str, orders: Sequence[JobOrder]) -> list[int]:
         """Queue a job and answer the numbers of those that are new."""
         return await enqueue(ctx, job, orders)
+
+    async def publish(
+        self, ctx: Context, name: str, entity: str, record_id: int | None, data: Mapping[str, Any]
+    ) -> None:
+        """Say that something happened."""
+        await publish(ctx, name, entity=entity, record_id=record_id, data=data)

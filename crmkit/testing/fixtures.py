@@ -15,6 +15,7 @@ import pytest
 import pytest_asyncio
 import structlog
 
+from crmkit.model.event import Happened
 from crmkit.plugin.discovery import MANIFEST
 from crmkit.records.plugins.switch import enable_plugin
 from crmkit.testing.server import scratch_server
@@ -156,6 +157,22 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     made = Clock()
     monkeypatch.setattr("crmkit.model.context.utc_now", made)
     return made
+
+
+@pytest.fixture
+def events(monkeypatch: pytest.MonkeyPatch) -> list[Happened]:
+    """Answer what is said to have happened from now on, heard by a plugin or not.
+
+    `[each.name for each in events]`; also what a transaction that was rolled back had said.
+    """
+    said: list[Happened] = []
+
+    def note(*values: Any) -> Happened:  # noqa: ANN401 - those of `Happened`
+        said.append(Happened(*values))
+        return said[-1]
+
+    monkeypatch.setattr("crmkit.work.events.Happened", note)
+    return said
 
 
 def _beside(test: Path) -> Sequence[Path]:
