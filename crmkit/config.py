@@ -23,7 +23,7 @@ class ServerConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     #: TCP port, 0 for any free one.
     port: int = 8000
     #: Serving processes.
-    workers: int = 1
+    workers: Annotated[int, msgspec.Meta(ge=1, le=64)] = 1
     #: Address people type, such as https://crm.example.org; needed beyond this machine.
     base_url: str = ""
     #: Addresses of proxies whose X-Forwarded-For is believed.

@@ -23,6 +23,7 @@ from crmkit.config import Config
 from crmkit.db.engine import Database
 from crmkit.db.migrations import migrate
 from crmkit.model.context import Context, Principal
+from crmkit.records.plugins.indexes import make_indexes
 from crmkit.records.save import create_record
 from crmkit.records.store import RecordStore
 from crmkit.testing.server import drop_database
@@ -73,7 +74,9 @@ async def dsn() -> str:
         await connection.execute(f'CREATE DATABASE "{name}"')
     finally:
         await connection.close()
-    await migrate(target, site_of(Config()).sources)
+    site = site_of(Config())
+    await migrate(target, site.sources)
+    await make_indexes(target, site)
     return target
 
 

@@ -68,7 +68,15 @@ def _commands() -> None:
 @click.option("--without", multiple=True, metavar="ID", help="Leave a plugin out; repeatable.")
 @click.option("--no-work", is_flag=True, help="Leave jobs to `crmkit worker`.")
 @click.option("--reload", is_flag=True, help="Begin anew when code changes, for development.")
-def serve(
+@click.option(
+    "--workers",
+    type=click.IntRange(1, 64),
+    metavar="N",
+    help="Processes that share the port; default from crmkit.toml, else 1.",
+)
+@click.option("--socket", "shared", type=(int, int), hidden=True, help="The port, taken already.")
+@click.option("--quiet", is_flag=True, hidden=True, help="Another worker tells the address.")
+def serve(  # noqa: PLR0913 - the options of a server
     site: Path,
     host: str | None,
     port: int | None,
@@ -77,21 +85,33 @@ def serve(
     without: tuple[str, ...],
     no_work: bool,
     reload: bool,
+    workers: int | None,
+    shared: tuple[int, int] | None,
+    quiet: bool,
 ) -> None:
     """Serve the site; makes it first where there is none."""
+    words = ["--safe"] if safe else []
+    words += ["--no-work"] if no_work else []
+    words += [word for name in without for word in ("--without", name)]
     if reload:
         from crmkit.cli.reloading import serve_reloading  # noqa: PLC0415 - for development
 
-        words = ["--site", str(site), *(("--host", host) if host else ())]
+        words += ["--site", str(site), *(("--host", host) if host else ())]
         words += ["--port", str(port)] if port is not None else []
-        words += ["--safe"] if safe else []
-        words += ["--no-work"] if no_work else []
-        words += [word for name in without for word in ("--without", name)]
         sys.exit(serve_reloading(site, words))
     from crmkit.cli.serving import serve_site  # noqa: PLC0415 - the web stack is heavy
+    from crmkit.config import load_config  # noqa: PLC0415
 
     try:
-        serve_site(site, host, port, safe=safe, without=without, working=not no_work)
+        number = 1 if shared is not None else workers or load_config(site).server.workers
+        if number > 1:
+            from crmkit.cli.workers import serve_many  # noqa: PLC0415
+
+            sys.exit(serve_many(site, host, port, number, words))
+        serve_site(
+            site, host, port,
+            safe=safe, without=without, working=not no_work, shared=shared, quiet=quiet,
+        )  # fmt: skip
     except CrmkitError as error:
         _fail(error)
 

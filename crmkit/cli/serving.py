@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import socket
+import threading
+import time
 from typing import TYPE_CHECKING
 
 import rich_click as click
+from msgspec.structs import replace
 
 from crmkit.cli.site_server import SiteServer, make_site
 from crmkit.config import load_config
@@ -16,9 +21,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _BACKLOG = 512
+_LOOK_SECONDS = 0.5
 
 
-def serve_site(
+def serve_site(  # noqa: PLR0913 - the options of a server
     folder: Path,
     host: str | None,
     port: int | None,
@@ -26,6 +32,8 @@ def serve_site(
     safe: bool = False,
     without: Collection[str] = (),
     working: bool = True,
+    shared: tuple[int, int] | None = None,
+    quiet: bool = False,
 ) -> None:
     """Serve until a signal ends it.
 
@@ -33,6 +41,8 @@ def serve_site(
         safe: The core alone.
         without: Ids of plugins to leave out.
         working: False leaves jobs to `crmkit worker`.
+        shared: The listening socket and the process that took the port, when another one did.
+        quiet: Say nothing of the address.
 
     Raises:
         CrmkitError: Settings, port, database or schema do not allow it.
@@ -40,7 +50,13 @@ def serve_site(
     if make_site(folder):
         click.echo(f"Made a new site in {folder.resolve()}.")
     config = load_config(folder)
-    taken = listen(host or config.server.host, config.server.port if port is None else port)
+    if not working:
+        config = replace(config, work=replace(config.work, slots=0))
+    if shared is not None:
+        _end_with(shared[1])
+        taken = socket.socket(fileno=shared[0])
+    else:
+        taken = listen(host or config.server.host, config.server.port if port is None else port)
     server = SiteServer(config)
     try:
         # PostgreSQL starts while these are imported.
@@ -50,11 +66,22 @@ def serve_site(
         server.keep_alive()
         serve(
             config, addresses.owner, addresses.app, taken,
-            safe=safe, without=without, working=working,
+            safe=safe, without=without, quiet=quiet,
         )  # fmt: skip
     finally:
         taken.close()
         server.stop()
+
+
+def _end_with(parent: int) -> None:
+    """End in good order when the process that took the port is gone; else the port stays taken."""
+
+    def look() -> None:
+        while os.getppid() == parent:
+            time.sleep(_LOOK_SECONDS)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=look, daemon=True).start()
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -11,6 +11,14 @@ from crmkit.model.adapters import FieldType
 from crmkit.model.values import Choice
 
 _log = structlog.get_logger("crmkit.fields")
+#: Kind to a value after all others, which stands for none.
+_LAST = {
+    "number": "9223372036854775807::numeric",
+    "decimal": "'Infinity'::numeric",
+    "money": "'Infinity'::numeric",
+    "date": "'9999-12-31'::date",
+    "datetime": "'9999-12-31 00:00+00'::timestamptz",
+}
 
 
 class Field(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,6 +90,20 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
         if self.kind == "date":
             return f"crm_date({path})"
         return f"({path})"
+
+    def sort_sql(self, alias: str = "t") -> str:
+        """Answer the expression lists are sorted and filtered by: never NULL, empty comes last.
+
+        Row values compare only without NULL; an index of each sortable field holds the same
+        expression and the id.
+        """
+        if self.has_key:
+            return f'{alias}."{self.name}_key"'
+        last = _LAST.get(self.kind)
+        if last is None:
+            return f"coalesce({self.sql(alias)}, '')"
+        cast = "::numeric" if self.kind == "number" else ""
+        return f"coalesce({self.sql(alias)}{cast}, {last})"
 
     def title_sql(self, alias: str) -> str:
         """Answer the expression that reads the title of what a reference points to."""

@@ -191,6 +191,12 @@ def plan_entity(
         | {"owner"}
     )
     filters |= {"team", title}
+    # Sorting needs an index, and an index costs each write: lists sort by what they were made for.
+    sorted_by = filters | {*listed, "created_at", "updated_at"}
+    sorted_by |= {_name(column) for column in (entity.order, entity.closed) if column is not None}
+    for name, field in ordered.items():
+        if field.sortable and name not in sorted_by:
+            ordered[name] = msgspec.structs.replace(field, sortable=False)
     return EntityPlan(
         table=entity.table,
         name=names[tablename],

@@ -92,21 +92,27 @@ def _condition(ctx: Context, field: Field, each: Filter, statement: Statement) -
     textual = field.kind not in {
         "number", "decimal", "money", "date", "datetime", "checkbox", "reference",
     }  # fmt: skip
+    # What an index of the field holds, where it has one.
+    indexed = field.sort_sql() if field.sortable else expression
     if each.op in {"empty", "filled"}:
-        test = f"coalesce({expression}, '') = ''" if textual else f"{expression} IS NULL"
+        test = f"{field.sort_sql()} = ''" if textual else f"{expression} IS NULL"
         return f"({test})" if each.op == "empty" else f"NOT ({test})"
     if each.op == "me":
         return f"{expression} = {add(ctx.user_id)}"
     if each.op == "contains":
         return _contains(ctx, field, expression, each.value, statement)
     if each.op == "in":
-        return f"{expression} = ANY({add(each.value.split(',')[:_MOST])}::text[])"
-    value = add(_typed(ctx, field, each))
+        return f"{indexed} = ANY({add(each.value.split(',')[:_MOST])}::text[])"
     cast = "::numeric" if field.kind in {"number", "decimal", "money"} else ""
+    value = f"{add(_typed(ctx, field, each))}{cast}"
     sign = {"is": "=", "from": ">=", "over": ">", "under": "<"}.get(each.op)
     if sign is None:
-        return f"{expression} IS DISTINCT FROM {value}{cast}"
-    return f"{expression} {sign} {value}{cast}"
+        return f"{expression} IS DISTINCT FROM {value}"
+    # The second half is for values that the index holds folded, or for none as the last of all.
+    exact = "" if textual and not field.has_key else f" AND {expression} IS NOT NULL"
+    if field.has_key:
+        exact, value = f" AND {expression} = {value}", f"lower(crm_unaccent({value}))"
+    return f"({indexed} {sign} {value}{exact})"
 
 
 def _contains(ctx: Context, field: Field, expression: str, text: str, statement: Statement) -> str:

@@ -104,23 +104,6 @@ def _sort_field(plan: EntityPlan, query: ListQuery) -> Field:
     return field
 
 
-def _sort_sql(field: Field) -> str:
-    """A value that is never NULL, so that row values compare; empty comes last upwards."""
-    if field.has_key:
-        return f't."{field.name}_key"'
-    expression = field.sql()
-    empty = {
-        "number": "9223372036854775807::numeric",
-        "decimal": "'Infinity'::numeric",
-        "money": "'Infinity'::numeric",
-        "date": "'9999-12-31'::date",
-        "datetime": "'9999-12-31 00:00+00'::timestamptz",
-    }.get(field.kind)
-    if empty is None:
-        return f"coalesce({expression}, '')"
-    return f"coalesce({expression}{'::numeric' if field.kind == 'number' else ''}, {empty})"
-
-
 _CASTS = {
     "number": "::text::numeric",
     "decimal": "::text::numeric",
@@ -194,7 +177,7 @@ def list_statement(ctx: Context, plan: EntityPlan, query: ListQuery) -> tuple[st
             f"{plan.name} has no field `{unknown[0]}`.", {"columns": "choose others"}
         )
     field = _sort_field(plan, query)
-    key = _sort_sql(field)
+    key = field.sort_sql()
     where = where_clause(ctx, plan, query, statement)
     descending = query.descending != query.backwards
     if query.token:

@@ -18,9 +18,10 @@ from crmkit.web.site_host import SiteHost
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Collection, Iterator
+    from collections.abc import Callable, Collection, Iterator
 
     from crmkit.config import Config
+    from crmkit.db.engine import Database
 
 _GRACE_SECONDS = 5
 
@@ -64,11 +65,11 @@ def serve(
     *,
     safe: bool = False,
     without: Collection[str] = (),
-    working: bool = True,
+    quiet: bool = False,
 ) -> None:
     """Serve until SIGTERM or SIGINT; returns when all requests have their answers.
 
-    Jobs are worked as well, as many at once as `[work] slots` says.
+    Jobs are worked as well, as many at once as `[work] slots` says; with `safe` none.
 
     Args:
         taken: The port, listened on.
@@ -76,15 +77,26 @@ def serve(
         app_dsn: Address for reading and writing records.
         safe: Serve the core alone.
         without: Ids of plugins to leave out.
-        working: False leaves jobs to other processes; so does `safe`.
+        quiet: Say nothing of the address; another worker does.
 
     Raises:
         DatabaseStartError: The database does not answer.
         MigrationError: The schema cannot be brought up to date.
     """
     configure_logging()
-    slots = config.work.slots if working and not safe else 0
-    asyncio.run(_serve(config, owner_dsn, app_dsn, taken, safe=safe, without=without, slots=slots))
+    with asyncio.Runner(loop_factory=fast_loop()) as runner:
+        runner.run(
+            _serve(config, owner_dsn, app_dsn, taken, safe=safe, without=without, quiet=quiet)
+        )
+
+
+def fast_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """Answer what makes the fast loop; None, the loop of Python, where it cannot be had."""
+    try:
+        import uvloop  # noqa: PLC0415 - not on Windows
+    except ImportError:
+        return None
+    return uvloop.new_event_loop
 
 
 async def _serve(
@@ -95,7 +107,7 @@ async def _serve(
     *,
     safe: bool,
     without: Collection[str],
-    slots: int,
+    quiet: bool,
 ) -> None:
     site, db = await prepare_site(config, owner_dsn, app_dsn, safe=safe, without=without)
     try:
@@ -113,6 +125,7 @@ async def _serve(
                 lifespan="off",
             )
         )
+        slots = 0 if safe else config.work.slots
         worker = make_worker(config, app_dsn, lambda: host.site, slots)
 
         def stop() -> None:
@@ -123,12 +136,8 @@ async def _serve(
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop)
-        name, port = taken.getsockname()[:2]
-        address = config.server.base_url or f"http://{name}:{port}"
-        print(f"{config.name}: {address}", flush=True)  # noqa: T201 - for who started it
-        if await needs_setup(db):
-            link = await make_link(db, "setup")
-            print(f"First sign-in: {address}/setup/{link}", flush=True)  # noqa: T201
+        if not quiet:
+            await _tell_address(config, db, taken)
         watching = asyncio.create_task(host.watch())
         jobs = [asyncio.create_task(worker.run())] if slots else []
         await server.serve(sockets=[taken])
@@ -138,6 +147,15 @@ async def _serve(
         await host.stop()
     finally:
         await db.close()
+
+
+async def _tell_address(config: Config, db: Database, taken: socket.socket) -> None:
+    name, port = taken.getsockname()[:2]
+    address = config.server.base_url or f"http://{name}:{port}"
+    print(f"{config.name}: {address}", flush=True)  # noqa: T201 - for who started it
+    if await needs_setup(db):
+        link = await make_link(db, "setup")
+        print(f"First sign-in: {address}/setup/{link}", flush=True)  # noqa: T201
 
 
 class _Server(uvicorn.Server):

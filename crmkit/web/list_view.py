@@ -166,6 +166,7 @@ def _row(
         cells=tuple(cells),
         label=str(row[plan.title] or ""),
         version=str(row["version"]),
+        call=next((c.url for c in cells if c.url and c.url.startswith("tel:")), None),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, cast
 
 from crmkit.model.values import initials
@@ -27,6 +28,7 @@ def hue_of(text: str) -> int:
     return sum(ord(letter) for letter in text) % _HUES + 1
 
 
+@lru_cache(maxsize=4096)
 def avatar_of(name: str, *, square: bool = False) -> Avatar:
     """Answer the initials of a person or, square, of a thing."""
     return Avatar(initials=initials(name), hue=hue_of(name), square=square)

@@ -8,6 +8,8 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from markupsafe import Markup
+
 if TYPE_CHECKING:
     from crmkit.plugin.site import Site
 
@@ -57,6 +59,18 @@ def ngettext(one: str, many: str, number: int) -> str:
     """Translate a text that depends on a number."""
     found = catalogue_in_force.get() or _ENGLISH
     return found.ngettext(one, many, number)
+
+
+def printed(text: str, **values: object) -> Markup:
+    """Translate a text of a template; the values put into it are escaped."""
+    translated = Markup(_(text))  # noqa: S704 - of a template or a catalogue
+    return translated % values if values else translated
+
+
+def printed_plural(one: str, many: str, num: int, **values: object) -> Markup:
+    """Translate a text of a template that depends on a number, its `%(num)s`."""
+    translated = Markup(ngettext(one, many, num))  # noqa: S704 - of a template or a catalogue
+    return translated % {"num": num, **values}
 
 
 _ENGLISH = gettext.NullTranslations()

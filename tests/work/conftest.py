@@ -63,7 +63,8 @@ class Notes(Plugin):
 
     def jobs(self):
         return [
-            Job("note", note), Job("bug", bug), Job("slow", slow), Job("fail", fail, max_attempts=3),
+            Job("note", note), Job("bug", bug), Job("slow", slow),
+            Job("fail", fail, max_attempts=3),
             Job("refuse", refuse), Job("who", who, as_user=True), Job("hasty", slow, timeout=0.05),
             Job("tick", note, every="* * * * *"),
         ]

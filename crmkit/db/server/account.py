@@ -136,10 +136,17 @@ def make_folder(path: Path, mode: int, owner: Account | None = None) -> None:
     Raises:
         OSError: The folder cannot be made.
     """
-    try:
-        path.mkdir()
-    except FileExistsError:
+    if os.path.lexists(path):
         return
-    path.chmod(mode)
-    if owner is not None and owner.is_other:
-        os.chown(path, owner.uid, owner.gid)
+    # It appears with its mode and owner, so that a start at the same time finds it finished.
+    fresh = path.with_name(f".{path.name}-{os.getpid()}")
+    fresh.mkdir()
+    try:
+        fresh.chmod(mode)
+        if owner is not None and owner.is_other:
+            os.chown(fresh, owner.uid, owner.gid)
+        fresh.rename(path)
+    except OSError:
+        fresh.rmdir()
+        if not os.path.lexists(path):
+            raise

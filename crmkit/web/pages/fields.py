@@ -8,6 +8,8 @@ from litestar import Response, get, post
 from crmkit.errors import InvalidError
 from crmkit.model.context import Context
 from crmkit.records.custom_fields import KINDS, define_field, kinds_of
+from crmkit.records.plugins.indexes import make_indexes
+from crmkit.records.plugins.start import rebuild_site
 from crmkit.web.pages.settings import settings_tabs
 from crmkit.web.policy import ADMIN
 from crmkit.web.render import answer, go
@@ -140,6 +142,9 @@ async def field_create(request: AnyRequest) -> Response[Any]:
         await define_field(ctx, plan, name, label, raw["kind"], choices)
     except InvalidError as error:
         return _form(request, raw, error)
+    if services.owner_dsn:
+        site = await rebuild_site(services.config, services.db, services.site)
+        await make_indexes(services.owner_dsn, site)
     await services.renew()
     return go(request, "/settings/fields", Flash(text=_("Field created")))
 
