@@ -6,15 +6,14 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
-from crmkit.cli import _SITE, _commands, _run
+from crmkit.cli import _SITE, _commands, _fail, _run
 from crmkit.cli.opening import open_site
 from crmkit.cli.tables import AS_JSON, print_rows
-from crmkit.work.administration import STATES, cancel, list_jobs, run_again
+from crmkit.errors import CrmkitError
+from crmkit.work.administration import STATES, JobRow, cancel, list_jobs, run_again
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from crmkit.work.administration import JobRow
 
 _STATE = click.Choice((*STATES, "done"))
 
@@ -26,9 +25,12 @@ _STATE = click.Choice((*STATES, "done"))
 )
 def worker(site: Path, slots: int | None) -> None:
     """Work jobs and serve no pages, until a signal ends it."""
-    from crmkit.cli.working import work_site  # noqa: PLC0415 - the log of the web stack is heavy
+    from crmkit.cli.working import work  # noqa: PLC0415 - the log of the web stack is heavy
 
-    _run(work_site(site, slots))
+    try:
+        work(site, slots)
+    except CrmkitError as error:
+        _fail(error)
 
 
 @_commands.group()

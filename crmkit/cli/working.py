@@ -14,7 +14,7 @@ from crmkit.plugin.events import LifeEvent
 from crmkit.plugin.stored import read_generation
 from crmkit.records.plugins.rows import system_context
 from crmkit.records.working import make_worker
-from crmkit.web.host import configure_logging
+from crmkit.web.host import configure_logging, fast_loop
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,7 +25,7 @@ _LOOK_SECONDS = 1.0
 _log = structlog.get_logger("crmkit.work")
 
 
-async def work_site(folder: Path, slots: int | None = None) -> None:
+def work(folder: Path, slots: int | None = None) -> None:
     """Work jobs until SIGTERM or SIGINT; what still runs then is given back.
 
     Args:
@@ -37,6 +37,11 @@ async def work_site(folder: Path, slots: int | None = None) -> None:
         MigrationError: The core's schema cannot be brought up to date.
     """
     configure_logging()
+    with asyncio.Runner(loop_factory=fast_loop()) as runner:
+        runner.run(_work(folder, slots))
+
+
+async def _work(folder: Path, slots: int | None) -> None:
     async with open_site(folder) as opened:
         number = slots or opened.config.work.slots or 8
         worker = make_worker(opened.config, opened.db.dsn, lambda: opened.site, number)

@@ -78,11 +78,11 @@ def serve(
         MigrationError: The schema cannot be brought up to date.
     """
     configure_logging()
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+    with asyncio.Runner(loop_factory=fast_loop()) as runner:
         runner.run(_serve(config, owner_dsn, app_dsn, taken, options))
 
 
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+def fast_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
     """Answer what makes the fast loop; None, the loop of Python, where it cannot be had."""
     try:
         import uvloop  # noqa: PLC0415 - not on Windows

@@ -193,6 +193,8 @@ def change_lines(ctx: Context, impact: Impact) -> Iterable[ChangeLine]:
          format_number(ctx, impact.values) if impact.values else ""),
         ("shield", _("Rights"), ", ".join(_(label) for label in impact.rights)),
         ("bolt", _("Besides"), counted),
+        ("clock", _("Jobs that wait"),
+         format_number(ctx, impact.waiting) if impact.waiting else ""),
         ("bookmark", _("Saved views"), format_number(ctx, impact.views) if impact.views else ""),
         ("ban", _("Plugins that would stop"), ", ".join(impact.blocked)),
         ("check", _("Rows kept"), format_number(ctx, rows) if rows else ""),

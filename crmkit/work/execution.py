@@ -13,6 +13,7 @@ import structlog
 from crmkit.access.principals import find_principal
 from crmkit.errors import CrmkitError, ForbiddenError, UnavailableError
 from crmkit.model.job import JobEvent
+from crmkit.plugin.events import ErrorEvent
 from crmkit.work.claims import leave, mark_done
 from crmkit.work.failures import LeaseLostError, is_final, text_of, wait_before
 
@@ -105,3 +106,7 @@ class Execution:
         except CrmkitError as lost:
             # Without a database nothing can be written; the lease brings the job back.
             _log.warning("a failure was not written", id=job.id, reason=lost.message)
+        if not isinstance(error, CrmkitError):
+            # Nobody foresaw it: error trackers are told, as of pages.
+            event = ErrorEvent(f"job {job.name}", error)
+            await self.ctx.site.hooks.collect("on_error", event)

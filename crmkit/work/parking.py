@@ -49,6 +49,25 @@ async def park_plugin(db: Database, plugin: str) -> int:
     return int(tag.rpartition(" ")[2])
 
 
+async def count_waiting(db: Database, plugin: str) -> int:
+    """Count the jobs that wait for a plugin or for their moment."""
+    return int(
+        await db.value(
+            "SELECT count(*) FROM core_job WHERE state IN ('later', 'ready', 'parked') "
+            "AND (plugin = $1 OR split_part(name, '.', 1) = $1)",
+            plugin,
+        )
+    )
+
+
+async def remove_jobs(db: Database, plugin: str) -> None:
+    """Remove all jobs of a plugin that is purged."""
+    await db.execute(
+        "DELETE FROM core_job WHERE plugin = $1 OR split_part(name, '.', 1) = $1", plugin
+    )
+    await db.execute("DELETE FROM core_schedule WHERE starts_with(name, $1)", f"{plugin}.")
+
+
 async def unpark_plugin(db: Database, catalog: Catalog) -> int:
     """Bring back what waits for the plugins and jobs of a catalog, and answer how many."""
     return int(await db.value(_UNPARK, sorted(catalog.plugins), sorted(catalog.jobs), CHANNEL) or 0)

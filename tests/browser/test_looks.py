@@ -24,6 +24,7 @@ PAGES = (
     "/crm.company/4/edit", "/crm.company/4/merge?with=3", "/crm.company/trash",
     "/crm.company/import", "/search?q=kan", "/history", "/runs", "/settings", "/settings/account",
     "/settings/sessions", "/settings/invite", "/settings/roles", "/settings/explain",
+    "/settings/work",
     "/settings/fields", "/settings/fields/new", "/settings/plugins",
     "/settings/plugins?show=crm&to=disabled", "/settings/tokens", "/core.user", "/core.user/1",
     "/nowhere",

@@ -48,15 +48,23 @@ async def refuse(event):
     raise Veto("Not like this.", amount="must not be zero")
 
 
+async def bug(event):
+    raise KeyError("colour")
+
+
 async def who(event):
     seen.append(event)
     seen.append(event.ctx.principal.name)
 
 
 class Notes(Plugin):
+    async def on_error(self, event):
+        seen.append((event.where, repr(event.error)))
+
     def jobs(self):
         return [
-            Job("note", note), Job("slow", slow), Job("fail", fail, max_attempts=3),
+            Job("note", note), Job("bug", bug), Job("slow", slow),
+            Job("fail", fail, max_attempts=3),
             Job("refuse", refuse), Job("who", who, as_user=True), Job("hasty", slow, timeout=0.05),
             Job("tick", note, every="* * * * *"),
         ]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from crmkit.model.job import JobOrder
 from crmkit.work.catalog import catalog_of
 from crmkit.work.claims import claim, leave, mark_done, take_back_expired
 from tests.work.working import companies, job, state, until, until_state, working
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 SHORT = timedelta(seconds=0.3)
 GONE = timedelta(seconds=-1)
+_UNFINISHED = "SELECT EXISTS (SELECT FROM core_job WHERE state <> 'done')"
 
 
 @pytest.fixture
@@ -142,3 +144,48 @@ async def test_a_worker_that_is_told_to_stop_gives_its_jobs_back_and_ends_well(
     row = await job(notes, number)
     assert ("ready", 0) == (row["state"], row["attempts"])
     assert [] == await companies(notes)
+
+
+@pytest.mark.long
+async def test_three_workers_killed_again_and_again_do_everything_once_in_order(
+    notes: Running,
+) -> None:
+    env = {**os.environ, "CRMKIT_DATABASE_URL": notes.dsn}
+    command = [sys.executable, "-m", "crmkit", "worker", "--slots", "6", "--site"]
+    command.append(str(notes.config.folder))
+
+    def start() -> subprocess.Popen[bytes]:
+        return subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL)
+
+    orders = [JobOrder(args={"text": f"{n:05}"}, lane=f"{n % 40}") for n in range(2500)]
+    await notes.ctx.enqueue_many("notes.note", orders)
+    kills, workers = 0, [start() for _ in range(3)]
+    try:
+        async with asyncio.timeout(150):
+            while await notes.db.value(_UNFINISHED):
+                await asyncio.sleep(2.0)
+                lost = workers.pop(0)
+                lost.kill()
+                lost.wait()
+                kills += 1
+                # Nobody waits half a minute here for a lease to end.
+                await notes.db.execute(
+                    "UPDATE core_job SET lease_until = now() "
+                    "WHERE state = 'running' AND worker LIKE $1",
+                    f"%-{lost.pid}-%",
+                )
+                async with notes.db.transaction():
+                    await take_back_expired(notes.db)
+                workers.append(start())
+    finally:
+        for each in workers:
+            each.kill()
+            each.wait()
+    found = await companies(notes)
+    assert [f"{n:05}" for n in range(2500)] == sorted(found)
+    for lane in range(40):
+        mine = [text for text in found if int(text) % 40 == lane]
+        assert sorted(mine) == mine
+    assert kills >= 3
+    tried = await notes.db.value("SELECT count(*) FROM core_job WHERE attempts > 1")
+    assert 0 < tried <= kills * 6

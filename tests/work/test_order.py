@@ -11,6 +11,8 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from crmkit.model.job import JobOrder
+from crmkit.records.plugins.impact import impact_of
+from crmkit.records.plugins.purge import purge_plugin
 from crmkit.records.plugins.switch import disable_plugin, enable_plugin
 from crmkit.work.catalog import catalog_of
 from crmkit.work.claims import claim, promote
@@ -18,7 +20,7 @@ from crmkit.work.jobs import enqueue
 from tests.work.working import companies, job, state, until, working
 
 if TYPE_CHECKING:
-    from crmkit.testing.sites import Running
+    from crmkit.testing.sites import Place, Running
     from tests.work.conftest import MakeWorker
 
 LEASE = timedelta(seconds=30)
@@ -157,6 +159,7 @@ async def test_jobs_of_a_plugin_that_is_off_are_parked(notes: Running, worker: M
         "notes.note", {"text": "later"}, at=datetime.now(UTC) + timedelta(days=1)
     )
     ctx = notes.ctx
+    assert 2 == (await impact_of(ctx, "notes")).waiting
     await disable_plugin(ctx, "notes")
     try:
         async with worker() as one:
@@ -176,6 +179,18 @@ async def test_jobs_of_a_plugin_that_is_off_are_parked(notes: Running, worker: M
         await enable_plugin(notes.ctx, "notes", notes.dsn)
         await notes.rebuild()
     assert ["ready", "late"] == await companies(notes)
+
+
+async def test_a_purge_removes_jobs(place: Place) -> None:
+    place.write("every", "class Every(Plugin):\n    pass\n")
+    async with place.start() as running:
+        await enable_plugin(running.ctx, "every", running.dsn)
+        await running.rebuild()
+        kept = await enqueue(running.ctx, "core.remove_done_jobs")
+        await enqueue(running.ctx, "core.remove_done_jobs", plugin="every")
+        await purge_plugin(running.ctx, "every", running.dsn)
+        rows = await running.db.rows("SELECT id FROM core_job")
+        assert kept == [row["id"] for row in rows]
 
 
 async def test_work_for_another_plugin_is_parked_with_that_one(

@@ -95,6 +95,17 @@ async def test_after_its_attempts_a_job_is_dead_and_says_why_without_secrets(
     assert "postgresql://ada:***@db said token=*** to Bearer ***" == row["error"]
 
 
+async def test_error_trackers_hear_of_what_nobody_foresaw(
+    notes: Running, worker: MakeWorker
+) -> None:
+    number = await notes.ctx.enqueue("notes.bug")
+    async with worker() as one:
+        await one.run_due()
+    row = await job(notes, number)
+    assert ("later", "KeyError: 'colour'") == (row["state"], row["error"])
+    assert ("job notes.bug", "KeyError('colour')") == seen(notes)[-1]
+
+
 async def test_what_a_rule_refuses_is_dead_at_once(notes: Running, worker: MakeWorker) -> None:
     number = await notes.ctx.enqueue("notes.refuse")
     async with worker() as one:

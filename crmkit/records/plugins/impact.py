@@ -9,6 +9,7 @@ import msgspec
 from crmkit.errors import ConflictError
 from crmkit.model.values import N_
 from crmkit.records.plugins.switch import dependents, info_of, site_in, trial_site
+from crmkit.work.parking import count_waiting
 
 if TYPE_CHECKING:
     from crmkit.model.context import Context
@@ -52,6 +53,7 @@ class Impact(msgspec.Struct, frozen=True, kw_only=True):
         rights: Permissions and roles it brings.
         counts: Registration hook to how many things it declares there.
         views: Saved views of its entities.
+        waiting: Jobs of it that wait: parked while it is off, removed by a purge.
         blocked: Names of plugins that would stop working.
         obstacle: Why the switch is not possible, "" when it is.
     """
@@ -64,6 +66,7 @@ class Impact(msgspec.Struct, frozen=True, kw_only=True):
     rights: tuple[str, ...] = ()
     counts: dict[str, int] = {}
     views: int = 0
+    waiting: int = 0
     blocked: tuple[str, ...] = ()
     obstacle: str = ""
 
@@ -94,6 +97,7 @@ async def impact_of(ctx: Context, plugin: str, to: str = "disabled") -> Impact:
         rights=_rights(site, plugin),
         counts=_counts(site, plugin),
         views=await _count_views(ctx, plugin),
+        waiting=await count_waiting(ctx.db, plugin),
         blocked=blocked,
         obstacle=obstacle or _obstacle(ctx, info, blocked),
     )

@@ -10,6 +10,7 @@ from crmkit.records.plugins.archive import clear_values, remove_tables, write_ar
 from crmkit.records.plugins.indexes import drop_indexes
 from crmkit.records.plugins.rows import add_row, set_state
 from crmkit.records.plugins.switch import check_may_switch, dependents, info_of, site_in
+from crmkit.work.parking import remove_jobs
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -58,10 +59,7 @@ async def purge_plugin(ctx: Context, plugin: str, owner_dsn: str) -> Path:
         await ctx.db.execute(
             "DELETE FROM core_custom_field WHERE starts_with(entity, $1)", f"{plugin}."
         )
-        await ctx.db.execute(
-            "DELETE FROM core_job WHERE plugin = $1 OR split_part(name, '.', 1) = $1", plugin
-        )
-        await ctx.db.execute("DELETE FROM core_schedule WHERE starts_with(name, $1)", f"{plugin}.")
+        await remove_jobs(ctx.db, plugin)
         await ctx.db.execute(
             "UPDATE core_plugin SET settings = '{}', version = '' WHERE id = $1", plugin
         )
