@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from crmkit.config import Config
     from crmkit.db.engine import Database
+    from crmkit.model.calendar import Calendar
     from crmkit.model.role import Role, Verb
     from crmkit.model.site import SiteLike
 
@@ -90,6 +91,9 @@ class Store(Protocol):
     ) -> list[dict[str, Any]]:
         """Read records."""
 
+    async def calendar(self, ctx: Context, team: int | None, user: int | None) -> Calendar:
+        """Answer when a team or a person works."""
+
 
 @dataclass(frozen=True, slots=True)
 class Context:
@@ -100,7 +104,8 @@ class Context:
         operation: Id of the operation that collects the changes; None opens one per save.
         clock: Answers the present moment in UTC; tests set it.
         translate: English text to the reader's language.
-        store: Reads and writes records for `get`, `create`, `save` and `trash`.
+        store: Reads and writes records for `get`, `create`, `save` and `trash`, and working
+            calendars for `calendar`.
         draw: Makes HTML of a template for `render`; None where no page is made.
     """
 
@@ -197,6 +202,22 @@ class Context:
     ) -> list[dict[str, Any]]:
         """Read records the reader may see, by id, with all columns of their table."""
         return await self._records.rows(self, entity_name(entity), wheres, limit)
+
+    async def calendar(self, team: int | None = None, user: int | None = None) -> Calendar:
+        """Answer when a team or a person works, for the functions of the business clock.
+
+        `add_business_time(ctx.now(), timedelta(hours=4), await ctx.calendar(user=7))` is a promise
+        that holds: hours of the team, its holidays and the person's absences are in it.
+
+        Args:
+            team: Id of a team; None takes the person's. A team without a calendar of its own has
+                that of the team above, else the site's default.
+            user: Id of a person, whose absences close the calendar as well.
+
+        Raises:
+            InvalidError: A stored text can no longer be read; names the calendar.
+        """
+        return await self._records.calendar(self, team, user)
 
     def render(self, template: str, **values: Any) -> Any:  # noqa: ANN401 - Markup
         """Make HTML of a plugin's template, such as "loyalty/balance.html".

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 from crmkit.records.aggregates import aggregate, read_rows
 from crmkit.records.read import get_record
 from crmkit.records.save import create_record, save_record, trash_record
+from crmkit.work.calendars import calendar_of
 
 if TYPE_CHECKING:
     from piccolo.columns import Column
     from piccolo.columns.combination import Where
 
+    from crmkit.model.calendar import Calendar
     from crmkit.model.context import Context
     from crmkit.model.role import Verb
 
@@ -50,3 +52,7 @@ class RecordStore:
     ) -> list[dict[str, Any]]:
         """Read records."""
         return await read_rows(ctx, ctx.site.entity(entity), wheres, limit)
+
+    async def calendar(self, ctx: Context, team: int | None, user: int | None) -> Calendar:
+        """Answer when a team or a person works."""
+        return await calendar_of(ctx, team, user)

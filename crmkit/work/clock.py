@@ -30,6 +30,7 @@ __all__ = [
     "next_open",
     "spans",
     "subtract",
+    "wall_moment",
 ]
 
 #: Years a count may reach before it is given up.
@@ -195,6 +196,17 @@ def spans(
 def hours_of(day: date, calendar: Calendar) -> Hours:
     """Answer the hours of a day by the calendar, absences left aside; `()` is closed."""
     return _line(calendar).hours_of(day)
+
+
+def wall_moment(day: date, minutes: int, calendar: Calendar) -> datetime:
+    """Answer the first moment at which the calendar's wall clock shows a time or a later one.
+
+    Args:
+        day: Of the wall clock.
+        minutes: Since its midnight; 1440 and more are on the next day.
+    """
+    wall = datetime.combine(day, time()) + timedelta(minutes=minutes)
+    return _moment(_line(calendar).at(wall), calendar)
 
 
 def add_days(start: datetime, days: int, calendar: Calendar) -> datetime:
