@@ -49,8 +49,8 @@ def public_holidays(
     wanted: dict[str, Any] = {"subdiv": known, "years": range(first, last + 1)}
     own = holidays.country_holidays(country, subdiv=known)
     spoken = [each for each in own.supported_languages if _speaks(each, language)]
-    if spoken:
-        wanted["language"] = spoken[0]
+    # Left out, it would be the language of the machine.
+    wanted["language"] = spoken[0] if spoken else own.default_language
     return MappingProxyType(dict(sorted(holidays.country_holidays(country, **wanted).items())))
 
 

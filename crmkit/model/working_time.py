@@ -40,7 +40,8 @@ class Holiday(Record, tablename="core_holiday"):
 
     name = Name(length=120, required=True)
     day = Date(required=True)
-    calendar = Reference("core_calendar", on_delete="cascade")
+    # Set to nothing it would hold for every calendar.
+    calendar = Reference("core_calendar", on_delete="restrict")
     hours = Line(length=120)
 
 
@@ -48,7 +49,7 @@ class Absence(Record, tablename="core_absence"):
     """Days, or hours of days, on which a person does not work; both days are included."""
 
     note = Line(length=200, required=True)
-    absentee = Reference("core_user", on_delete="cascade")
+    absentee = Reference("core_user")
     kind = Pick(ABSENCES, default="vacation")
     first_day = Date(required=True)
     last_day = Date()

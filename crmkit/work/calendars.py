@@ -120,11 +120,20 @@ async def calendar_of(ctx: Context, team: int | None = None, user: int | None = 
     Raises:
         InvalidError: A stored text can no longer be read; names the calendar.
     """
+    return await build_calendar(await _read_row(ctx, team, user), ctx.now().year)
+
+
+async def _read_row(ctx: Context, team: int | None, user: int | None) -> CalendarRow:
     since = ctx.now().date() - _ABSENCES_BACK
     row = await ctx.db.row(_OF.format(own=_OWN), team, user, since)
     if row is None:
         raise RuntimeError("The statement answers one row in any case.")
-    return await build_calendar(_row(ctx, row), ctx.now().year)
+    return _row(ctx, row)
+
+
+async def default_row(ctx: Context) -> CalendarRow:
+    """Answer the calendar that holds for teams without one of their own, as it is stored."""
+    return await _read_row(ctx, None, None)
 
 
 async def list_calendars(ctx: Context) -> tuple[CalendarRow, ...]:

@@ -44,7 +44,7 @@ CREATE TABLE core_holiday (
     name_key text GENERATED ALWAYS AS (lower(crm_unaccent(name))) STORED,
     day date,
     -- Empty is every calendar.
-    calendar bigint REFERENCES core_calendar (id) ON DELETE CASCADE,
+    calendar bigint REFERENCES core_calendar (id) ON DELETE RESTRICT,
     -- Empty is closed.
     hours text NOT NULL DEFAULT ''
 );
@@ -67,7 +67,7 @@ CREATE TABLE core_absence (
     trashed_at timestamptz,
     note text NOT NULL,
     -- Not `user`, a word of SQL.
-    absentee bigint REFERENCES core_user (id) ON DELETE CASCADE,
+    absentee bigint REFERENCES core_user (id) ON DELETE SET NULL,
     kind text NOT NULL DEFAULT 'vacation',
     first_day date,
     last_day date,
