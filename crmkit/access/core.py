@@ -6,7 +6,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from crmkit.access.roles import load_roles
-from crmkit.access.working_time import complete_working_time, problems_of_working_time
+from crmkit.access.working_time import (
+    complete_working_time,
+    first_values,
+    problems_of_working_time,
+)
 from crmkit.errors import Veto
 from crmkit.model.people import TEAMS, USERS, User
 from crmkit.model.role import VERBS, Role
@@ -24,7 +28,7 @@ if TYPE_CHECKING:
     from crmkit.db.engine import Database
     from crmkit.model.context import Context
     from crmkit.model.entity import Entity
-    from crmkit.plugin.events import SaveEvent
+    from crmkit.plugin.events import FormEvent, SaveEvent
     from crmkit.plugin.site import Site
 
 ADMINISTRATOR = "administrator"
@@ -60,6 +64,10 @@ class Core(Plugin):
             self._check_grant(event.ctx, str(event.values["role"]))
         if _administers(event.before) and not _administers(after):
             await _keep_one(event)
+
+    async def initial_values(self, event: FormEvent) -> Mapping[str, Any] | None:
+        """Begin the form of an absence with oneself and today."""
+        return first_values(event)
 
     async def before_delete(self, event: SaveEvent) -> None:
         """Refuse to trash the last administrator."""

@@ -22,7 +22,7 @@ from crmkit.model.working_time import ABSENCE, ABSENCES, CALENDAR, HOLIDAY, WEEK
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from crmkit.plugin.events import SaveEvent
+    from crmkit.plugin.events import FormEvent, SaveEvent
 
 #: Entity to its columns that hold hours.
 _HOURS = {CALENDAR: WEEKDAYS, HOLIDAY: ("hours",), ABSENCE: ("hours",)}
@@ -32,6 +32,15 @@ _TEXTS = (
     N_("has `{part}`, which no clock shows; a day goes from 0:00 to 24:00"),
     N_("has `{part}`, which begins before the hours in front of it end"),
 )
+
+
+def first_values(event: FormEvent) -> Mapping[str, Any] | None:
+    """Answer what the form of a new absence begins with; None for other forms."""
+    if event.entity.name != ABSENCE:
+        return None
+    ctx = event.ctx
+    today = ctx.now().astimezone(ctx.time_zone).date()
+    return {"absentee": ctx.user_id, "kind": ABSENCES[0].value, "first_day": today}
 
 
 async def complete_working_time(event: SaveEvent) -> None:
@@ -102,8 +111,9 @@ async def _complete_absence(event: SaveEvent) -> None:
     # Rights reach as far as owner and team: an absence is its person's own, whoever enters it.
     if absentee is not None:
         values["owner"] = absentee
+    kind = whole.get("kind") or ABSENCES[0].value
+    values["kind"] = kind
     if not str(whole.get("note") or "").strip():
-        kind = whole.get("kind") or ABSENCES[0].value
         label = next((each.label for each in ABSENCES if each.value == kind), ABSENCES[-1].label)
         values["note"] = ctx.translate(label)
 

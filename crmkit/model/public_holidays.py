@@ -65,23 +65,27 @@ def country_name(code: str, language: str = "en") -> str:
 
 def find_country(text: str) -> str:
     """Answer the code that a code or an English or Russian name means, "" when it means none."""
-    wanted = text.strip().casefold()
-    for code in countries():
-        names = (code, country_name(code), country_name(code, "ru"))
-        if wanted in {name.casefold() for name in names}:
-            return code
-    return ""
+    code = text.strip().upper()
+    return code if code in countries() else _names().get(text.strip().casefold(), "")
 
 
 def nearest_country(text: str) -> str:
     """Answer the known country most like a text, as "DE (Germany)"; "" when none is."""
-    by_name = {}
-    for code in countries():
-        for name in (code, country_name(code), country_name(code, "ru")):
-            by_name[name.casefold()] = code
-    found = difflib.get_close_matches(text.strip().casefold(), list(by_name), 1, _MATCH)
-    code = by_name[found[0]] if found else ""
+    found = difflib.get_close_matches(text.strip().casefold(), list(_names()), 1, _MATCH)
+    code = _names()[found[0]] if found else ""
     return f"{code} ({country_name(code)})" if code else ""
+
+
+@lru_cache(maxsize=1)
+def _names() -> Mapping[str, str]:
+    """Answer each name and code of a country, case folded, to its code."""
+    return MappingProxyType(
+        {
+            name.casefold(): code
+            for code in countries()
+            for name in (country_name(code), country_name(code, "ru"), code)
+        }
+    )
 
 
 def find_region(country: str, text: str) -> str:

@@ -88,6 +88,11 @@ def _time(value: datetime, zone: ZoneInfo, language: str) -> str:
     return babel_dates.format_time(value, "short", tzinfo=zone, locale=_locale(language))
 
 
+def format_short_day(ctx: Context, value: date) -> str:
+    """Format a day with its weekday, short, such as Tue 24 Nov."""
+    return _day(value, "EEE d MMM", ctx.language)
+
+
 def format_time(ctx: Context, value: datetime) -> str:
     """Format the time of day of a moment (aware), in the reader's zone."""
     return _time(value, ctx.time_zone, ctx.language)

@@ -11,7 +11,7 @@ from crmkit.errors import InvalidError
 from crmkit.model.calendar import DAY, HoursError, parse_hours
 from crmkit.model.public_holidays import country_name
 from crmkit.model.values import N_
-from crmkit.web.format import format_full_date, format_number, format_time
+from crmkit.web.format import format_full_date, format_number, format_short_day, format_time
 from crmkit.web.translate import _, ngettext
 from crmkit.web.views import (
     CalendarCard,
@@ -153,10 +153,11 @@ def _local(ctx: Context, moment: datetime) -> date:
 
 
 def _step(ctx: Context, begin: datetime, end: datetime) -> str:
+    day, last = _local(ctx, begin), _local(ctx, end)
     until = format_time(ctx, end)
-    if _local(ctx, begin) != _local(ctx, end):
-        until = moment_text(ctx, end)
-    return f"{moment_text(ctx, begin)} – {until}"
+    if day != last:
+        until = f"{format_short_day(ctx, last)}, {until}"
+    return f"{format_short_day(ctx, day)}, {format_time(ctx, begin)} – {until}"
 
 
 def calculator(ctx: Context, row: CalendarRow, asked: Question, found: Reckoning) -> FormPage:
