@@ -25,7 +25,7 @@ if TYPE_CHECKING:
         Policy,
         Report,
     )
-    from crmkit.model.calendar import Calendar
+    from crmkit.model.calendar import Calendar as BusinessCalendar
     from crmkit.model.columns import Reference
     from crmkit.model.context import Context
     from crmkit.model.entity import Entity, FieldOptions, Group, StepKind, Steps
@@ -88,7 +88,7 @@ if TYPE_CHECKING:
 
 #: Public name to the module that has it, and its name there.
 _HOMES = {
-    "Calendar": ("crmkit.model.calendar", "Calendar"),
+    "BusinessCalendar": ("crmkit.model.calendar", "Calendar"),
     "add_business_days": ("crmkit.work.clock", "add_days"),
     "add_business_time": ("crmkit.work.clock", "add"),
     "business_time_between": ("crmkit.work.clock", "between"),
@@ -186,7 +186,7 @@ __all__ = [
     "AgendaItem",
     "AgendaSection",
     "Avatar",
-    "Calendar",
+    "BusinessCalendar",
     "Choice",
     "Computed",
     "ConflictError",

@@ -26,12 +26,6 @@ if TYPE_CHECKING:
 
 #: Entity to its columns that hold hours.
 _HOURS = {CALENDAR: WEEKDAYS, HOLIDAY: ("hours",), ABSENCE: ("hours",)}
-# For the translators' tools, which see no text in a table of another module.
-_TEXTS = (
-    N_("has `{part}`, which are no hours; write them as 9:00-13:00, 14:00-18:00"),
-    N_("has `{part}`, which no clock shows; a day goes from 0:00 to 24:00"),
-    N_("has `{part}`, which begins before the hours in front of it end"),
-)
 
 
 def first_values(event: FormEvent) -> Mapping[str, Any] | None:

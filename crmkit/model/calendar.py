@@ -14,6 +14,8 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from crmkit.model.values import N_
+
 #: Spans of one day, each from (inclusive) and to (exclusive), in order and apart.
 Hours: TypeAlias = tuple[tuple[int, int], ...]
 
@@ -23,7 +25,6 @@ _OFFICE: Hours = ((9 * 60, 18 * 60),)
 OFFICE_WEEK: tuple[Hours, ...] = (_OFFICE,) * 5 + ((),) * 2
 
 _SPAN = re.compile(r"(\d{1,2})(?:[:.](\d{2}))?\s*[-–—]\s*(\d{1,2})(?:[:.](\d{2}))?")
-_EXAMPLE = "9:00-13:00, 14:00-18:00"
 
 
 class HoursError(ValueError):
@@ -38,9 +39,9 @@ class HoursError(ValueError):
 #: Reason to English sentence; `{part}` is what was typed.
 HOURS_PROBLEMS = MappingProxyType(
     {
-        "shape": f"has `{{part}}`, which are no hours; write them as {_EXAMPLE}",
-        "clock": "has `{part}`, which no clock shows; a day goes from 0:00 to 24:00",
-        "overlap": "has `{part}`, which begins before the hours in front of it end",
+        "shape": N_("has `{part}`, which are no hours; write them as 9:00-13:00, 14:00-18:00"),
+        "clock": N_("has `{part}`, which no clock shows; a day goes from 0:00 to 24:00"),
+        "overlap": N_("has `{part}`, which begins before the hours in front of it end"),
     }
 )
 

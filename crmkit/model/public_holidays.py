@@ -41,7 +41,7 @@ def public_holidays(
         last: Year to end with, included.
         language: Of the names, where the package has it; else the country's own.
     """
-    if country not in countries():
+    if not country or country not in countries():
         return MappingProxyType({})
     import holidays  # noqa: PLC0415 - heavy
 

@@ -110,7 +110,7 @@ async def calendar_of(ctx: Context, team: int | None = None, user: int | None = 
     it, and says neither whose nor why.
 
     Args:
-        team: Id of a team; None takes the person's.
+        team: Id of a team; None takes the person's. One that does not exist has the default.
         user: Id of a person, whose absences close the calendar.
 
     Returns:

@@ -3,7 +3,8 @@
 Moments come in aware, in any zone, and go out in UTC. Open time is half open: the minute a day
 closes is closed. An edge of the hours is the first moment at which the wall clock of the calendar
 shows that time or a later one: what the clock jumps over in spring falls together in the jump, and
-of an hour that comes twice in autumn the first one counts.
+of an hour that comes twice in autumn the first one counts. The first and the last weeks that a
+datetime can hold belong to no calendar: there NeverOpensError is raised.
 """
 
 from __future__ import annotations

@@ -55,6 +55,10 @@ def test_parts_are_found_by_code_or_name_and_near_ones_named() -> None:
 
 
 def test_the_package_is_loaded_only_when_a_calendar_asks() -> None:
-    code = "import crmkit.web.app, crmkit.cli.hours, sys; sys.exit('holidays' in sys.modules)"
+    code = (
+        "import crmkit.web.app, crmkit.cli.hours, sys\n"
+        "crmkit.work.calendars.public_holidays('', '', 2026, 2027)\n"
+        "sys.exit('holidays' in sys.modules)"
+    )
     done = subprocess.run([sys.executable, "-c", code], check=False, timeout=60)
     assert 0 == done.returncode

@@ -29,6 +29,7 @@ async def hours_show(request: AnyRequest) -> Response[str]:
         cards=cards,
         actions=(
             Link(label=_("New calendar"), url="/core.calendar/new", icon="plus"),
+            Link(label=_("Working calendars"), url="/core.calendar", icon="clock"),
             Link(label=_("Own holidays"), url="/core.holiday", icon="calendar"),
             Link(label=_("Absences"), url="/core.absence", icon="user-check"),
         ),
