@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         Policy,
         Report,
     )
+    from crmkit.model.calendar import Calendar as BusinessCalendar
     from crmkit.model.columns import Reference
     from crmkit.model.context import Context
     from crmkit.model.entity import Entity, FieldOptions, Group, StepKind, Steps
@@ -78,9 +79,24 @@ if TYPE_CHECKING:
         Tag,
         TimelineItem,
     )
+    from crmkit.work.clock import add as add_business_time
+    from crmkit.work.clock import add_days as add_business_days
+    from crmkit.work.clock import between as business_time_between
+    from crmkit.work.clock import is_open as is_business_time
+    from crmkit.work.clock import next_open as next_business_time
+    from crmkit.work.clock import spans as list_business_spans
+    from crmkit.work.clock import subtract as subtract_business_time
 
 #: Public name to the module that has it, and its name there.
 _HOMES = {
+    "BusinessCalendar": ("crmkit.model.calendar", "Calendar"),
+    "add_business_days": ("crmkit.work.clock", "add_days"),
+    "add_business_time": ("crmkit.work.clock", "add"),
+    "business_time_between": ("crmkit.work.clock", "between"),
+    "is_business_time": ("crmkit.work.clock", "is_open"),
+    "list_business_spans": ("crmkit.work.clock", "spans"),
+    "next_business_time": ("crmkit.work.clock", "next_open"),
+    "subtract_business_time": ("crmkit.work.clock", "subtract"),
     "Reference": ("crmkit.model.columns", "Reference"),
     "HealthCheck": ("crmkit.model.adapters", "HealthCheck"),
     "NavEntry": ("crmkit.model.adapters", "NavEntry"),
@@ -174,6 +190,7 @@ __all__ = [
     "AgendaItem",
     "AgendaSection",
     "Avatar",
+    "BusinessCalendar",
     "Choice",
     "Computed",
     "ConflictError",
@@ -231,8 +248,11 @@ __all__ = [
     "Veto",
     "Widget",
     "_",
+    "add_business_days",
+    "add_business_time",
     "answer",
     "avatar_of",
+    "business_time_between",
     "carry_over",
     "context_of",
     "deprecated",
@@ -245,9 +265,13 @@ __all__ = [
     "get",
     "go",
     "hookimpl",
+    "is_business_time",
+    "list_business_spans",
+    "next_business_time",
     "ngettext",
     "post",
     "predicate",
+    "subtract_business_time",
 ]
 
 

@@ -11,6 +11,7 @@
     ├── InvalidError          input that breaks rules, all problems at once
     │   ├── Veto              a plugin refused and says why
     │   ├── HookFailedError   a plugin's code failed inside a write or a check
+    │   ├── NeverOpensError   a working calendar is not open for so long
     │   └── MalformedError    what was sent cannot be read at all
     ├── ConflictError         two things that exclude each other
     │   └── StaleVersionError somebody saved in between
@@ -99,6 +100,10 @@ class HookFailedError(InvalidError):
         )
         self.plugin = plugin
         self.hook = hook
+
+
+class NeverOpensError(InvalidError):
+    """A working calendar is not open for so long, however far one counts."""
 
 
 class MalformedError(InvalidError):

@@ -1,4 +1,4 @@
-"""The reserved plugin `core`: users and teams are entities, with rules no door gets around."""
+"""The reserved plugin `core`: its entities, with rules no door gets around."""
 
 from __future__ import annotations
 
@@ -6,10 +6,16 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from crmkit.access.roles import load_roles
+from crmkit.access.working_time import (
+    complete_working_time,
+    first_values,
+    problems_of_working_time,
+)
 from crmkit.errors import Veto
 from crmkit.model.people import TEAMS, USERS, User
 from crmkit.model.role import VERBS, Role
 from crmkit.model.values import Choice
+from crmkit.model.working_time import ABSENCES_OF_PEOPLE, CALENDARS, HOLIDAYS
 from crmkit.plugin.hookspecs import Plugin
 from crmkit.plugin.site import Choice as SiteChoice
 from crmkit.plugin.site import build_site
@@ -22,7 +28,7 @@ if TYPE_CHECKING:
     from crmkit.db.engine import Database
     from crmkit.model.context import Context
     from crmkit.model.entity import Entity
-    from crmkit.plugin.events import SaveEvent
+    from crmkit.plugin.events import FormEvent, SaveEvent
     from crmkit.plugin.site import Site
 
 ADMINISTRATOR = "administrator"
@@ -32,19 +38,25 @@ _LOCK = 0x63726D61  # "crma"
 
 
 class Core(Plugin):
-    """Users, teams and the rules on who may be given which role."""
+    """Users, teams, working time, and the rules on who may be given which role."""
 
     def __init__(self, roles: Mapping[str, Role]) -> None:
         self.site_roles = roles
 
     def entities(self) -> Iterable[Entity]:
-        """Contribute users, their role a choice of those the site has, and teams."""
+        """Contribute users, their role a choice of those the site has, teams and working time."""
         choices = tuple(Choice(role.name, role.label) for role in self.site_roles.values())
         fields = {**USERS.fields, User.role: replace(USERS.fields[User.role], choices=choices)}
-        return (replace(USERS, fields=fields), TEAMS)
+        people = (replace(USERS, fields=fields), TEAMS)
+        return (*people, CALENDARS, HOLIDAYS, ABSENCES_OF_PEOPLE)
+
+    async def validate(self, event: SaveEvent) -> Mapping[str, str]:
+        """Answer what is wrong with hours, places and absences."""
+        return await problems_of_working_time(event)
 
     async def before_save(self, event: SaveEvent) -> None:
         """Refuse a role above one's own, and losing the last administrator."""
+        await complete_working_time(event)
         if event.entity.name != _USER:
             return
         after = {**event.before, **event.values}
@@ -52,6 +64,10 @@ class Core(Plugin):
             self._check_grant(event.ctx, str(event.values["role"]))
         if _administers(event.before) and not _administers(after):
             await _keep_one(event)
+
+    async def initial_values(self, event: FormEvent) -> Mapping[str, Any] | None:
+        """Begin the form of an absence with oneself and today."""
+        return first_values(event)
 
     async def before_delete(self, event: SaveEvent) -> None:
         """Refuse to trash the last administrator."""

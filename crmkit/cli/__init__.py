@@ -152,6 +152,7 @@ def main() -> None:
     from crmkit.cli import (  # noqa: PLC0415 - they add commands
         data,  # noqa: F401
         gdpr,  # noqa: F401
+        hours,  # noqa: F401
         inspecting,  # noqa: F401
         jobs,  # noqa: F401
         merging,  # noqa: F401

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from crmkit.config import Config
     from crmkit.db.engine import Database
+    from crmkit.model.calendar import Calendar
     from crmkit.model.event import Happened
     from crmkit.model.role import Role, Verb
     from crmkit.model.site import SiteLike
@@ -101,6 +102,9 @@ class Store(Protocol):
     ) -> None:
         """Say that something happened."""
 
+    async def calendar(self, ctx: Context, team: int | None, user: int | None) -> Calendar:
+        """Answer when a team or a person works."""
+
 
 @dataclass(frozen=True, slots=True)
 class Context:
@@ -111,7 +115,7 @@ class Context:
         operation: Id of the operation that collects the changes; None opens one per save.
         clock: Answers the present moment in UTC; tests set it.
         translate: English text to the reader's language.
-        store: Reads and writes records for `get`, `create`, `save` and `trash`; queues jobs.
+        store: What stands behind `get`, `create`, `save`, `enqueue`, `publish`, `calendar`.
         draw: Makes HTML of a template for `render`; None where no page is made.
         depth: How many events caused one another until this.
         gathered: Events of work with many records, queued together at its end; None queues each.
@@ -281,6 +285,22 @@ class Context:
             InvalidError: JSON cannot say the arguments, or a moment has no zone.
         """
         return len(await self._records.enqueue(self, job, orders))
+
+    async def calendar(self, team: int | None = None, user: int | None = None) -> Calendar:
+        """Answer when a team or a person works, for the functions of the business clock.
+
+        `add_business_time(ctx.now(), timedelta(hours=4), await ctx.calendar(user=7))` is a promise
+        that holds: hours of the team, its holidays and the person's absences are in it.
+
+        Args:
+            team: Id of a team; None takes the person's. A team without a calendar of its own has
+                that of the team above, else the site's default.
+            user: Id of a person, whose absences close the calendar as well.
+
+        Raises:
+            InvalidError: A stored text can no longer be read; names the calendar.
+        """
+        return await self._records.calendar(self, team, user)
 
     def render(self, template: str, **values: Any) -> Any:  # noqa: ANN401 - Markup
         """Make HTML of a plugin's template, such as "loyalty/balance.html".

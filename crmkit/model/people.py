@@ -21,6 +21,7 @@ class Team(Record, tablename="core_team"):
     name = Name(length=120, required=True)
     manager = Reference("core_user")
     parent = Reference("core_team")
+    calendar = Reference("core_calendar")
 
 
 class User(Record, tablename="core_user"):
@@ -64,10 +65,14 @@ TEAMS = Entity(
     singular=N_("Team"),
     title=Team.name,
     icon="hierarchy-2",
-    list=[Team.name, Team.manager, Team.parent],
+    list=[Team.name, Team.manager, Team.parent, Team.calendar],
     filters=[Team.parent, Team.manager],
-    form=[Team.name, Team.manager, Team.parent],
+    form=[Team.name, Team.manager, Team.parent, Team.calendar],
     fields={
+        Team.calendar: FieldOptions(
+            label=N_("Working calendar"),
+            help=N_("Empty is that of the team above, else the default one."),
+        ),
         Team.parent: FieldOptions(label=N_("Part of")),
         Team.manager: FieldOptions(help=N_("Sees what this team and the teams below it own.")),
     },

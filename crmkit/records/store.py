@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from crmkit.records.aggregates import aggregate, read_rows
 from crmkit.records.read import get_record
 from crmkit.records.save import create_record, save_record, trash_record
+from crmkit.work.calendars import calendar_of
 from crmkit.work.events import publish
 from crmkit.work.jobs import enqueue
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from piccolo.columns import Column
     from piccolo.columns.combination import Where
 
+    from crmkit.model.calendar import Calendar
     from crmkit.model.context import Context
     from crmkit.model.job import JobOrder
     from crmkit.model.role import Verb
@@ -65,3 +67,7 @@ class RecordStore:
     ) -> None:
         """Say that something happened."""
         await publish(ctx, name, entity=entity, record_id=record_id, data=data)
+
+    async def calendar(self, ctx: Context, team: int | None, user: int | None) -> Calendar:
+        """Answer when a team or a person works."""
+        return await calendar_of(ctx, team, user)

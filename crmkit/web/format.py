@@ -73,6 +73,11 @@ def format_long_date(ctx: Context, value: date) -> str:
     return _day(value, "EEEE, d MMMM", ctx.language)
 
 
+def format_full_date(ctx: Context, value: date) -> str:
+    """Format a day with weekday and year, such as Tuesday, 24 November 2026."""
+    return _day(value, "EEEE, d MMMM y", ctx.language)
+
+
 def format_month(ctx: Context, value: date) -> str:
     """Format the month of a day, such as November 2026."""
     return _day(value, "LLLL y", ctx.language)
@@ -81,6 +86,16 @@ def format_month(ctx: Context, value: date) -> str:
 @lru_cache(maxsize=5_000)
 def _time(value: datetime, zone: ZoneInfo, language: str) -> str:
     return babel_dates.format_time(value, "short", tzinfo=zone, locale=_locale(language))
+
+
+def format_short_day(ctx: Context, value: date) -> str:
+    """Format a day with its weekday, short, such as Tue 24 Nov."""
+    return _day(value, "EEE d MMM", ctx.language)
+
+
+def format_time(ctx: Context, value: datetime) -> str:
+    """Format the time of day of a moment (aware), in the reader's zone."""
+    return _time(value, ctx.time_zone, ctx.language)
 
 
 def format_moment(ctx: Context, value: datetime) -> str:

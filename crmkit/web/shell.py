@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, cast
 
 from crmkit.model.values import initials
+from crmkit.model.working_time import CALENDAR, HOLIDAY
 from crmkit.web.flash import unpack_flash
 from crmkit.web.services import services_of, visit_of
 from crmkit.web.translate import _
@@ -26,6 +27,10 @@ _HUES = 8
 def hue_of(text: str) -> int:
     """Answer a steady hue, 1 to 8, for a name."""
     return sum(ord(letter) for letter in text) % _HUES + 1
+
+
+#: Entities that people reach through the page of working hours.
+_OF_HOURS = frozenset({CALENDAR, HOLIDAY})
 
 
 @lru_cache(maxsize=4096)
@@ -178,10 +183,15 @@ def navigation_of(
         people = tuple(
             NavItem(label=_(plan.label), url=f"/{plan.name}", icon=plan.icon,
                     current=plan.name == entity)
-            for plan in site.entities.values() if plan.plugin == "core"
+            for plan in site.entities.values()
+            if plan.plugin == "core" and plan.name not in _OF_HOURS
+        )  # fmt: skip
+        hours = NavItem(
+            label=_("Working hours"), url="/settings/hours", icon="clock",
+            current=path == "/settings/hours" or entity in _OF_HOURS,
         )  # fmt: skip
         history = NavItem(
             label=_("History"), url="/history", icon="history", current=path == "/history"
         )
-        groups.append(NavGroup(items=(*people, history), label=_("Company")))
+        groups.append(NavGroup(items=(*people, hours, history), label=_("Company")))
     return tuple(groups)

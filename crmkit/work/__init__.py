@@ -1,1 +1,1 @@
-"""Work besides requests: durable jobs, their order and their moments, and who works them."""
+"""What happens besides the request: jobs, events, deadlines, the business clock, mail."""

@@ -166,3 +166,23 @@ def test_two_records_are_merged_by_their_numbers(tmp_path: Path) -> None:
     assert "retail" in left
     assert "Berlin" not in left
     _refused(run(tmp_path, "merge", "crm.company", "1", "2"), "trash")
+
+
+def test_hours_shows_calendars_and_counts_with_them(site: Path) -> None:
+    assert "Office hours" in crmkit(site, "hours")
+    calendar = json.loads(crmkit(site, "hours", "--json"))[0]
+    assert ("9:00-18:00", "", True) == (
+        calendar["monday"], calendar["sunday"], calendar["default"],
+    )  # fmt: skip
+    assert "2026-11-27T12:00+00:00 (UTC)" in crmkit(site, "hours", "add", "2026-11-26T17:00", "4h")
+    words = ("hours", "add", "2026-11-26T17:00+02:00", "4h", "--user", EMAIL, "--json")
+    told = json.loads(crmkit(site, *words))
+    assert ("2026-11-27T10:00:00+00:00", 2) == (told["end"], len(told["spans"]))
+    for wrong, said in (
+        (("soon", "4h"), "no date with a time"),
+        (("2026-11-26T17:00", "long"), "no length of work"),
+        (("2026-11-26T17:00", "4h", "--team", "Nobody's"), "no team"),
+        (("2026-11-26T17:00", "4h", "--user", "nobody"), "no user"),
+        (("2026-11-26T17:00", "999999h"), "not open for so long"),
+    ):
+        _refused(run(site, "hours", "add", *wrong), said)

@@ -25,6 +25,7 @@ from crmkit.records.query import (
     list_statement,
 )
 from crmkit.records.values import parse_values
+from tests.trust.conftest import NEEDED
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -213,8 +214,10 @@ async def test_a_gone_record_is_not_found_whatever_its_number(admin: Context) ->
 
 async def test_two_forms_of_one_version(admin: Context, make: Make) -> None:
     """TRAPS R2 through the records layer, for every entity people edit."""
+    anna = await make("core.user", name="Anna")
     for name, plan in admin.site.entities.items():
-        record = await make(name, **{plan.title: "Sample"})
+        who = {"absentee": anna} if name == "core.absence" else {}
+        record = await make(name, **{plan.title: "Sample"}, **NEEDED.get(name, {}), **who)
         await admin.save(name, record, version=1, **{plan.title: "First"})
         with pytest.raises(StaleVersionError):
             await admin.save(name, record, version=1, **{plan.title: "Second"})

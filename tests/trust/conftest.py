@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -20,6 +21,14 @@ if TYPE_CHECKING:
     Samples = dict[str, int]
 
 
+#: What records of the core need besides their title.
+NEEDED: dict[str, dict[str, Any]] = {
+    "core.user": {"role": "seller"},
+    "core.holiday": {"day": date(2026, 12, 1)},
+    "core.absence": {"first_day": date(2026, 12, 1)},
+}
+
+
 @pytest.fixture
 def sign_in(browse: Browse, db: Database) -> SignIn:
     """Answer a client of a new person with a role, and the person's id."""
@@ -34,10 +43,14 @@ def sign_in(browse: Browse, db: Database) -> SignIn:
 def title_of(site: Site, entity: str, text: str) -> dict[str, Any]:
     """Answer the values a record of an entity must have."""
     plan = site.entity(entity)
-    return {plan.title: text} | ({"role": "seller"} if entity == "core.user" else {})
+    return {plan.title: text, **NEEDED.get(entity, {})}
 
 
 @pytest.fixture
 async def samples(site: Site, make: Make) -> Samples:
     """One record of each entity: entity to id."""
-    return {name: await make(name, **title_of(site, name, "Sample")) for name in site.entities}
+    made: Samples = {}
+    for name in site.entities:
+        owner = {"owner": made["core.user"]} if name == "core.absence" else {}
+        made[name] = await make(name, **title_of(site, name, "Sample"), **owner)
+    return made

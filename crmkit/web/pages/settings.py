@@ -47,6 +47,7 @@ def settings_tabs(request: AnyRequest) -> tuple[Link, ...]:
         tabs += [
             (_("Invite"), "/settings/invite"),
             (_("Roles"), "/settings/roles"),
+            (_("Working hours"), "/settings/hours"),
             (_("Own fields"), "/settings/fields"),
             (_("Plugins"), "/settings/plugins"),
             (_("Jobs"), "/settings/work"),
@@ -64,6 +65,9 @@ def settings_links(ctx: Context) -> tuple[Link, ...]:
         Link(label=_("API tokens"), url="/settings/tokens", icon="key",
              help=_("Let a program work in your name")),
     ]  # fmt: skip
+    if ctx.principal.role.scope("core.absence", "read") != "none":
+        links.append(Link(label=_("Absences"), url="/core.absence", icon="calendar",
+                          help=_("Days on which you do not work")))  # fmt: skip
     if is_admin(ctx.principal):
         links += [
             Link(label=_("Users"), url="/core.user", icon="users",
@@ -74,6 +78,8 @@ def settings_links(ctx: Context) -> tuple[Link, ...]:
                  help=_("Who shares records")),
             Link(label=_("Roles"), url="/settings/roles", icon="shield",
                  help=_("Who may do what")),
+            Link(label=_("Working hours"), url="/settings/hours", icon="clock",
+                 help=_("Calendars, holidays, and when so much work is done")),
             Link(label=_("Own fields"), url="/settings/fields", icon="forms",
                  help=_("What your company notes besides")),
             Link(label=_("Plugins"), url="/settings/plugins", icon="plug",

@@ -40,6 +40,7 @@ from crmkit.web.views.home import (
     Suggestion,
     Tile,
 )
+from crmkit.web.views.hours import CalendarCard, HolidayLine, HoursPage, WeekDay
 from crmkit.web.views.importing import (
     ImportColumn,
     ImportCount,
@@ -106,6 +107,7 @@ __all__ = [
     "BoardColumn",
     "BoardPage",
     "BulkAction",
+    "CalendarCard",
     "Card",
     "Cell",
     "Change",
@@ -132,7 +134,9 @@ __all__ = [
     "FunnelStep",
     "HistoryItem",
     "HistoryPage",
+    "HolidayLine",
     "HomePage",
+    "HoursPage",
     "Html",
     "ImportColumn",
     "ImportCount",
@@ -174,4 +178,5 @@ __all__ = [
     "TimelineItem",
     "UserBadge",
     "View",
+    "WeekDay",
 ]
