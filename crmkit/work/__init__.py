@@ -1,0 +1,1 @@
+"""What happens besides the request: jobs, deadlines, the business clock, mail."""
