@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import datetime
-from email.header import Header
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime
@@ -16,6 +15,7 @@ from msgspec import Struct
 
 from crmkit.errors import InvalidError, LimitError
 from crmkit.work.mail.addresses import Mailbox, check_line
+from crmkit.work.mail.header_lines import write_address, write_line, write_listed, write_words
 from crmkit.work.mail.tree import safe_name
 
 if TYPE_CHECKING:
@@ -28,9 +28,6 @@ _LONGEST_SUBJECT = 500
 _MOST_RECIPIENTS = 100
 _ID = re.compile(r"[\x21-\x3b\x3d\x3f-\x7e]{1,300}@[\x21-\x3b\x3d\x3f-\x7e]{1,255}")
 _TYPE = re.compile(r"[a-z0-9][a-z0-9.+-]{0,60}/[a-z0-9][a-z0-9.+-]{0,100}")
-#: Words that need no quotes before an address (RFC 5322, 3.2.3).
-_PHRASE = re.compile(r"[\w!#$%&'*+/=?^`{|}~ -]*", re.ASCII)
-_FOLD = 76
 #: Text beyond ASCII is encoded: not each server takes 8-bit lines.
 _POLICY = SMTP.clone(cte_type="7bit")
 
@@ -108,7 +105,7 @@ def compose(draft: Draft) -> Composed:
     if sum(len(file.content) for file in draft.files) > draft.largest:
         raise _too_large(draft.largest)
     for one in draft.bcc:
-        _address(one)
+        write_address(one)
     content = "".join(_headers(draft)).encode("utf-8") + _body(draft).as_bytes()
     if len(content) > draft.largest:
         raise _too_large(draft.largest)
@@ -131,65 +128,26 @@ def _headers(draft: Draft) -> Iterator[str]:
         raise InvalidError(f"The subject is longer than {_LONGEST_SUBJECT} characters; shorten it.")
     if draft.date.tzinfo is None:
         raise InvalidError("The date of a message needs its zone.")
-    yield _line("From", [_address(draft.sender)])
+    yield write_line("From", [write_address(draft.sender)])
     for name, people in (("To", draft.to), ("Cc", draft.cc), ("Reply-To", draft.reply_to)):
         if people:
-            yield _line(name, _listed([_address(one) for one in people]))
+            yield write_line(name, write_listed([write_address(one) for one in people]))
     if not draft.to and not draft.cc:
-        yield _line("To", ["undisclosed-recipients:;"])
-    yield f"Subject: {_words(subject, len('Subject: '))}\r\n"
-    yield _line("Date", [format_datetime(draft.date)])
-    yield _line("Message-ID", [f"<{_check_id(draft.message_id)}>"])
+        yield write_line("To", ["undisclosed-recipients:;"])
+    yield f"Subject: {write_words(subject, len('Subject: '))}\r\n"
+    yield write_line("Date", [format_datetime(draft.date)])
+    yield write_line("Message-ID", [f"<{_check_id(draft.message_id)}>"])
     chain = _chain(draft)
     if chain:
-        yield _line("In-Reply-To", [f"<{chain[-1]}>"])
-        yield _line("References", [f"<{one}>" for one in chain])
+        yield write_line("In-Reply-To", [f"<{chain[-1]}>"])
+        yield write_line("References", [f"<{one}>" for one in chain])
     if draft.automatic:
-        yield _line("Auto-Submitted", ["auto-generated"])
+        yield write_line("Auto-Submitted", ["auto-generated"])
         # Exchange reads no RFC 3834 but this (MS-OXCMAIL, 2.2.3.2.14).
-        yield _line("X-Auto-Response-Suppress", ["All"])
+        yield write_line("X-Auto-Response-Suppress", ["All"])
     if draft.unsubscribe_url:
-        yield _line("List-Unsubscribe", [f"<{_check_url(draft.unsubscribe_url)}>"])
-        yield _line("List-Unsubscribe-Post", ["List-Unsubscribe=One-Click"])
-
-
-def _line(name: str, pieces: list[str]) -> str:
-    """Fold a header between its pieces, each of which stays whole."""
-    out, length = f"{name}:", len(name) + 1
-    for number, piece in enumerate(pieces):
-        if number and length + len(piece) >= _FOLD:
-            out, length = f"{out}\r\n", 0
-        out += f" {piece}"
-        length += len(piece) + 1
-    return f"{out}\r\n"
-
-
-def _listed(pieces: list[str]) -> list[str]:
-    return [*(f"{piece}," for piece in pieces[:-1]), pieces[-1]]
-
-
-def _words(text: str, indent: int) -> str:
-    """Encode a text beyond ASCII (RFC 2047); fold one that is long."""
-    if text.isascii() and "=?" not in text and max(map(len, text.split() or [""])) < 500:  # noqa: PLR2004
-        return _line("", text.split(" ")).removeprefix(": ").removesuffix("\r\n")
-    told = Header(text, "utf-8", maxlinelen=_FOLD - 1, header_name=" " * (indent - 2))
-    return told.encode(linesep="\r\n")
-
-
-def _address(one: Mailbox) -> str:
-    """Write a person into a header."""
-    check_line(one.name, "name")
-    check_line(one.address, "address")
-    if not re.fullmatch(r"[^\s<>,;:()\"\\@]+@[^\s<>,;:()\"\\@]+", one.address):
-        raise InvalidError(f"`{one.address[:100]}` is no e-mail address; check it first.")
-    if not one.name:
-        return one.address
-    if _PHRASE.fullmatch(one.name) and "=?" not in one.name:
-        return f"{one.name} <{one.address}>"
-    if one.name.isascii() and "=?" not in one.name:
-        quoted = re.sub(r'(["\\])', r"\\\1", one.name)
-        return f'"{quoted}" <{one.address}>'
-    return f"{_words(one.name, 10)} <{one.address}>"
+        yield write_line("List-Unsubscribe", [f"<{_check_url(draft.unsubscribe_url)}>"])
+        yield write_line("List-Unsubscribe-Post", ["List-Unsubscribe=One-Click"])
 
 
 def _check_id(id_: str) -> str:
