@@ -148,18 +148,19 @@ def wrong(html: str) -> list[str]:
     return reader.wrong
 
 
-@pytest.mark.parametrize("attack", ATTACKS)
-@pytest.mark.parametrize(
-    "around", ["{}", "<p>a{}b</p>", "<table><tr><td>{}</td></tr></table>", "<b>{}"]
-)
-def test_an_attack_leaves_nothing_to_act(attack: str, around: str) -> None:
-    cleaned = clean_html(around.format(attack) if "{" not in attack else attack)
-
-    assert [] == wrong(cleaned)
-    assert cleaned == clean_html(cleaned) or [] == wrong(clean_html(cleaned))
+AROUND = ("{}", "<p>a{}b</p>", "<table><tr><td>{}</td></tr></table>", "<b>{}")
 
 
-@settings(max_examples=200, deadline=None)
+@pytest.mark.parametrize("attack", ATTACKS, ids=range(len(ATTACKS)))
+def test_an_attack_leaves_nothing_to_act(attack: str) -> None:
+    for around in AROUND:
+        cleaned = clean_html(around.replace("{}", attack))
+
+        assert [] == wrong(cleaned)
+        assert [] == wrong(clean_html(cleaned))
+
+
+@settings(max_examples=100, deadline=None)
 @given(
     st.lists(st.sampled_from(ATTACKS) | st.text(alphabet="<>\"'=/ ab&;-!", max_size=12), max_size=6)
 )

@@ -184,7 +184,7 @@ LINES = [
 ]  # fmt: skip
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.lists(st.sampled_from(LINES), max_size=25))
 def test_no_line_is_lost_or_moved(lines: list[str]) -> None:
     new, quoted, signature = split_reply("\n".join(lines))
