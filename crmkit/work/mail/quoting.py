@@ -29,6 +29,8 @@ _LONGEST_LINE = 1000
 _LONGEST_SIGNATURE = 12
 _SHORT_LINE = 70
 _DATE = re.compile(r"\d{4}|\d[:.]\d\d")
+#: Said after the farewell: a postscript, a question.
+_SPEAKS = re.compile(r"^\s*(?:p\.? ?s\b|п\.? ?с\b|пс\b|зы\b)|\?\s*$", re.IGNORECASE)
 _ENDS = re.compile(r"[.!?]\s*$")
 
 
@@ -161,7 +163,8 @@ def _find_signature(lines: list[str]) -> int:
             return index
     for index in range(max(1, end - _LONGEST_SIGNATURE), end):
         rest = [line for line in lines[index + 1 : end] if line.strip()]
-        if FAREWELL.match(lines[index][:200]) and all(len(one) < _SHORT_LINE for one in rest):
+        plain = all(len(one) < _SHORT_LINE and not _SPEAKS.search(one) for one in rest)
+        if plain and FAREWELL.match(lines[index][:200]):
             return index
     return len(lines)
 

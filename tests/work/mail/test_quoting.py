@@ -104,6 +104,8 @@ def test_a_signature_is_found(signature: str, quote: str) -> None:
         "",
         "The best regards come from Anna, who wants to know much more of it in a sentence.",
         "Дата: 3 марта\nТема: встреча",
+        "Yes.\nBest regards,\nAnna\n\nP.S. Send the invoice.",
+        "Да.\nС уважением, Ольга\n\nКогда ждать?",
     ],
 )
 def test_when_in_doubt_all_is_new(text: str) -> None:
