@@ -42,6 +42,7 @@ _EXTENSIONS = {
     "image/jpeg": "jpg",
     "image/gif": "gif",
 }
+_TNEF = {"application/ms-tnef", "application/vnd.ms-tnef"}
 _BOUNDARY = re.compile(rb"^--([^\s-][^\r\n]{0,68})[ \t]*\r?$", re.MULTILINE)
 
 
@@ -167,7 +168,7 @@ class Parts:
     def _attach(self, part: Message, kind: str, data: bytes, name: str, path: str) -> None:
         if not data and not name:
             return
-        if kind in {"application/ms-tnef", "application/vnd.ms-tnef"}:
+        if kind in _TNEF or name.lower() == "winmail.dat":
             self._notes.add(f"part {path}", "Outlook packed the attachments (TNEF); kept as it is.")
         if kind in {"application/pkcs7-mime", "application/x-pkcs7-mime"}:
             self._notes.add(f"part {path}", "The part is signed or encrypted (S/MIME); kept as is.")
