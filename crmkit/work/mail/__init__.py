@@ -1,0 +1,1 @@
+"""Mail without a database: reading messages, cutting and cleaning them, writing and moving them."""

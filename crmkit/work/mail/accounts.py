@@ -1,0 +1,91 @@
+"""How a mail server is reached: settings of one account, the same for reading and sending."""
+
+from __future__ import annotations
+
+import ssl
+from ipaddress import ip_address
+from typing import Literal
+
+from msgspec import Struct
+
+from crmkit.errors import ConfigError
+
+#: `implicit`: encrypted from the first byte (ports 465, 993). `starttls`: encrypted after a
+#: command (587, 143), and refused where that fails. `plain`: not at all, for servers nearby.
+Tls = Literal["implicit", "starttls", "plain"]
+
+
+class SmtpAccount(Struct, frozen=True, kw_only=True):
+    """A server that takes our mail."""
+
+    host: str
+    port: int = 465
+    tls: Tls = "implicit"
+    #: "" signs in nowhere.
+    username: str = ""
+    password: str = ""
+    #: Name we greet with (RFC 5321, 4.1.1.1); "" is this machine's.
+    local_name: str = ""
+    #: PEM file of a certificate authority of the company; "" takes the system's.
+    ca_file: str = ""
+    #: Seconds to connect, and for each answer but the last.
+    timeout: float = 30
+    #: Seconds from the message to the answer; RFC 5321, 4.5.3.2.6 asks for ten minutes.
+    data_timeout: float = 600
+
+    def __repr__(self) -> str:
+        """Leave out the password, as logs and errors show this."""
+        return f"SmtpAccount({self.username}@{self.host}:{self.port}, {self.tls})"
+
+
+class ImapAccount(Struct, frozen=True, kw_only=True):
+    """A mailbox that is read."""
+
+    host: str
+    port: int = 993
+    tls: Tls = "implicit"
+    username: str
+    password: str
+    ca_file: str = ""
+    #: Seconds to connect and for each answer.
+    timeout: float = 60
+
+    def __repr__(self) -> str:
+        """Leave out the password, as logs and errors show this."""
+        return f"ImapAccount({self.username}@{self.host}:{self.port}, {self.tls})"
+
+
+def make_tls(account: SmtpAccount | ImapAccount) -> ssl.SSLContext:
+    """Make the context that checks the server's certificate and name.
+
+    Raises:
+        ConfigError: `ca_file` cannot be read.
+    """
+    try:
+        return ssl.create_default_context(cafile=account.ca_file or None)
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigError(
+            f"The certificate authority {account.ca_file} of {account.host} cannot be read: {error}"
+        ) from error
+
+
+def check_secrecy(account: SmtpAccount | ImapAccount) -> None:
+    """Refuse to send a password through a network unencrypted.
+
+    Raises:
+        ConfigError: It would; the sentence says what to change.
+    """
+    if account.tls == "plain" and account.password and not _is_here(account.host):
+        raise ConfigError(
+            f"The password for {account.host} would go through the network unencrypted. "
+            "Set tls to `implicit` or `starttls`."
+        )
+
+
+def _is_here(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,246 @@
+"""Reads a mailbox by IMAP: what is new since a cursor, each message once, none left out."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING, Self, TypeVar
+
+from msgspec import Struct, structs
+
+from crmkit.work.mail.addresses import check_line
+from crmkit.work.mail.imap_answers import Fetched
+from crmkit.work.mail.session import MailboxError, Session
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from crmkit.work.mail.accounts import ImapAccount
+
+
+Answer = TypeVar("Answer")
+
+#: Servers end an IDLE after 30 minutes (RFC 2177).
+_LONGEST_WAIT = 25 * 60.0
+_MOST_GAPS = 1000
+
+
+class Cursor(Struct, frozen=True, kw_only=True):
+    """How far a folder was read; kept by the caller in the transaction that keeps the messages."""
+
+    folder: str = "INBOX"
+    #: Of the folder as it was numbered then (RFC 3501, 2.3.1.1); 0 when it was never read.
+    uid_validity: int = 0
+    #: The highest number that was read.
+    last_uid: int = 0
+    #: Numbers below it that the server listed and did not give; asked for again each time.
+    gaps: tuple[int, ...] = ()
+
+
+class Batch(Struct, frozen=True, kw_only=True):
+    """Some messages, and the cursor to go on from."""
+
+    messages: tuple[Fetched, ...]
+    cursor: Cursor
+    #: There are more; ask again.
+    more: bool = False
+    #: The folder was numbered anew, so messages come again: tell them apart by Message-ID.
+    restarted: bool = False
+    #: Why it ended early, "" when it did not; what came before is whole and counts.
+    problem: str = ""
+
+
+class MailboxReader:
+    """A connection to a mailbox; every call takes its turn and works in a thread.
+
+        async with MailboxReader(account) as reader:
+            batch = await reader.fetch_since(cursor, limit=50)
+
+    Reading changes nothing in the mailbox: messages stay unread.
+    """
+
+    def __init__(self, account: ImapAccount, *, largest: int = 40_000_000) -> None:
+        """Describe the connection.
+
+        Args:
+            largest: Bytes; of messages beyond it only the headers are read.
+        """
+        self._session = Session(account)
+        self._largest = largest
+        self._turn = asyncio.Lock()
+
+    async def __aenter__(self) -> Self:
+        """Connect and sign in.
+
+        Raises:
+            MailboxError: It cannot be reached or refuses us.
+            ConfigError: The password would go out in the clear.
+        """
+        await self._run(self._session.open)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Say goodbye; never raises."""
+        with suppress(MailboxError):
+            await self._run(self._session.close)
+
+    async def list_folders(self) -> list[str]:
+        """List the folders that can be read, in the order of the server.
+
+        Raises:
+            MailboxError: The connection broke.
+        """
+        return await self._run(self._session.folders)
+
+    async def make_cursor(self, folder: str = "INBOX") -> Cursor:
+        """Make a cursor from which only messages that come from now on are read.
+
+        Raises:
+            MailboxError: There is no such folder, or the connection broke.
+        """
+        check_line(folder, "folder")
+
+        def look() -> Cursor:
+            validity = self._session.select(folder)
+            return Cursor(
+                folder=folder,
+                uid_validity=validity,
+                last_uid=max(self._session.uids(1), default=0),
+            )
+
+        return await self._run(look)
+
+    async def fetch_since(self, cursor: Cursor, limit: int = 50) -> Batch:
+        """Fetch the messages after a cursor, lowest number first; gaps come before.
+
+        Args:
+            cursor: `Cursor(folder=...)` reads the folder from its beginning.
+            limit: Messages at most.
+
+        Returns:
+            Whole messages only. When the connection breaks after some of them, these, with the
+            cursor behind the last one and the reason in `problem`.
+
+        Raises:
+            MailboxError: There is no such folder, or the connection broke before any message.
+        """
+        check_line(cursor.folder, "folder")
+        return await self._run(lambda: self._since(cursor, limit))
+
+    async def fetch_uids(self, cursor: Cursor, uids: Iterable[int]) -> Batch:
+        """Fetch messages by number again, as far as they exist; the cursor stays.
+
+        For messages that are on the server and not in the database. Nothing is fetched when the
+        folder was numbered anew (`restarted`).
+
+        Raises:
+            MailboxError: As `fetch_since`.
+        """
+        wanted = sorted(set(uids))
+        return await self._run(lambda: self._again(cursor, wanted))
+
+    async def list_uids(self, cursor: Cursor) -> tuple[int, ...]:
+        """List the numbers of all messages up to the cursor, to compare with what is kept.
+
+        Empty when the folder was numbered anew.
+
+        Raises:
+            MailboxError: As `fetch_since`.
+        """
+
+        def look() -> tuple[int, ...]:
+            if self._session.select(cursor.folder) != cursor.uid_validity:
+                return ()
+            return tuple(uid for uid in self._session.uids(1) if uid <= cursor.last_uid)
+
+        return await self._run(look)
+
+    async def wait(
+        self, folder: str = "INBOX", *, seconds: float = 600, stop: asyncio.Event | None = None
+    ) -> bool:
+        """Wait until something happens in a folder (IDLE, RFC 2177).
+
+        Args:
+            seconds: At most 25 minutes are waited.
+            stop: Ends the wait within a second.
+
+        Returns:
+            Whether it is worth looking: something happened, or the server knows no IDLE and the
+            time is over.
+
+        Raises:
+            MailboxError: The connection broke.
+        """
+        check_line(folder, "folder")
+        halt = threading.Event()
+        until = time.monotonic() + min(seconds, _LONGEST_WAIT)
+        work = asyncio.ensure_future(self._run(lambda: self._session.idle(folder, until, halt)))
+        watch = asyncio.ensure_future(stop.wait()) if stop else None
+        try:
+            await asyncio.wait(
+                {work} | ({watch} if watch else set()), return_when="FIRST_COMPLETED"
+            )
+            halt.set()
+            return await work
+        finally:
+            halt.set()
+            if watch:
+                watch.cancel()
+            if not work.done():
+                work.cancel()
+
+    async def _run(self, work: Callable[[], Answer]) -> Answer:
+        async with self._turn:
+            try:
+                return await asyncio.to_thread(work)
+            except asyncio.CancelledError:
+                # The thread cannot be ended, but what it waits for can.
+                self._session.drop()
+                raise
+
+    def _since(self, cursor: Cursor, limit: int) -> Batch:
+        validity = self._session.select(cursor.folder)
+        restarted = cursor.uid_validity not in {0, validity}
+        if restarted or not cursor.uid_validity:
+            cursor = Cursor(folder=cursor.folder, uid_validity=validity)
+        known = set(self._session.uids(min(cursor.gaps))) if cursor.gaps else set()
+        gaps = [uid for uid in cursor.gaps if uid in known]
+        cursor = structs.replace(cursor, gaps=tuple(gaps))
+        fresh = [uid for uid in self._session.uids(cursor.last_uid + 1) if uid > cursor.last_uid]
+        wanted = [*gaps, *fresh]
+        messages, cursor, problem = self._fetch(cursor, wanted[:limit])
+        more = len(wanted) > limit or bool(problem)
+        return Batch(
+            messages=messages, cursor=cursor, more=more, restarted=restarted, problem=problem
+        )
+
+    def _again(self, cursor: Cursor, uids: list[int]) -> Batch:
+        if self._session.select(cursor.folder) != cursor.uid_validity:
+            return Batch(messages=(), cursor=cursor, restarted=True)
+        messages, _, problem = self._fetch(cursor, uids)
+        return Batch(messages=messages, cursor=cursor, problem=problem)
+
+    def _fetch(self, cursor: Cursor, uids: list[int]) -> tuple[tuple[Fetched, ...], Cursor, str]:
+        """Fetch one after another, so that a break costs the message it happens in and no other."""
+        messages: list[Fetched] = []
+        gaps = dict.fromkeys(cursor.gaps)
+        last = cursor.last_uid
+        problem = ""
+        for uid in uids:
+            try:
+                found = self._session.fetch(cursor.folder, uid, self._largest)
+            except MailboxError as error:
+                if not messages:
+                    raise
+                problem = error.message
+                break
+            if found is None:
+                gaps[uid] = None
+            else:
+                gaps.pop(uid, None)
+                messages.append(found)
+            last = max(last, uid)
+        kept = tuple(gaps)[-_MOST_GAPS:]
+        return tuple(messages), structs.replace(cursor, last_uid=last, gaps=kept), problem

@@ -1,0 +1,231 @@
+"""One IMAP connection, blocking, with errors that say whose fault it is."""
+
+from __future__ import annotations
+
+import imaplib
+import re
+import socket
+import time
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+
+from crmkit.errors import UnavailableError
+from crmkit.work.mail.accounts import check_secrecy, make_tls
+from crmkit.work.mail.addresses import check_line
+from crmkit.work.mail.imap_answers import (
+    Fetched,
+    find_date,
+    find_flags,
+    find_literal,
+    find_size,
+)
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Iterator
+
+    from imap_tools import BaseMailBox
+
+    from crmkit.work.mail.accounts import ImapAccount
+
+_SLICE = 0.5
+_HAPPENS = re.compile(rb"\* \d+ (?:EXISTS|RECENT|EXPUNGE)")
+
+
+class MailboxError(UnavailableError):
+    """A mailbox cannot be read now.
+
+    Attributes:
+        account_at_fault: Password, certificate or folder are wrong; trying again is of no use.
+    """
+
+    def __init__(self, message: str, *, account_at_fault: bool = False) -> None:
+        super().__init__(message)
+        self.account_at_fault = account_at_fault
+
+
+class Session:
+    """A connection; one thread at a time, except `drop`."""
+
+    def __init__(self, account: ImapAccount) -> None:
+        self._account = account
+        self._box: BaseMailBox | None = None
+        self._folder = ""
+
+    def open(self) -> None:
+        """Connect and sign in.
+
+        Raises:
+            MailboxError: It cannot be reached or refuses us.
+            ConfigError: The password would go out in the clear.
+        """
+        account = self._account
+        check_secrecy(account)
+        check_line(account.username, "user name")
+        check_line(account.password, "password")
+        with self._telling("reached"):
+            self._box = self._connect()
+            # A command goes out in pieces, and the second would wait 40 ms for the first.
+            self._box.client.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        from imap_tools import MailboxLoginError  # noqa: PLC0415 - for those who read
+
+        plain = account.username.isascii() and account.password.isascii()
+        try:
+            with self._telling("signed in to"):
+                sign_in = self._open.login if plain else self._open.login_utf8
+                sign_in(account.username, account.password, initial_folder=None)
+        except MailboxLoginError as error:
+            self.drop()
+            raise MailboxError(
+                f"{account.host} refuses {account.username}: {_short(error)}. Enter the password "
+                "of the mailbox again; some providers want an application password.",
+                account_at_fault=True,
+            ) from error
+
+    def _connect(self) -> BaseMailBox:
+        import imap_tools  # noqa: PLC0415 - as above
+
+        at, timeout = (self._account.host, self._account.port), self._account.timeout
+        if self._account.tls == "plain":
+            return imap_tools.MailBoxUnencrypted(*at, timeout=timeout)
+        context = make_tls(self._account)
+        if self._account.tls == "starttls":
+            return imap_tools.MailBoxStartTls(*at, timeout=timeout, ssl_context=context)
+        return imap_tools.MailBox(*at, timeout=timeout, ssl_context=context)
+
+    @property
+    def _open(self) -> BaseMailBox:
+        if self._box is None:
+            raise MailboxError(f"The connection to {self._account.host} is closed; open it again.")
+        return self._box
+
+    @contextmanager
+    def _telling(self, doing: str) -> Iterator[None]:
+        """Turn what the libraries raise into one sentence; a broken connection is dropped."""
+        import ssl  # noqa: PLC0415 - as above
+
+        from imap_tools import ImapToolsError, MailboxLoginError  # noqa: PLC0415
+
+        host = self._account.host
+        try:
+            yield
+        except (MailboxLoginError, MailboxError):
+            raise
+        except ssl.SSLCertVerificationError as error:
+            self.drop()
+            raise MailboxError(
+                f"The certificate of {host} is not trusted: {error.verify_message}. Check the name "
+                "of the server, or set ca_file to the company's authority.",
+                account_at_fault=True,
+            ) from error
+        except (imaplib.IMAP4.abort, OSError, EOFError, ValueError) as error:
+            self.drop()
+            raise MailboxError(f"{host} cannot be {doing}: {_short(error)}.") from error
+        except (imaplib.IMAP4.error, ImapToolsError) as error:
+            raise MailboxError(f"{host} refuses: {_short(error)}.") from error
+
+    def close(self) -> None:
+        """Say goodbye and close."""
+        box, self._box, self._folder = self._box, None, ""
+        if box is not None:
+            with suppress(Exception):  # whatever it is, nobody waits for it any more
+                box.logout()
+            with suppress(Exception):
+                box.client.shutdown()
+
+    def drop(self) -> None:
+        """Close at once, also while another thread waits for an answer."""
+        box, self._box, self._folder = self._box, None, ""
+        if box is not None:
+            with suppress(OSError):
+                box.client.sock.shutdown(socket.SHUT_RDWR)
+            with suppress(Exception):  # as above
+                box.client.shutdown()
+
+    def folders(self) -> list[str]:
+        """List the folders that can be selected."""
+        with self._telling("asked for its folders"):
+            found = self._open.folder.list()
+        return [one.name for one in found if "\\Noselect" not in one.flags]
+
+    def select(self, folder: str) -> int:
+        """Open a folder to read; answer its UIDVALIDITY."""
+        from imap_tools import MailboxFolderSelectError  # noqa: PLC0415 - as above
+
+        check_line(folder, "folder")
+        with self._telling("asked for a folder"):
+            box = self._open
+            try:
+                box.folder.set(folder, readonly=True)
+            except MailboxFolderSelectError as error:
+                raise MailboxError(
+                    f"There is no folder `{folder}` on {self._account.host}; choose another.",
+                    account_at_fault=True,
+                ) from error
+            told = box.client.response("UIDVALIDITY")[1][-1]
+            if isinstance(told, bytes) and told.isdigit():
+                return int(told)
+            # Without it nothing says whether numbers are still the same ones.
+            return int(box.folder.status(folder, ["UIDVALIDITY"]).get("UIDVALIDITY", 1))
+
+    def uids(self, first: int) -> list[int]:
+        """List the numbers of messages from one on, lowest first."""
+        with self._telling("searched"):
+            # `5:*` always names the last message, also when its number is lower (RFC 3501, 6.4.8).
+            told = self._open.uids(f"UID {first}:*", charset=None)
+        return sorted(uid for uid in map(int, told) if uid >= first)
+
+    def fetch(self, folder: str, uid: int, largest: int) -> Fetched | None:
+        """Fetch a message without marking it as read; None when the server does not give it."""
+        with self._telling("read"):
+            client = self._open.client
+            _, told = client.uid("FETCH", str(uid), "(UID FLAGS INTERNALDATE RFC822.SIZE)")
+            facts = b" ".join(one for one in told if isinstance(one, bytes))
+            size = find_size(facts)
+            if size is None:
+                return None
+            section = "BODY.PEEK[HEADER]" if size > largest else "BODY.PEEK[]"
+            status, told = client.uid("FETCH", str(uid), f"(UID {section})")
+            raw = find_literal(told, uid) if status == "OK" else None
+        if raw is None:
+            return None
+        return Fetched(
+            folder=folder,
+            uid=uid,
+            raw=raw,
+            flags=find_flags(facts),
+            received_at=find_date(facts),
+            size=size,
+            headers_only=size > largest,
+        )
+
+    def idle(self, folder: str, until: float, halt: threading.Event) -> bool:
+        """Wait for something to happen; see `MailboxReader.wait`."""
+        self.select(folder)
+        with self._telling("waited for"):
+            box = self._open
+            # What imaplib knows of it is from before signing in, when servers say less.
+            if b"IDLE" not in bytes(box.client.capability()[1][-1]).upper().split():
+                halt.wait(max(0.0, until - time.monotonic()))
+                return not halt.is_set()
+            told: list[bytes] = []
+            box.idle.start()  # type: ignore[no-untyped-call]
+            while not halt.is_set() and not _happened(told):
+                begun = time.monotonic()
+                left = until - begun
+                if left <= 0:
+                    break
+                told = box.idle.poll(timeout=min(left, _SLICE))
+                # Nothing before the time is over: the other end has closed, and `stop` will say so.
+                if not told and time.monotonic() - begun < min(left, _SLICE) / 2:
+                    break
+            _, rest = box.idle.stop()  # type: ignore[no-untyped-call]
+            return _happened(told) or _happened(rest)
+
+
+def _happened(lines: list[bytes]) -> bool:
+    return any(_HAPPENS.match(line) for line in lines)
+
+
+def _short(error: object) -> str:
+    return " ".join(str(error).split())[:300].rstrip(".")
