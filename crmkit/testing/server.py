@@ -14,14 +14,17 @@ import asyncpg
 from crmkit.db.server import EmbeddedServer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 _TRIES = 50
 
 
 @contextmanager
-def scratch_server() -> Iterator[str]:
+def scratch_server(settings: Mapping[str, str] | None = None) -> Iterator[str]:
     """Start a server in a temporary folder; answers the address of its owner role.
+
+    Args:
+        settings: Of PostgreSQL, before those that suit tests.
 
     Raises:
         DatabaseStartError: It does not start; says why.
@@ -31,7 +34,12 @@ def scratch_server() -> Iterator[str]:
     # must not depend on whether the vacuum came by.
     server = EmbeddedServer(
         folder / "postgres",
-        settings={"fsync": "off", "max_connections": "200", "autovacuum": "off"},
+        settings={
+            "fsync": "off",
+            "max_connections": "200",
+            "autovacuum": "off",
+            **(settings or {}),
+        },
     )
     try:
         yield server.start().dsn("crmkit_owner")
