@@ -82,6 +82,7 @@ if TYPE_CHECKING:
     from crmkit.work.clock import add as add_business_time
     from crmkit.work.clock import add_days as add_business_days
     from crmkit.work.clock import between as business_time_between
+    from crmkit.work.clock import hours_of as business_hours_of
     from crmkit.work.clock import is_open as is_business_time
     from crmkit.work.clock import next_open as next_business_time
     from crmkit.work.clock import spans as list_business_spans
@@ -92,6 +93,7 @@ _HOMES = {
     "BusinessCalendar": ("crmkit.model.calendar", "Calendar"),
     "add_business_days": ("crmkit.work.clock", "add_days"),
     "add_business_time": ("crmkit.work.clock", "add"),
+    "business_hours_of": ("crmkit.work.clock", "hours_of"),
     "business_time_between": ("crmkit.work.clock", "between"),
     "is_business_time": ("crmkit.work.clock", "is_open"),
     "list_business_spans": ("crmkit.work.clock", "spans"),
@@ -252,6 +254,7 @@ __all__ = [
     "add_business_time",
     "answer",
     "avatar_of",
+    "business_hours_of",
     "business_time_between",
     "carry_over",
     "context_of",
