@@ -29,7 +29,7 @@ _FIELDS: tuple[tuple[str, int, int, Sequence[str]], ...] = (
     ("day of the week", 0, 7, _DAYS),
 )
 _HOURS = 24
-_SEARCHED_DAYS = 366 * 8 + 2  # 29 February may be missing for eight years
+_SEARCHED_DAYS = 366 * 41  # 29 February comes on a given day of the week within forty years
 _DAY = timedelta(days=1)
 
 
@@ -80,7 +80,7 @@ class Crontab:
             frozenset(number % 7 for number in weekdays),
             not (fields[2].startswith("*") or fields[4].startswith("*")),
         )
-        # 2096 to 2103 are the eight years between which there is no 29 February.
+        # Between 2096 and 2104 there is no 29 February.
         if not any(made._has(date(2096, 3, 1) + _DAY * n) for n in range(_SEARCHED_DAYS)):
             raise ValueError(f"`{text}` never comes: no month of it has such a day.")
         return made

@@ -100,6 +100,14 @@ def expressions(draw: st.DrawFn) -> str:
     return " ".join(fields)
 
 
+@pytest.mark.parametrize("text", ["0 0 1 1 */7", "0 0 29 2 */7"])
+def test_a_day_that_comes_once_in_decades_is_found(text: str) -> None:
+    crontab = Crontab.parse(text)
+    following = crontab.after(datetime(2080, 3, 1, tzinfo=UTC), ZoneInfo("UTC"))
+    assert 6 == following.weekday()
+    assert following <= crontab.until(datetime(2140, 1, 1, tzinfo=UTC), ZoneInfo("UTC"))
+
+
 @settings(max_examples=120, deadline=None)
 @given(
     expressions(),
