@@ -95,7 +95,7 @@ async def _send(client: httpx.AsyncClient, db: Database, case: Case) -> httpx.Re
 
 # The same calls each time, so that nobody's commit fails by chance; others in the long run.
 @pytest.mark.parametrize("fresh", [False, pytest.param(True, marks=pytest.mark.long)])
-@pytest.mark.parametrize("role", ["administrator", "seller"])
+@pytest.mark.parametrize("role", ["administrator", pytest.param("seller", marks=pytest.mark.long)])
 async def test_every_operation_answers_as_documented(
     api: Api, make: Make, db: Database, site: Site, role: str, *, fresh: bool
 ) -> None:

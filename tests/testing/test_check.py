@@ -51,7 +51,15 @@ async def _trial(running: Running, place: Place) -> Trial:
     return Trial(place, running, "trial")
 
 
-@pytest.mark.parametrize("plugin", ["crm", "loyalty", "twina", "hostile"])
+@pytest.mark.parametrize(
+    "plugin",
+    [
+        "crm",
+        "loyalty",
+        pytest.param("twina", marks=pytest.mark.long),
+        "hostile",
+    ],
+)
 async def test_what_keeps_the_contract_passes(plugin: str) -> None:
     proof = _PROOF / plugin
     found = await check_plugin(str(proof) if proof.is_dir() else plugin, os.environ[DSN])
