@@ -114,6 +114,10 @@ class ConflictError(CrmkitError):
     """Two things that exclude each other."""
 
 
+class SecondPersonError(ConflictError):
+    """A person other than who did the work has to do it; that person can be asked."""
+
+
 class StaleVersionError(ConflictError):
     """Somebody saved the record after it was opened.
 

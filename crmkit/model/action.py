@@ -35,6 +35,8 @@ class Action:
         bulk: Offered for many records at once.
         quiet: In the menu of further actions instead of a button of its own.
         labels: Field of the input to its English label.
+        second_person: It is asked for, and done when a person other than who asked approves it
+            (four eyes).
     """
 
     name: str
@@ -50,6 +52,7 @@ class Action:
     bulk: bool = True
     quiet: bool = False
     needs: Sequence[Verb] = ()
+    second_person: bool = False
 
     def offered(self, state: Any) -> bool:  # noqa: ANN401 - a stored value
         """Say whether it can be done in a state."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
@@ -31,6 +31,8 @@ class Lifecycle(msgspec.Struct, frozen=True):
         moves: State to the states it may go to; None allows every move.
         requires: State to the columns that must be filled to be in it.
         begin: State of a new record; "" is the first one.
+        second_person: State to `(ctx, record)`, which says whether a record is brought into it
+            only by a person who did not work on it (four eyes); sync.
     """
 
     column: str
@@ -38,6 +40,7 @@ class Lifecycle(msgspec.Struct, frozen=True):
     moves: dict[str, tuple[str, ...]] | None = None
     requires: dict[str, tuple[str, ...]] = {}
     begin: str = ""
+    second_person: dict[str, Any] = {}
 
     @property
     def initial(self) -> str:

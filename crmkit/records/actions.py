@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 
 
 class ActionResult(msgspec.Struct, frozen=True):
-    """What came of it: an address to go to, and the operation that undoes it."""
+    """What came of it: an address to go to, and the operation that undoes it.
+
+    An action that needs a second person was asked for: the address is that of the approvals.
+    """
 
     url: str
     operation: int
@@ -61,16 +64,35 @@ async def perform_action(
     record_id: int,
     raw: Mapping[str, Any] | None = None,
     version: int | None = None,
+    *,
+    approved: bool = False,
 ) -> str:
-    """Do it inside the caller's operation and answer the address to go to; as `run_action`."""
+    """Do it inside the caller's operation and answer the address to go to; as `run_action`.
+
+    An action that needs a second person is asked for instead, unless one has approved it.
+    """
+    if action.second_person and not approved:
+        from crmkit.records.approvals import ask_approval  # noqa: PLC0415 - which performs actions
+
+        number = await ask_approval(ctx, plan, record_id, action=action.name, values=raw or {})
+        return f"/approvals?show={number}"
     record = await get_record(ctx, plan, record_id, action.permission, lock=True)
+    check_fits(ctx, plan, action, record)
+    data = decode_input(ctx, action, raw or {})
+    url: str | None = await action.handler(ctx, record_id, data, version)
+    return url or f"/{plan.name}/{record_id}"
+
+
+def check_fits(ctx: Context, plan: EntityPlan, action: Action, record: Mapping[str, Any]) -> None:
+    """Refuse an action that cannot be done with a record as it is.
+
+    Raises:
+        ConflictError: Its state does not allow it, or it lies in the trash.
+    """
     state = record.get(plan.lifecycle.column) if plan.lifecycle else ""
     if record["trashed_at"] is not None or not action.fits(ctx, state, record):
         text = N_("This cannot be done in the state the record is in.")
         raise ConflictError(ctx.translate(text))
-    data = decode_input(ctx, action, raw or {})
-    url: str | None = await action.handler(ctx, record_id, data, version)
-    return url or f"/{plan.name}/{record_id}"
 
 
 def actions_of(plan: EntityPlan) -> tuple[Action, ...]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from crmkit.access.predicate import allowed, check, predicate
 from crmkit.errors import InvalidError, Veto
+from crmkit.model.values import N_
 from crmkit.plugin.events import SaveEvent
 from crmkit.records.import_plan import (
     ColumnReport,
@@ -27,6 +28,7 @@ from crmkit.records.import_values import date_order, find_references, make_parse
 from crmkit.records.import_write import Decided, write_decided
 from crmkit.records.journal import open_operation
 from crmkit.records.save import ask_problems, check_lifecycle, create_record, transition_of
+from crmkit.records.second_person import needs_second
 from crmkit.records.values import ValueProblem
 
 if TYPE_CHECKING:
@@ -441,6 +443,10 @@ class _Import:
             self._refuse(row, self._column_of(name), "", problem)
             return False
         moved = transition_of(SaveEvent(ctx, plan, new), new)
+        if moved and plan.lifecycle and needs_second(ctx, plan, moved.new, new):
+            text = ctx.translate(N_("needs a second person; import it in an earlier state"))
+            self._refuse(row, self._column_of(plan.lifecycle.column), moved.new, text)
+            return False
         if moved is not None and not await self._passes(row, "before_transition", moved):
             return False
         self._decided.new.append((key, new))

@@ -15,6 +15,7 @@ from crmkit.records.journal import write_journal, write_search, write_stage
 from crmkit.records.merged import find_kept, forget_merge
 from crmkit.records.query import plain
 from crmkit.records.read import get_record
+from crmkit.records.second_person import check_second_person
 from crmkit.records.values import parse_values
 from crmkit.work.events import publish
 
@@ -57,6 +58,7 @@ async def create_record(ctx: Context, plan: EntityPlan, values: Mapping[str, Any
         await _check_rules(event, new)
         moved = transition_of(event, new)
         if moved is not None:
+            await check_second_person(ctx, plan, None, moved.new, new, ())
             await ctx.site.hooks.run("before_transition", moved)
         columns, custom = split_values(new)
         columns |= {"created_by": ctx.user_id, "updated_by": ctx.user_id, "custom": custom}
@@ -107,6 +109,7 @@ async def save_record(
         if version is not None and version != stored["version"]:
             raise await stale_error(ctx, plan, record_id, stored)
         new = {name: value for name, value in values.items() if value != stored.get(name)}
+        sent = tuple(new)
         event = SaveEvent(ctx, plan, new, stored, record_id)
         await ctx.site.hooks.run("before_save", event)
         changed = {name: value for name, value in new.items() if value != stored.get(name)}
@@ -118,6 +121,7 @@ async def save_record(
         await _check_rules(event, changed)
         moved = transition_of(event, changed)
         if moved is not None:
+            await check_second_person(ctx, plan, record_id, moved.new, moved.record, sent)
             await ctx.site.hooks.run("before_transition", moved)
         await _update(ctx, plan, record_id, changed, stored)
         before = {name: stored.get(name) for name in changed}

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 from crmkit.model.values import initials
 from crmkit.model.working_time import CALENDAR, HOLIDAY
+from crmkit.records.approvals import asks_second
 from crmkit.web.flash import unpack_flash
 from crmkit.web.services import services_of, visit_of
 from crmkit.web.translate import _
@@ -170,7 +171,13 @@ def navigation_of(
                 key=letter or None,
             )
         )
-    groups = [NavGroup(items=(home,)), NavGroup(items=tuple(items), label=_("Records"))]
+    first = [home]
+    if any(asks_second(plan) for plan in readable(site, principal, "edit")):
+        first.append(
+            NavItem(label=_("Approvals"), url="/approvals", icon="check",
+                    current=path == "/approvals")
+        )  # fmt: skip
+    groups = [NavGroup(items=tuple(first)), NavGroup(items=tuple(items), label=_("Records"))]
     groups = _with_entries(groups, site, principal, path)
     reports = tuple(
         NavItem(label=_(each.label), url=each.url, icon=each.icon, current=path == each.url)

@@ -1,6 +1,7 @@
 """One module for each kind of page; each lists its handlers."""
 
 from crmkit.web.pages import (
+    approvals,
     boards,
     explain,
     exports,
@@ -35,6 +36,7 @@ HANDLERS = (
     *search.HANDLERS,
     *settings.HANDLERS,
     *tokens.HANDLERS,
+    *approvals.HANDLERS,
     *people.HANDLERS,
     *plugins.HANDLERS,
     *explain.HANDLERS,

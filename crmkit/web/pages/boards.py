@@ -10,10 +10,11 @@ import msgspec
 from litestar import Response, get, post
 from litestar.params import FromPath
 
-from crmkit.errors import NotFoundError
+from crmkit.errors import NotFoundError, SecondPersonError
 from crmkit.model.context import Context
 from crmkit.model.lifecycle import State
 from crmkit.plugin.plan import EntityPlan
+from crmkit.records.approvals import ask_approval
 from crmkit.records.filters import Filter
 from crmkit.records.journal import one_operation
 from crmkit.records.query import (
@@ -215,6 +216,18 @@ def _totals(ctx: Context, plan: EntityPlan, figures: Mapping[str, GroupRow]) -> 
     }
 
 
+async def ask_instead(ctx: Context, plan: EntityPlan, record_id: int, state: str) -> Flash:
+    """Ask a second person for a move that the reader may not make himself, and say so."""
+    column = plan.lifecycle.column if plan.lifecycle else ""
+    await ask_approval(ctx, plan, record_id, values={column: state})
+    return asked_flash()
+
+
+def asked_flash() -> Flash:
+    """Answer the message that a second person was asked."""
+    return Flash(text=_("Another person has to approve this, and is asked now."))
+
+
 @get("/{entity:str}/board", policy="entity.read")
 async def board_show(request: AnyRequest, entity: FromPath[str]) -> Response[str]:
     """Show the board."""
@@ -234,15 +247,18 @@ async def card_move(
     plan: EntityPlan = ctx.site.entity(entity)
     form = await request.form()
     version, stage = str(form.get("version", "")), str(form.get("to", ""))
-    async with one_operation(ctx, "update", plan.singular) as inner:
-        await save_record(
-            inner,
-            plan,
-            record_id,
-            {plan.board: stage},
-            int(version[:9]) if version.isdecimal() else None,
-        )
-    flash = moved_flash(plan, stage, inner.operation)
+    try:
+        async with one_operation(ctx, "update", plan.singular) as inner:
+            await save_record(
+                inner,
+                plan,
+                record_id,
+                {plan.board: stage},
+                int(version[:9]) if version.isdecimal() else None,
+            )
+        flash = moved_flash(plan, stage, inner.operation)
+    except SecondPersonError:
+        flash = await ask_instead(ctx, plan, record_id, stage)
     if request.headers.get("hx-request") != "true":
         return go(request, came_from(request, f"/{entity}/board"), flash)
     came = urlsplit(request.headers.get("hx-current-url", ""))

@@ -8,7 +8,7 @@ from litestar import Response, post
 from litestar.params import FromPath
 
 from crmkit.access.predicate import check
-from crmkit.errors import HookFailedError, InvalidError, NotFoundError
+from crmkit.errors import HookFailedError, InvalidError, NotFoundError, SecondPersonError
 from crmkit.plugin.plan import EntityPlan
 from crmkit.records.actions import find_action, run_action
 from crmkit.records.journal import one_operation
@@ -21,7 +21,7 @@ from crmkit.records.save import (
 from crmkit.records.steps import finish_step, write_step
 from crmkit.records.values import parse_values
 from crmkit.web.action_form import action_values, with_problems
-from crmkit.web.pages.boards import moved_flash
+from crmkit.web.pages.boards import ask_instead, asked_flash, moved_flash
 from crmkit.web.record_page import crumbs_of, full_page, plan_of, sent_version
 from crmkit.web.render import answer, came_from, go
 from crmkit.web.services import AnyRequest, context_of
@@ -46,8 +46,12 @@ async def state_update(
         raise NotFoundError(_("This record has no states."))
     await get_record(ctx, plan, record_id, "edit")
     values = parse_values(ctx, plan, raw) | {plan.lifecycle.column: str(form.get("to", ""))}
-    async with one_operation(ctx, "update", plan.singular) as inner:
-        await save_record(inner, plan, record_id, values, sent_version(form))
+    try:
+        async with one_operation(ctx, "update", plan.singular) as inner:
+            await save_record(inner, plan, record_id, values, sent_version(form))
+    except SecondPersonError:
+        flash = await ask_instead(ctx, plan, record_id, str(form.get("to", "")))
+        return go(request, f"/{entity}/{record_id}", flash)
     return go(
         request,
         f"/{entity}/{record_id}",
@@ -98,6 +102,8 @@ async def action_create(
         raise  # nothing the person typed is wrong
     except InvalidError as error:
         return await refused_page(request, plan, record_id, name, values, error)
+    if action.second_person:
+        return go(request, f"/{entity}/{record_id}", asked_flash())
     text = _("Done: %(what)s") % {"what": _(action.label)}
     flash = Flash(text=text, undo_url=f"/history/{result.operation}/undo")
     return go(request, result.url, flash)

@@ -1,0 +1,214 @@
+"""Four eyes: who did the work cannot approve it, through whatever door."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from crmkit.errors import ConflictError, ForbiddenError, InvalidError, SecondPersonError
+from crmkit.model.context import Principal
+from crmkit.records.actions import run_action
+from crmkit.records.approvals import (
+    ask_approval,
+    decide_approval,
+    find_approval,
+    list_approvals,
+    withdraw_approval,
+)
+from crmkit.records.bulk import Selection, bulk_edit
+from crmkit.records.bulk_actions import bulk_action
+from crmkit.records.history import undo_operation
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from crmkit.model.context import Context
+    from crmkit.testing.sites import Place, Running
+
+_CODE = """
+from decimal import Decimal
+
+from crmkit import Action, Entity, Lifecycle, State
+
+
+class Bill(Record, tablename="paper_bill"):
+    name = Name(length=100, required=True)
+    amount = Number()
+    state = Name(length=20)
+
+
+async def void(ctx, record_id, data, version):
+    await ctx.save(Bill, record_id, amount=0, version=version)
+
+
+LIFE = Lifecycle(
+    "state",
+    (State("draft", "Draft"), State("sent", "Sent"), State("paid", "Paid", "won")),
+    second_person={"sent": lambda ctx, record: (record["amount"] or 0) >= 100},
+)
+
+
+class Paper(Plugin):
+    def entities(self):
+        return [
+            Entity(
+                Bill, "Bills", singular="Bill", title=Bill.name, lifecycle=LIFE,
+                list=[Bill.name, Bill.amount, Bill.state],
+                actions=[Action("void", "Void", void, second_person=True)],
+            )
+        ]
+"""
+_SQL = """
+CREATE TABLE paper_bill (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    created_at timestamptz NOT NULL DEFAULT now(), created_by bigint,
+    updated_at timestamptz NOT NULL DEFAULT now(), updated_by bigint,
+    owner bigint, team bigint, version integer NOT NULL DEFAULT 1,
+    custom jsonb NOT NULL DEFAULT '{}', trashed_at timestamptz,
+    name text NOT NULL DEFAULT '',
+    name_key text GENERATED ALWAYS AS (lower(crm_unaccent(name))) STORED,
+    amount bigint, state text NOT NULL DEFAULT '',
+    state_key text GENERATED ALWAYS AS (lower(crm_unaccent(state))) STORED
+);
+-- backwards
+DROP TABLE paper_bill;
+"""
+_MANIFEST = 'id = "paper"\nname = "Paper"\nversion = "1"\ncrmkit = ">=1"\ndefault = true\n'
+BILL = "paper.bill"
+
+
+@pytest.fixture
+async def paper(place: Place) -> AsyncIterator[Running]:
+    place.write("paper", _CODE, _MANIFEST, m0001_initial=_SQL)
+    async with place.start() as running:
+        assert {} == dict(running.site.failed)
+        yield running
+
+
+async def _person(running: Running, name: str) -> Context:
+    role = running.site.roles["administrator"]
+    number = await running.ctx.create("core.user", name=name, role="administrator", active=True)
+    return replace(running.ctx, principal=Principal(number, name, role))
+
+
+async def test_who_did_the_work_cannot_approve_it(paper: Running) -> None:
+    anna, boris = await _person(paper, "Anna"), await _person(paper, "Boris")
+    bill = await anna.create(BILL, name="Bill 1", amount=500)
+    with pytest.raises(SecondPersonError):
+        await anna.save(BILL, bill, state="sent")
+    # Neither the machine, nor who changes something else with the same save.
+    with pytest.raises(SecondPersonError):
+        await paper.ctx.save(BILL, bill, state="sent")
+    with pytest.raises(SecondPersonError):
+        await boris.save(BILL, bill, state="sent", amount=700)
+    await boris.save(BILL, bill, state="sent")
+    assert "sent" == (await anna.get(BILL, bill))["state"]
+
+
+async def test_small_ones_need_nobody(paper: Running) -> None:
+    anna = await _person(paper, "Anna")
+    bill = await anna.create(BILL, name="Bill 1", amount=5)
+    await anna.save(BILL, bill, state="sent")
+
+
+async def test_no_door_leads_around_it(paper: Running) -> None:
+    anna = await _person(paper, "Anna")
+    with pytest.raises(SecondPersonError):
+        await anna.create(BILL, name="Bill 1", amount=500, state="sent")
+    bill = await anna.create(BILL, name="Bill 1", amount=500)
+    plan = paper.site.entity(BILL)
+    result = await bulk_edit(anna, plan, Selection(ids=(bill,)), {"state": "sent"})
+    assert 0 == result.changed
+    assert "Another person" in result.skipped[0][1]
+
+
+async def test_who_changed_it_after_the_approval_is_an_author_again(paper: Running) -> None:
+    anna, boris = await _person(paper, "Anna"), await _person(paper, "Boris")
+    bill = await anna.create(BILL, name="Bill 1", amount=500)
+    await boris.save(BILL, bill, state="sent")
+    await anna.save(BILL, bill, state="draft", amount=900)
+    with pytest.raises(SecondPersonError):
+        await anna.save(BILL, bill, state="sent")
+    # Boris only approved; what stands there now is all Anna's.
+    await boris.save(BILL, bill, state="sent")
+
+
+async def test_what_is_approved_is_done_at_once_and_can_be_undone(paper: Running) -> None:
+    anna, boris = await _person(paper, "Anna"), await _person(paper, "Boris")
+    plan = paper.site.entity(BILL)
+    bill = await anna.create(BILL, name="Bill 1", amount=500)
+    number = await ask_approval(anna, plan, bill, values={"state": "sent"}, note="Please")
+    assert [number] == [each.id for each in (await list_approvals(boris))[0]]
+    assert [] == (await list_approvals(anna))[0]
+    with pytest.raises(ForbiddenError):
+        await decide_approval(anna, number, approve=True)
+    _url, operation = await decide_approval(boris, number, approve=True)
+    assert "sent" == (await anna.get(BILL, bill))["state"]
+    assert "approved" == (await find_approval(anna, number)).state
+    with pytest.raises(ConflictError):
+        await decide_approval(boris, number, approve=False, reason="No")
+    await undo_operation(boris, operation)
+    assert "draft" == (await anna.get(BILL, bill))["state"]
+
+
+async def test_an_approval_binds_to_the_content_it_saw(paper: Running) -> None:
+    anna, boris = await _person(paper, "Anna"), await _person(paper, "Boris")
+    plan = paper.site.entity(BILL)
+    bill = await anna.create(BILL, name="Bill 1", amount=500)
+    number = await ask_approval(anna, plan, bill, values={"state": "sent"})
+    await anna.save(BILL, bill, amount=50_000)
+    with pytest.raises(ConflictError, match="changed"):
+        await decide_approval(boris, number, approve=True)
+    assert "stale" == (await find_approval(anna, number)).state
+    assert "draft" == (await anna.get(BILL, bill))["state"]
+
+
+async def test_an_action_is_asked_for_by_every_door(paper: Running) -> None:
+    anna, boris = await _person(paper, "Anna"), await _person(paper, "Boris")
+    plan = paper.site.entity(BILL)
+    bills = [await anna.create(BILL, name=f"Bill {n}", amount=10) for n in range(3)]
+    result = await run_action(anna, plan, "void", bills[0])
+    await bulk_action(anna, plan, "void", Selection(ids=(bills[1], bills[2])))
+    assert result.url.startswith("/approvals")
+    assert 30 == await paper.db.value("SELECT sum(amount) FROM paper_bill")
+    waiting, _own = await list_approvals(boris)
+    assert bills == [each.record for each in waiting]
+    await decide_approval(boris, waiting[0].id, approve=True)
+    await decide_approval(boris, waiting[1].id, approve=False, reason="Keep it")
+    await withdraw_approval(anna, waiting[2].id)
+    assert 20 == await paper.db.value("SELECT sum(amount) FROM paper_bill")
+    states = [each.state for each in (await list_approvals(anna))[1]]
+    assert ["withdrawn", "refused", "approved"] == states
+
+
+async def test_asking_twice_and_refusing_without_a_reason_are_refused(paper: Running) -> None:
+    anna, boris = await _person(paper, "Anna"), await _person(paper, "Boris")
+    plan = paper.site.entity(BILL)
+    bill = await anna.create(BILL, name="Bill 1", amount=500)
+    number = await ask_approval(anna, plan, bill, values={"state": "sent"})
+    with pytest.raises(ConflictError, match="already"):
+        await ask_approval(anna, plan, bill, values={"state": "sent"})
+    with pytest.raises(InvalidError):
+        await decide_approval(boris, number, approve=False, reason=" ")
+    with pytest.raises(ConflictError, match="Nobody else"):
+        await ask_approval(boris, plan, bill, values={"state": "paid"})
+
+
+async def test_the_pages_ask_and_answer(paper: Running) -> None:
+    anna = await paper.client()
+    made = await anna.post("/paper.bill/new", data={"name": "Bill 1", "amount": "500"})
+    bill = int(made.headers["location"].rsplit("/", 1)[1])
+    asked = await anna.post(f"/paper.bill/{bill}/move", data={"to": "sent"})
+    assert 303 == asked.status_code
+    assert "Another person has to approve this" in (await anna.get(f"/paper.bill/{bill}")).text
+    boris = await paper.client()
+    page = (await boris.get("/approvals")).text
+    assert "Move to Sent" in page
+    number = await paper.db.value("SELECT id FROM core_approval")
+    assert "Why" in (await boris.post(f"/approvals/{number}/refuse", follow_redirects=True)).text
+    done = await boris.post(f"/approvals/{number}/approve", follow_redirects=True)
+    assert "Approved and done" in done.text
+    assert "sent" == await paper.db.value("SELECT state FROM paper_bill")
+    assert "Approved" in (await anna.get("/approvals?own")).text
