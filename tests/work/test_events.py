@@ -15,6 +15,7 @@ from crmkit.records.history import undo_operation
 from crmkit.records.merge import merge_records
 from crmkit.records.plugins.switch import disable_plugin, enable_plugin
 from crmkit.work.events import event_names
+from tests.work.working import work_while_killed
 
 if TYPE_CHECKING:
     from crmkit.testing.sites import Place, Running
@@ -199,3 +200,43 @@ async def test_hook_events(place: Place, events: list[Happened]) -> None:
         assert [Happened("ear.thing.done", "crm.person", 3, {"points": 1})] == events[1:]
         assert "A thing was done" == event_names(ctx.site)["ear.thing.done"]
         assert "Person: created" == event_names(ctx.site)["crm.person.created"]
+
+
+_BOOK = """
+class Book(Plugin):
+    listens = ("book.page.turned",)
+
+    def events(self):
+        return [EventType("book.page.turned", "A page was turned")]
+
+    async def on_event(self, event):
+        await event.ctx.db.execute(
+            "INSERT INTO book_heard (record, number) VALUES ($1, $2)",
+            event.record_id, event.data["number"],
+        )
+"""
+_TABLE = """
+CREATE TABLE book_heard (id bigserial PRIMARY KEY, record bigint NOT NULL, number int NOT NULL);
+-- backwards
+DROP TABLE book_heard;
+"""
+
+
+@pytest.mark.long
+async def test_ten_thousand_events_are_heard_once_in_order_while_workers_are_killed(
+    place: Place,
+) -> None:
+    """TRUST X5."""
+    place.write("book", _BOOK, _MANIFEST.format("book"), m0001_initial=_TABLE)
+    async with place.start() as running:
+        ctx = running.ctx
+        for number in range(100):
+            async with ctx.db.transaction():
+                for record in range(1, 101):
+                    await ctx.publish("book.page.turned", "crm.person", record, number=number)
+        kills = await work_while_killed(running, 400)
+        heard = await running.db.rows("SELECT record, number FROM book_heard ORDER BY id")
+        assert 10_000 == len(heard)
+        for record in range(1, 101):
+            assert list(range(100)) == [row["number"] for row in heard if row["record"] == record]
+        assert kills

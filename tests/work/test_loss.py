@@ -14,7 +14,15 @@ import pytest
 from crmkit.model.job import JobOrder
 from crmkit.work.catalog import catalog_of
 from crmkit.work.claims import claim, leave, mark_done, take_back_expired
-from tests.work.working import companies, job, state, until, until_state, working
+from tests.work.working import (
+    companies,
+    job,
+    state,
+    until,
+    until_state,
+    work_while_killed,
+    working,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,7 +32,6 @@ if TYPE_CHECKING:
 
 SHORT = timedelta(seconds=0.3)
 GONE = timedelta(seconds=-1)
-_UNFINISHED = "SELECT EXISTS (SELECT FROM core_job WHERE state <> 'done')"
 
 
 @pytest.fixture
@@ -150,37 +157,9 @@ async def test_a_worker_that_is_told_to_stop_gives_its_jobs_back_and_ends_well(
 async def test_three_workers_killed_again_and_again_do_everything_once_in_order(
     notes: Running,
 ) -> None:
-    env = {**os.environ, "CRMKIT_DATABASE_URL": notes.dsn}
-    command = [sys.executable, "-m", "crmkit", "worker", "--slots", "6", "--site"]
-    command.append(str(notes.config.folder))
-
-    def start() -> subprocess.Popen[bytes]:
-        return subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL)
-
     orders = [JobOrder(args={"text": f"{n:05}"}, lane=f"{n % 40}") for n in range(2500)]
     await notes.ctx.enqueue_many("notes.note", orders)
-    kills, workers = 0, [start() for _ in range(3)]
-    try:
-        async with asyncio.timeout(150):
-            while await notes.db.value(_UNFINISHED):
-                await asyncio.sleep(2.0)
-                lost = workers.pop(0)
-                lost.kill()
-                lost.wait()
-                kills += 1
-                # Nobody waits half a minute here for a lease to end.
-                await notes.db.execute(
-                    "UPDATE core_job SET lease_until = now() "
-                    "WHERE state = 'running' AND worker LIKE $1",
-                    f"%-{lost.pid}-%",
-                )
-                async with notes.db.transaction():
-                    await take_back_expired(notes.db)
-                workers.append(start())
-    finally:
-        for each in workers:
-            each.kill()
-            each.wait()
+    kills = await work_while_killed(notes, 150)
     found = await companies(notes)
     assert [f"{n:05}" for n in range(2500)] == sorted(found)
     for lane in range(40):

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import subprocess
 import sys
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
+
+from crmkit.work.claims import take_back_expired
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
     from crmkit.testing.sites import Running
     from crmkit.work.worker import Worker
+
+_UNFINISHED = "SELECT EXISTS (SELECT FROM core_job WHERE state <> 'done')"
 
 
 async def companies(running: Running) -> list[str]:
@@ -67,3 +73,44 @@ async def working(*workers: Worker) -> AsyncIterator[None]:
         for each in workers:
             each.stop()
         await asyncio.gather(*tasks)
+
+
+async def work_while_killed(running: Running, seconds: float) -> int:
+    """Work all jobs with three processes, of which one is killed every two seconds.
+
+    Returns:
+        How many were killed.
+
+    Raises:
+        TimeoutError: It was not done in so many seconds.
+    """
+    env = {**os.environ, "CRMKIT_DATABASE_URL": running.dsn}
+    command = [sys.executable, "-m", "crmkit", "worker", "--slots", "6", "--site"]
+    command.append(str(running.config.folder))
+
+    def start() -> subprocess.Popen[bytes]:
+        return subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL)
+
+    kills, workers = 0, [start() for _ in range(3)]
+    try:
+        async with asyncio.timeout(seconds):
+            while await running.db.value(_UNFINISHED):
+                await asyncio.sleep(2.0)
+                lost = workers.pop(0)
+                lost.kill()
+                lost.wait()
+                kills += 1
+                # Nobody waits half a minute here for a lease to end.
+                await running.db.execute(
+                    "UPDATE core_job SET lease_until = now() "
+                    "WHERE state = 'running' AND worker LIKE $1",
+                    f"%-{lost.pid}-%",
+                )
+                async with running.db.transaction():
+                    await take_back_expired(running.db)
+                workers.append(start())
+    finally:
+        for each in workers:
+            each.kill()
+            each.wait()
+    return kills
