@@ -212,3 +212,26 @@ async def test_the_pages_ask_and_answer(paper: Running) -> None:
     assert "Approved and done" in done.text
     assert "sent" == await paper.db.value("SELECT state FROM paper_bill")
     assert "Approved" in (await anna.get("/approvals?own")).text
+
+
+async def test_the_api_asks_and_answers(paper: Running) -> None:
+    anna, boris = await paper.client(), await paper.client()
+    base = "/api/v1/approvals"
+    made = await anna.post("/api/v1/paper.bill", json={"name": "Bill 1", "amount": 500})
+    bill = made.json()["id"]
+    change = {"state": "sent", "version": 1}
+    refused = await anna.patch(f"/api/v1/paper.bill/{bill}", json=change)
+    assert 409 == refused.status_code
+    asked = await anna.post(base, json={"entity": BILL, "record": bill, "to": "sent"})
+    assert (201, "waiting") == (asked.status_code, asked.json()["state"])
+    number = asked.json()["id"]
+    own = await anna.post(f"{base}/{number}", json={"decision": "approve"})
+    assert 403 == own.status_code
+    for body in ({}, {"decision": "perhaps"}, {"decision": "refuse"}, {"decision": 1}):
+        assert 422 == (await boris.post(f"{base}/{number}", json=body)).status_code
+    assert [number] == [each["id"] for each in (await boris.get(base)).json()["waiting"]]
+    done = await boris.post(f"{base}/{number}", json={"decision": "approve"})
+    assert (200, "approved") == (done.status_code, done.json()["state"])
+    assert 404 == (await boris.post(f"{base}/999", json={"decision": "approve"})).status_code
+    document = (await anna.get("/api/v1/openapi.json")).json()
+    assert base in document["paths"]

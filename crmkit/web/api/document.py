@@ -8,10 +8,12 @@ import msgspec
 
 from crmkit.access.predicate import allowed
 from crmkit.records.actions import actions_of, may_act
+from crmkit.records.approvals import Approval, asks_second
 from crmkit.records.merge import may_merge
 from crmkit.records.merge_values import mergeable_fields
 from crmkit.web.api.actions import MOST_IDS
 from crmkit.web.api.answers import ErrorBody
+from crmkit.web.api.approvals import Asked, Decided
 from crmkit.web.api.listing import MOST
 from crmkit.web.api.methods import BASE
 
@@ -82,12 +84,15 @@ def build_document(ctx: Context, structs: SiteStructs, title: str) -> bytes:
     made = {plan.name: structs.of(plan) for plan in plans}
     inputs = [action.input for plan in plans for action in actions_of(plan) if action.input]
     kinds = [kind for each in made.values() for kind in (each.read, each.new, each.patch)]
-    schemas = Schemas([*kinds, *inputs, ErrorBody, BulkDone, ActionDone])
+    more = (ErrorBody, BulkDone, ActionDone, Approval, Asked, Decided)
+    schemas = Schemas([*kinds, *inputs, *more])
     paths: dict[str, Any] = {}
     for plan in plans:
         paths |= _paths(ctx, plan, made[plan.name], schemas)
     names = [each.name for each in structs.site.metrics.values() if each.entity in made]
     paths |= _metric_paths(names) if names else {}
+    if any(asks_second(plan) for plan in plans):
+        paths |= _approval_paths(schemas)
     document = {
         "openapi": "3.1.0",
         "info": {"title": title, "version": "1"},
@@ -133,6 +138,38 @@ def _metric_paths(names: list[str]) -> dict[str, Any]:
             "get": {"tags": ["metrics"], "responses": told(figure)},
         },
     }
+
+
+def _approval_paths(schemas: Schemas) -> dict[str, Any]:
+    refused = (400, 401, 403, 404, 409, 415, 422, 429)
+
+    def told(status: int, schema: dict[str, Any]) -> dict[str, Any]:
+        content = {"application/json": {"schema": schema}}
+        found: dict[str, Any] = {str(code): {"description": "Refused"} for code in refused}
+        return {str(status): {"description": "As it stands", "content": content}, **found}
+
+    def given(schema: dict[str, Any]) -> dict[str, Any]:
+        return {"required": True, "content": {"application/json": {"schema": schema}}}
+
+    several = {"type": "array", "items": schemas[Approval]}
+    both = _object({"waiting": several, "own": several}, ["waiting", "own"])
+    tags = {"tags": ["approvals"]}
+    return {
+        f"{BASE}/approvals": {
+            "get": {**tags, "responses": told(200, both)},
+            "post": {
+                **tags, "requestBody": given(schemas[Asked]),
+                "responses": told(201, schemas[Approval]),
+            },
+        },
+        f"{BASE}/approvals/{{number}}": {
+            "parameters": [_in("path", "number", _ID, required=True)],
+            "post": {
+                **tags, "requestBody": given(schemas[Decided]),
+                "responses": told(200, schemas[Approval]),
+            },
+        },
+    }  # fmt: skip
 
 
 def _paths(
