@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from crmkit.model.job import Job, JobEvent, JobOrder
     from crmkit.model.lifecycle import Lifecycle, State
     from crmkit.model.metric import Metric, Widget
+    from crmkit.model.notification import NotificationKind
     from crmkit.model.record import Record
     from crmkit.model.role import Right, Role
     from crmkit.model.values import N_, Choice
@@ -105,6 +106,7 @@ _HOMES = {
     "Permission": ("crmkit.model.adapters", "Permission"),
     "Event": ("crmkit.model.event", "Event"),
     "EventType": ("crmkit.model.event", "EventType"),
+    "NotificationKind": ("crmkit.model.notification", "NotificationKind"),
     "Computed": ("crmkit.model.extension", "Computed"),
     "ExtField": ("crmkit.model.extension", "ExtField"),
     "Extension": ("crmkit.model.extension", "Extension"),
@@ -222,6 +224,7 @@ __all__ = [
     "Metric",
     "NavEntry",
     "NotFoundError",
+    "NotificationKind",
     "PageEvent",
     "Panel",
     "Permission",

@@ -75,7 +75,9 @@ WITH RECURSIVE me AS (
     UNION SELECT t.id FROM core_team t JOIN led ON t.parent = led.id
 )
 SELECT me.*, ARRAY(SELECT id FROM mine UNION SELECT id FROM led) AS teams,
-    me.seen_at < now() - make_interval(secs => $3) AS stale
+    me.seen_at < now() - make_interval(secs => $3) AS stale,
+    (SELECT count(*) FROM (SELECT FROM core_notification n
+        WHERE n.user_id = me.id AND n.read_at IS NULL LIMIT 100) x) AS unread
 FROM me
 """
 
@@ -102,6 +104,7 @@ async def find_session(db: Database, token: str, roles: Mapping[str, Role]) -> P
         time_zone=row["time_zone"],
         theme=row["theme"],
         session_id=row["session"],
+        unread=row["unread"],
     )
 
 

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from zoneinfo import ZoneInfo
 
 from crmkit.model.job import JobOrder
+from crmkit.model.notification import Telling
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from decimal import Decimal
 
     import msgspec
@@ -53,6 +54,7 @@ class Principal:
     Attributes:
         teams: Own team, teams managed, and all below those.
         session_id: Of the session row; None for the command line.
+        unread: How many notifications wait for the person, 100 at most.
     """
 
     user_id: int | None
@@ -63,6 +65,7 @@ class Principal:
     time_zone: str = "UTC"
     theme: str = "system"
     session_id: str | None = None
+    unread: int = 0
 
 
 class Store(Protocol):
@@ -101,6 +104,9 @@ class Store(Protocol):
         self, ctx: Context, name: str, entity: str, record_id: int | None, data: Mapping[str, Any]
     ) -> None:
         """Say that something happened."""
+
+    async def notify(self, ctx: Context, users: Iterable[int], telling: Telling) -> int:
+        """Tell people something."""
 
     async def calendar(self, ctx: Context, team: int | None, user: int | None) -> Calendar:
         """Answer when a team or a person works."""
@@ -276,6 +282,40 @@ class Context:
         """
         about = entity_name(entity) if entity else ""
         await self._records.publish(self, name, about, record_id, data)
+
+    async def notify(  # noqa: PLR0913 - what is told, and how it is remembered
+        self,
+        users: Iterable[int],
+        kind: str,
+        text: str,
+        *,
+        values: Mapping[str, str] | None = None,
+        entity: str | type[Table] = "",
+        record_id: int | None = None,
+        url: str = "",
+        key: str = "",
+    ) -> int:
+        """Tell people something, each as he chose; it stands or falls with the transaction.
+
+        Args:
+            users: Ids; nobody is told of his own doing, unless he is the only one.
+            kind: One that a plugin declares in `notifications`.
+            text: English, with places such as {title}; translated when it is read.
+            values: What stands in the places.
+            key: Of one key a person is told once.
+
+        Returns:
+            How many are told in the app.
+
+        Raises:
+            NotFoundError: No plugin that is on declares the kind.
+        """
+        about = entity_name(entity) if entity else ""
+        telling = Telling(
+            kind=kind, text=text, values=values or {}, url=url, entity=about, record_id=record_id,
+            key=key,
+        )  # fmt: skip
+        return await self._records.notify(self, users, telling)
 
     async def enqueue_many(self, job: str, orders: Sequence[JobOrder]) -> int:
         """Queue a job many times by one statement, and answer how many are new.

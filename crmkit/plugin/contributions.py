@@ -23,6 +23,7 @@ from crmkit.model.event import EventType
 from crmkit.model.extension import Extension
 from crmkit.model.job import Job
 from crmkit.model.metric import Metric, Widget
+from crmkit.model.notification import NotificationKind
 from crmkit.model.role import Role
 from crmkit.plugin.hookspecs import HOOKS, Kind, implements
 
@@ -45,6 +46,7 @@ _TYPES: dict[str, type] = {
     "widgets": Widget,
     "reports": Report,
     "jobs": Job,
+    "notifications": NotificationKind,
     "commands": click.Command,
     "field_types": FieldType,
     "automation": AutomationPart,
@@ -55,11 +57,13 @@ _TYPES: dict[str, type] = {
     "health_checks": HealthCheck,
 }
 #: Hooks whose objects have a name nobody else may give.
-_NAMED = frozenset({"events", "permissions", "field_types", "file_formats", "auth_providers"})
+_NAMED = frozenset(
+    {"events", "permissions", "field_types", "file_formats", "auth_providers", "notifications"}
+)
 #: Hooks whose objects are named with their plugin, which may give each name once.
 _OWN_NAMES = frozenset({"jobs"})
 #: Hooks whose objects are stored or granted by their names, which say whose they are.
-_PREFIXED = frozenset({"permissions", "field_types"})
+_PREFIXED = frozenset({"permissions", "field_types", "notifications"})
 
 
 def read_contributions(

@@ -33,6 +33,7 @@ KINDS = {
     "roles": N_("Role"),
     "routes": N_("Page"),
     "jobs": N_("Job"),
+    "notifications": N_("Notification"),
     "commands": N_("Command"),
     "field_types": N_("Kind of field"),
     "file_formats": N_("File format"),

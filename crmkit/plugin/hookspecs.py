@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from crmkit.model.extension import Extension
     from crmkit.model.job import Job
     from crmkit.model.metric import Metric, Widget
+    from crmkit.model.notification import NotificationKind
     from crmkit.model.role import Role
     from crmkit.plugin.events import (
         AccessEvent,
@@ -160,6 +161,11 @@ class HookSpecs:
     @_registers
     def jobs(self) -> Iterable[Job]:
         """Contribute work besides requests, once or by a crontab expression."""
+        return ()
+
+    @_registers
+    def notifications(self) -> Iterable[NotificationKind]:
+        """Contribute what people can be told of, for each to choose whether and how."""
         return ()
 
     @_registers

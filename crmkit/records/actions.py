@@ -74,8 +74,8 @@ async def perform_action(
     if action.second_person and not approved:
         from crmkit.records.approvals import ask_approval  # noqa: PLC0415 - which performs actions
 
-        number = await ask_approval(ctx, plan, record_id, action=action.name, values=raw or {})
-        return f"/approvals?show={number}"
+        await ask_approval(ctx, plan, record_id, action=action.name, values=raw or {})
+        return "/approvals?show=own"
     record = await get_record(ctx, plan, record_id, action.permission, lock=True)
     check_fits(ctx, plan, action, record)
     data = decode_input(ctx, action, raw or {})

@@ -15,6 +15,7 @@ import msgspec
 
 from crmkit.access.predicate import allowed, predicate
 from crmkit.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
+from crmkit.model.notification import Telling
 from crmkit.model.values import N_
 from crmkit.records.actions import actions_of, check_fits, decode_input, find_action, perform_action
 from crmkit.records.journal import one_operation
@@ -22,6 +23,7 @@ from crmkit.records.read import get_record
 from crmkit.records.save import save_record
 from crmkit.records.second_person import needs_second
 from crmkit.records.values import parse_values
+from crmkit.work.notifications import notify
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -110,7 +112,39 @@ async def ask_approval(
         except asyncpg.UniqueViolationError as error:
             text = N_("This was asked for already and waits for an answer.")
             raise ConflictError(ctx.translate(text)) from error
+        title = str(record[plan.title] or "")
+        text = N_("{who} asks you to approve something on {title}.")
+        await _tell(ctx, await _deciders(ctx, record), number, text, title)
     return number
+
+
+async def _deciders(ctx: Context, record: Mapping[str, Any]) -> list[int]:
+    """Answer who is told of a question: managers of the record's team, else administrators."""
+    rows = await ctx.db.rows(
+        "WITH RECURSIVE up AS (SELECT id, manager, parent FROM core_team WHERE id = $1 "
+        "UNION SELECT t.id, t.manager, t.parent FROM core_team t JOIN up ON t.id = up.parent) "
+        "SELECT manager AS id FROM up WHERE manager IS DISTINCT FROM $2 AND manager IS NOT NULL",
+        record["team"], ctx.user_id,
+    )  # fmt: skip
+    admins = [
+        name for name, role in ctx.site.roles.items() if role.scope("core.user", "admin") == "all"
+    ]
+    if not rows:
+        rows = await ctx.db.rows(
+            "SELECT id FROM core_user WHERE role = ANY($1) AND active AND trashed_at IS NULL "
+            "AND id IS DISTINCT FROM $2",
+            admins, ctx.user_id,
+        )  # fmt: skip
+    return [row["id"] for row in rows]
+
+
+async def _tell(ctx: Context, users: list[int], number: int, text: str, title: str) -> None:
+    values = {"who": ctx.principal.name, "title": title}
+    telling = Telling(
+        kind="core.approval", text=text, values=values, key=f"approval:{number}:{text[:20]}",
+        url="/approvals" if "asks" in text else "/approvals?show=own",
+    )  # fmt: skip
+    await notify(ctx, users, telling)
 
 
 def _check_wanted(
@@ -213,6 +247,13 @@ async def decide_approval(
         )  # fmt: skip
         if done is None:
             raise ConflictError(ctx.translate(N_("This was answered already.")))
+        title = str(record[plan.title] or "")
+        said = {
+            "approved": N_("{who} approved what you asked for on {title}."),
+            "refused": N_("{who} refused what you asked for on {title}."),
+            "stale": N_("{title} changed after you asked for an approval. Ask again."),
+        }
+        await _tell(ctx, [approval.asked_by], number, said[state], title)
         if state == "approved":
             async with one_operation(replace(ctx, cause="approval"), "action") as inner:
                 if action is not None:

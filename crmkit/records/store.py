@@ -10,9 +10,10 @@ from crmkit.records.save import create_record, save_record, trash_record
 from crmkit.work.calendars import calendar_of
 from crmkit.work.events import publish
 from crmkit.work.jobs import enqueue
+from crmkit.work.notifications import notify
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from piccolo.columns import Column
     from piccolo.columns.combination import Where
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from crmkit.model.calendar import Calendar
     from crmkit.model.context import Context
     from crmkit.model.job import JobOrder
+    from crmkit.model.notification import Telling
     from crmkit.model.role import Verb
 
 
@@ -71,3 +73,7 @@ class RecordStore:
     async def calendar(self, ctx: Context, team: int | None, user: int | None) -> Calendar:
         """Answer when a team or a person works."""
         return await calendar_of(ctx, team, user)
+
+    async def notify(self, ctx: Context, users: Iterable[int], telling: Telling) -> int:
+        """Tell people something."""
+        return await notify(ctx, users, telling)

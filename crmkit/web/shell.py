@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from crmkit.web.views import Flash
 
 _HUES = 8
+_MOST_UNREAD = 99
 
 
 def hue_of(text: str) -> int:
@@ -157,7 +158,7 @@ def navigation_of(
 ) -> tuple[NavGroup, ...]:
     """Answer the menu of the reader; the entry of the page at hand is marked."""
     home = NavItem(label=_("Today"), url="/", icon="home", current=path == "/", key="h")
-    taken = {"h", "s"}
+    taken = {"h", "i", "s"}
     items = []
     for plan in readable(site, principal):
         letter = next((c for c in plan.singular.lower() if c.isalpha() and c not in taken), "")
@@ -171,7 +172,12 @@ def navigation_of(
                 key=letter or None,
             )
         )
-    first = [home]
+    count = "99+" if principal.unread > _MOST_UNREAD else str(principal.unread or "")
+    inbox = NavItem(
+        label=_("Inbox"), url="/inbox", icon="bell", count=count or None,
+        current=path == "/inbox", key="i",
+    )  # fmt: skip
+    first = [home, inbox]
     if any(asks_second(plan) for plan in readable(site, principal, "edit")):
         first.append(
             NavItem(label=_("Approvals"), url="/approvals", icon="check",

@@ -20,6 +20,7 @@ from crmkit.records.approvals import (
 from crmkit.records.bulk import Selection, bulk_edit
 from crmkit.records.bulk_actions import bulk_action
 from crmkit.records.history import undo_operation
+from crmkit.work.notifications import list_notifications
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -142,11 +143,15 @@ async def test_what_is_approved_is_done_at_once_and_can_be_undone(paper: Running
     number = await ask_approval(anna, plan, bill, values={"state": "sent"}, note="Please")
     assert [number] == [each.id for each in (await list_approvals(boris))[0]]
     assert [] == (await list_approvals(anna))[0]
+    told = await list_notifications(boris)
+    assert ["Anna asks you to approve something on Bill 1."] == [each.text for each in told]
     with pytest.raises(ForbiddenError):
         await decide_approval(anna, number, approve=True)
     _url, operation = await decide_approval(boris, number, approve=True)
     assert "sent" == (await anna.get(BILL, bill))["state"]
     assert "approved" == (await find_approval(anna, number)).state
+    told = await list_notifications(anna)
+    assert ["Boris approved what you asked for on Bill 1."] == [each.text for each in told]
     with pytest.raises(ConflictError):
         await decide_approval(boris, number, approve=False, reason="No")
     await undo_operation(boris, operation)
@@ -211,7 +216,8 @@ async def test_the_pages_ask_and_answer(paper: Running) -> None:
     done = await boris.post(f"/approvals/{number}/approve", follow_redirects=True)
     assert "Approved and done" in done.text
     assert "sent" == await paper.db.value("SELECT state FROM paper_bill")
-    assert "Approved" in (await anna.get("/approvals?own")).text
+    assert "Approved: Anna Snelling" in (await anna.get("/approvals?show=own")).text
+    assert "Nothing waits here" in (await boris.get("/approvals")).text
 
 
 async def test_the_api_asks_and_answers(paper: Running) -> None:

@@ -88,7 +88,7 @@ async def approvals_show(request: AnyRequest) -> Response[str]:
     """Show what waits for the reader, or with `own` what he asked for."""
     ctx = context_of(request)
     waiting, own = await list_approvals(ctx)
-    is_own = "own" in request.query_params or "show" in request.query_params
+    is_own = request.query_params.get("show") == "own"
     shown = own if is_own else waiting
     labels = {
         "what": _("What"), "record": _("Record"), "by": _("Asked by"), "at": _("When"),
@@ -99,7 +99,7 @@ async def approvals_show(request: AnyRequest) -> Response[str]:
         intro=_("Some things need a second person: one who did not do the work."),
         filters=(
             Link(label=_("Waiting for me"), url=_URL, current=not is_own, count=str(len(waiting))),
-            Link(label=_("Asked by me"), url=f"{_URL}?own", current=is_own),
+            Link(label=_("Asked by me"), url=f"{_URL}?show=own", current=is_own),
         ),
         columns=tuple(Column(name=name, label=label) for name, label in labels.items()),
         rows=tuple(_row(ctx, each) for each in shown),
@@ -136,7 +136,7 @@ async def approval_refuse(request: AnyRequest, number: FromPath[int]) -> Respons
 async def approval_withdraw(request: AnyRequest, number: FromPath[int]) -> Response[Any]:
     """Take one's own question back."""
     await withdraw_approval(context_of(request), number)
-    return go(request, f"{_URL}?own", Flash(text=_("Taken back")))
+    return go(request, f"{_URL}?show=own", Flash(text=_("Taken back")))
 
 
 HANDLERS = (approvals_show, approval_approve, approval_refuse, approval_withdraw)

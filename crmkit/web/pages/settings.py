@@ -42,6 +42,7 @@ def settings_tabs(request: AnyRequest) -> tuple[Link, ...]:
         (_("My account"), "/settings/account"),
         (_("Where I am signed in"), "/settings/sessions"),
         (_("API tokens"), "/settings/tokens"),
+        (_("Notifications"), "/settings/notifications"),
     ]
     if is_admin(ctx.principal):
         tabs += [
@@ -64,6 +65,8 @@ def settings_links(ctx: Context) -> tuple[Link, ...]:
              help=_("Devices, and signing out of them")),
         Link(label=_("API tokens"), url="/settings/tokens", icon="key",
              help=_("Let a program work in your name")),
+        Link(label=_("Notifications"), url="/settings/notifications", icon="bell",
+             help=_("What you are told of, and how")),
     ]  # fmt: skip
     if ctx.principal.role.scope("core.absence", "read") != "none":
         links.append(Link(label=_("Absences"), url="/core.absence", icon="calendar",

@@ -49,6 +49,7 @@ from crmkit.web.views.importing import (
     Progress,
     RunPage,
 )
+from crmkit.web.views.inbox import InboxPage, Told
 from crmkit.web.views.list import (
     BulkAction,
     Cell,
@@ -142,6 +143,7 @@ __all__ = [
     "ImportCount",
     "ImportPage",
     "ImportRow",
+    "InboxPage",
     "Lifecycle",
     "LifecycleStep",
     "Link",
@@ -176,6 +178,7 @@ __all__ = [
     "Tile",
     "TimelineDay",
     "TimelineItem",
+    "Told",
     "UserBadge",
     "View",
     "WeekDay",
