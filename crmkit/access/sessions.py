@@ -108,6 +108,19 @@ async def find_session(db: Database, token: str, roles: Mapping[str, Role]) -> P
     )
 
 
+async def is_open(db: Database, token: str) -> bool:
+    """Say whether a session still lasts; asking does not make it last longer."""
+    return bool(
+        await db.value(
+            "SELECT EXISTS (SELECT FROM core_session s JOIN core_user u ON u.id = s.user_id "
+            "WHERE s.id = $1 AND s.expires_at > now() AND s.seen_at > now() - $2::interval "
+            "AND u.active AND u.trashed_at IS NULL)",
+            digest(token),
+            _IDLE,
+        )
+    )
+
+
 async def end_session(db: Database, token: str) -> None:
     """End a session on the server."""
     await db.execute("DELETE FROM core_session WHERE id = $1", digest(token))

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from crmkit.records.query import plain
+from crmkit.work.notifications import LIVE
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
@@ -54,9 +55,11 @@ async def write_journal(
 ) -> None:
     """Write one row of the change journal; values are kept as JSON."""
     operation = ctx.operation or await open_operation(ctx, action, plan.singular)
+    # Who looks at the record is told that it changed, by the same statement.
     await ctx.db.execute(
-        "INSERT INTO core_journal (operation, entity, record, action, before, after, user_id, at, "
-        "cause) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        "WITH made AS (INSERT INTO core_journal (operation, entity, record, action, before, "
+        "after, user_id, at, cause) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING id) "
+        "SELECT pg_notify($10, $11) FROM made",
         operation,
         plan.name,
         record_id,
@@ -66,6 +69,8 @@ async def write_journal(
         ctx.user_id,
         ctx.now(),
         ctx.cause,
+        LIVE,
+        f"{plan.name}/{record_id} {ctx.user_id or 0}",
     )
 
 

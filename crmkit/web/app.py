@@ -68,7 +68,9 @@ def create_app(
         before_request=_before,
         exception_handlers={Exception: handle_error},
         openapi_config=None,
-        compression_config=CompressionConfig(backend="gzip", gzip_compress_level=_LEVEL),
+        compression_config=CompressionConfig(
+            backend="gzip", gzip_compress_level=_LEVEL, exclude=["^/live$"]
+        ),
         request_max_body_size=_LARGEST_FORM,
         state=State({"services": services}),
         logging_config=None,

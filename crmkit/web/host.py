@@ -120,8 +120,10 @@ async def _serve(
         worker = make_worker(config, app_dsn, lambda: host.site, slots)
 
         def stop() -> None:
-            # Together, so that both have the time that a service manager gives.
+            # Together, so that both have the time that a service manager gives. An open stream
+            # would keep the server from ending.
             server.stop()
+            host.live.end_all()
             worker.stop()
 
         loop = asyncio.get_running_loop()
@@ -130,9 +132,11 @@ async def _serve(
         if not options.quiet:
             await _tell_address(config, db, taken)
         watching = asyncio.create_task(host.watch())
+        listening = asyncio.create_task(host.live.run())
         jobs = [asyncio.create_task(worker.run())] if slots else []
         await server.serve(sockets=[taken])
         watching.cancel()
+        listening.cancel()
         worker.stop()
         await asyncio.gather(*jobs)
         await host.stop()

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from crmkit.db.engine import Database
     from crmkit.model.context import Principal
     from crmkit.plugin.site import Site
+    from crmkit.web.live import Hub
 
 _TOKEN_BYTES = 32  # of SHA-256
 AnyRequest: TypeAlias = Request[Any, Any, Any]
@@ -35,9 +36,11 @@ class Exchange(Protocol):
 
     Attributes:
         problem: Why the last Site could not be built, "" when it could.
+        live: The streams of the process, which outlive a Site.
     """
 
     problem: str
+    live: Hub
 
     async def renew(self) -> None:
         """Serve the site as the database now says."""
@@ -82,6 +85,11 @@ class Services:
     def problem(self) -> str:
         """Why the last Site could not be built, "" when it could."""
         return self.exchange.problem if self.exchange is not None else ""
+
+    @property
+    def live(self) -> Hub | None:
+        """The streams of open pages; None where no process serves."""
+        return self.exchange.live if self.exchange is not None else None
 
     @property
     def is_https(self) -> bool:

@@ -21,6 +21,7 @@ from crmkit.records.plugins.quarantine import add_quarantine
 from crmkit.records.plugins.rows import system_context
 from crmkit.records.plugins.start import rebuild_site
 from crmkit.web.app import create_app
+from crmkit.web.live import Hub
 from crmkit.web.plugin_routes import check_routes
 from crmkit.web.trackers import report_error
 
@@ -77,6 +78,7 @@ class SiteHost:
 
     Attributes:
         problem: Why the last build failed while the Site before it goes on serving, or "".
+        live: The streams of open pages.
     """
 
     def __init__(self, config: Config, db: Database, owner_dsn: str, site: Site) -> None:
@@ -88,6 +90,7 @@ class SiteHost:
         self._draining: set[asyncio.Task[None]] = set()
         self._aside: set[asyncio.Task[None]] = set()
         self.problem = ""
+        self.live = Hub(db.dsn)
         self._running = self._make(site)
         self._failures = 0
         self._retry_at = 0.0
@@ -180,6 +183,7 @@ class SiteHost:
                 return
             await self._tell("startup", running.site)
             self._running, self._number, self.problem = running, number, ""
+            self.live.end_all()
             self._failures = 0
             task = asyncio.create_task(self._drain(old))
             self._draining.add(task)

@@ -1,4 +1,4 @@
-"""Hears that jobs were queued: LISTEN on a connection of its own."""
+"""Hears notices of the database: LISTEN on a connection of its own."""
 
 from __future__ import annotations
 
@@ -21,27 +21,35 @@ _CLOSE_SECONDS = 2.0
 
 
 async def listen(dsn: str, wake: Callable[[], None]) -> None:
-    """Call `wake` at each notice until cancelled; a connection that is lost is made anew.
+    """Call `wake` whenever jobs were queued, until cancelled.
 
     Who is woken looks now and then of its own accord, so a notice may be missed.
     """
+    await hear(dsn, CHANNEL, lambda _payload: wake())
+
+
+async def hear(dsn: str, channel: str, told: Callable[[str], None]) -> None:
+    """Call `told` with each notice of a channel until cancelled, and with "" when it begins.
+
+    A connection that is lost is made anew; what was said meanwhile is missed.
+    """
     while True:
         try:
-            await _hear(dsn, wake)
+            await _hear(dsn, channel, told)
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as error:
-            _log.warning("cannot listen for jobs", reason=type(error).__name__)
+            _log.warning("cannot listen", channel=channel, reason=type(error).__name__)
         await asyncio.sleep(_AGAIN_SECONDS)
 
 
-async def _hear(dsn: str, wake: Callable[[], None]) -> None:
+async def _hear(dsn: str, channel: str, told: Callable[[str], None]) -> None:
     connection = await asyncpg.connect(
         dsn, timeout=_CONNECT_SECONDS, server_settings={"application_name": "crmkit listen"}
     )
     lost = asyncio.Event()
     connection.add_termination_listener(lambda _: lost.set())
     try:
-        await connection.add_listener(CHANNEL, lambda *_: wake())
-        wake()  # what was queued before anybody listened
+        await connection.add_listener(channel, lambda *given: told(str(given[3])))
+        told("")  # what was said before anybody listened
         await lost.wait()
     finally:
         with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError):

@@ -21,17 +21,23 @@ if TYPE_CHECKING:
     from crmkit.model.site import SiteLike
 
 PAGE_SIZE = 50
+#: Channel of NOTIFY for what open pages show: "<entity>/<record> <user who changed it>", or
+#: "me/<user>" when what a person was told has changed.
+LIVE = "crmkit_live"
 CORE_KINDS = (
     NotificationKind("core.approval", N_("Approvals that wait for me, and answers to mine")),
 )
 # Who chose another channel, or none, is told there or not at all.
 _TELL = """
+WITH made AS (
 INSERT INTO core_notification (user_id, kind, text, values, url, entity, record, key, created_at)
 SELECT u.id, $2, $3, $4, $5, $6, $7, nullif($8, ''), $9
 FROM core_user u LEFT JOIN core_notification_choice c ON c.user_id = u.id AND c.kind = $2
 WHERE u.id = ANY($1) AND u.active AND u.trashed_at IS NULL
     AND 'app' = ANY(coalesce(c.channels, $10::text[]))
-ON CONFLICT (user_id, key) WHERE key IS NOT NULL DO NOTHING
+ON CONFLICT (user_id, key) WHERE key IS NOT NULL DO NOTHING RETURNING user_id
+)
+SELECT count(*) FROM (SELECT pg_notify($11, 'me/' || user_id || ' 0') FROM made) told
 """
 
 
@@ -82,12 +88,12 @@ async def notify(ctx: Context, users: Iterable[int], telling: Telling) -> int:
         wanted.discard(ctx.user_id or 0)
     if not wanted:
         return 0
-    tag = await ctx.db.execute(
+    number: int = await ctx.db.value(
         _TELL,
         sorted(wanted), kind, telling.text, dict(telling.values), telling.url, telling.entity,
-        telling.record_id, telling.key, ctx.now(), list(declared[kind].channels),
+        telling.record_id, telling.key, ctx.now(), list(declared[kind].channels), LIVE,
     )  # fmt: skip
-    return int(tag.rpartition(" ")[2])
+    return number
 
 
 async def list_notifications(
@@ -147,9 +153,10 @@ def _address(row: Any) -> str:  # noqa: ANN401 - a driver's row
 async def mark_read(ctx: Context, number: int | None = None) -> None:
     """Mark one notification of the reader as read, without a number all."""
     await ctx.db.execute(
-        "UPDATE core_notification SET read_at = $2 WHERE user_id = $1 AND read_at IS NULL "
-        "AND ($3::bigint IS NULL OR id = $3)",
-        ctx.user_id, ctx.now(), number,
+        "WITH seen AS (UPDATE core_notification SET read_at = $2 WHERE user_id = $1 "
+        "AND read_at IS NULL AND ($3::bigint IS NULL OR id = $3) RETURNING user_id) "
+        "SELECT pg_notify($4, 'me/' || user_id || ' 0') FROM seen LIMIT 1",
+        ctx.user_id, ctx.now(), number, LIVE,
     )  # fmt: skip
 
 
