@@ -43,6 +43,13 @@ class DatabaseConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     settings: dict[str, str] = {}
 
 
+class WebhooksConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Whom webhooks may call."""
+
+    #: Also this machine, private networks and addresses without TLS.
+    allow_private: bool = False
+
+
 class PluginsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`enabled`, when present, is the law; else the database decides."""
 
@@ -69,6 +76,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     #: ISO 4217 code of the site's own money.
     currency: str = "USD"
     server: ServerConfig = ServerConfig()
+    webhooks: WebhooksConfig = WebhooksConfig()
     database: DatabaseConfig = DatabaseConfig()
     plugins: PluginsConfig = PluginsConfig()
     work: WorkConfig = WorkConfig()

@@ -46,6 +46,10 @@ class SiteLike(Protocol):
         """Entity name to the plugin that protects its rows and cannot load."""
 
     @property
+    def choice(self) -> Any:  # noqa: ANN401 - of the plugin layer
+        """What the Site is made of besides code."""
+
+    @property
     def roles(self) -> Mapping[str, Role]:
         """Role name to role."""
 

@@ -85,6 +85,7 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
         blocked: Plugin id to why it must not load although it is enabled (its migration failed,
             its data are newer).
         quarantine: Plugin id to the parts that are no longer called, each with its last error.
+        webhooks: Number of each webhook that is on to the patterns of events it is told of.
     """
 
     enabled: frozenset[str] | None = None
@@ -93,6 +94,7 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
     custom_fields: Mapping[str, tuple[Field, ...]] = {}
     blocked: Mapping[str, str] = {}
     quarantine: Mapping[str, Mapping[str, str]] = {}
+    webhooks: Mapping[int, tuple[str, ...]] = {}
 
 
 class PluginInfo(msgspec.Struct, frozen=True, kw_only=True):

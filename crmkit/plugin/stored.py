@@ -32,6 +32,7 @@ async def read_choice(
         custom_fields={k: tuple(v) for k, v in (await load_custom_fields(db)).items()},
         quarantine=await read_quarantine(db),
         blocked=dict(blocked or {}),
+        webhooks=await read_webhooks(db),
     )
 
 
@@ -56,6 +57,12 @@ async def read_quarantine(db: Database) -> dict[str, dict[str, str]]:
     for row in await db.rows("SELECT plugin, part, error FROM core_quarantine ORDER BY 1, 2"):
         found.setdefault(row["plugin"], {})[row["part"]] = row["error"]
     return found
+
+
+async def read_webhooks(db: Database) -> dict[int, tuple[str, ...]]:
+    """Read which events each webhook that is on is told of."""
+    rows = await db.rows("SELECT id, events FROM core_webhook WHERE active ORDER BY id")
+    return {row["id"]: tuple(row["events"]) for row in rows}
 
 
 async def read_generation(db: Database) -> int:

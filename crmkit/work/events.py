@@ -21,6 +21,7 @@ from crmkit.model.event import Event, Happened
 from crmkit.model.job import JobOrder
 from crmkit.model.values import N_
 from crmkit.work.jobs import enqueue
+from crmkit.work.webhooks import queue_call
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
@@ -50,8 +51,22 @@ def listeners_of(site: SiteLike, name: str) -> list[str]:
     return [
         plugin
         for plugin, each in site.hooks.plugins.items()
-        if any(_pattern(text).fullmatch(name) for text in each.listens)
+        if any(fits(text, name) for text in each.listens)
     ]
+
+
+def webhooks_of(site: SiteLike, name: str) -> list[int]:
+    """Answer the webhooks that are on and are told of an event."""
+    return [
+        number
+        for number, events in site.choice.webhooks.items()
+        if any(fits(text, name) for text in events)
+    ]
+
+
+def fits(pattern: str, name: str) -> bool:
+    """Say whether a pattern of `listens` fits the name of an event."""
+    return _pattern(pattern).fullmatch(name) is not None
 
 
 @lru_cache(maxsize=1024)
@@ -90,7 +105,7 @@ async def publish(
     """
     # Made before anybody is looked for: the fixture `events` of crmkit.testing sees it here.
     happened = Happened(name, entity, record_id, dict(data or {}))
-    if not listeners_of(ctx.site, name):
+    if not listeners_of(ctx.site, name) and not webhooks_of(ctx.site, name):
         _check_name(ctx.site, name)
         return
     if ctx.depth >= _DEEPEST:
@@ -160,6 +175,10 @@ async def _queue(ctx: Context, all_of_it: Sequence[Happened]) -> None:
                         lane=f"{entity}:{lane}" if entity else "",
                     )
                 )
+    for each in all_of_it:
+        data = {"entity": each.entity, "record": each.record_id, "by": ctx.user_id, **each.data}
+        for number in webhooks_of(ctx.site, each.name):
+            await queue_call(ctx, number, each.name, data)
     for plugin, wanted in orders.items():
         await enqueue(ctx, "core.deliver_event", wanted, plugin=plugin)
 

@@ -27,6 +27,7 @@ from crmkit.web.pages import (
     signin,
     theme,
     tokens,
+    webhooks,
     work,
 )
 
@@ -40,6 +41,7 @@ HANDLERS = (
     *tokens.HANDLERS,
     *approvals.HANDLERS,
     *inbox.HANDLERS,
+    *webhooks.HANDLERS,
     *live.HANDLERS,
     *people.HANDLERS,
     *plugins.HANDLERS,

@@ -51,6 +51,7 @@ def settings_tabs(request: AnyRequest) -> tuple[Link, ...]:
             (_("Working hours"), "/settings/hours"),
             (_("Own fields"), "/settings/fields"),
             (_("Plugins"), "/settings/plugins"),
+            (_("Webhooks"), "/settings/webhooks"),
             (_("Jobs"), "/settings/work"),
         ]
     return tuple(Link(label=text, url=url, current=path == url) for text, url in tabs)
@@ -87,6 +88,8 @@ def settings_links(ctx: Context) -> tuple[Link, ...]:
                  help=_("What your company notes besides")),
             Link(label=_("Plugins"), url="/settings/plugins", icon="plug",
                  help=_("What the site can do, switched on and off")),
+            Link(label=_("Webhooks"), url="/settings/webhooks", icon="send",
+                 help=_("Other systems that are told of events")),
             Link(label=_("Jobs"), url="/settings/work", icon="clock",
                  help=_("What is done besides pages, and what failed")),
             Link(label=_("Where it comes from"), url="/settings/explain", icon="list-search",

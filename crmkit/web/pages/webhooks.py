@@ -1,0 +1,271 @@
+"""Webhooks: who is told of events, and what came of each telling."""
+
+from typing import Any
+
+from litestar import Response, get, post
+from litestar.params import FromPath
+
+from crmkit.errors import InvalidError, NotFoundError
+from crmkit.model.context import Context
+from crmkit.web.format import format_moment, format_number
+from crmkit.web.pages.settings import settings_tabs
+from crmkit.web.policy import ADMIN
+from crmkit.web.render import answer, go
+from crmkit.web.services import AnyRequest, context_of, services_of
+from crmkit.web.translate import _
+from crmkit.web.views import (
+    Action,
+    Cell,
+    Column,
+    Empty,
+    FieldInput,
+    Flash,
+    FormGroup,
+    FormPage,
+    Link,
+    Row,
+    SettingsPage,
+    TablePage,
+)
+from crmkit.work.events import event_names
+from crmkit.work.webhooks import (
+    WebhookCall,
+    WebhookRow,
+    add_webhook,
+    list_calls,
+    list_webhooks,
+    remove_webhook,
+    send_again,
+    send_test,
+    switch_webhook,
+)
+
+_URL = "/settings/webhooks"
+
+
+def _state(ctx: Context, row: WebhookRow) -> Cell:
+    if not row.active:
+        return Cell(html=_("Off"), tone="ink-3")
+    if row.paused_until and row.paused_until > ctx.now():
+        until = {"time": format_moment(ctx, row.paused_until)}
+        return Cell(html=_("Paused until %(time)s") % until, tone="bad", icon="alert-triangle")
+    if row.failures:
+        failed = {"n": format_number(ctx, row.failures)}
+        return Cell(html=_("%(n)s failures in a row") % failed, tone="warn")
+    return Cell(html=_("On"))
+
+
+def _row(ctx: Context, row: WebhookRow) -> Row:
+    cells = (
+        Cell(html=row.name),
+        Cell(html=row.url),
+        Cell(html=", ".join(row.events)),
+        _state(ctx, row),
+    )
+    return Row(id=str(row.id), url=f"{_URL}/{row.id}", cells=cells, label=row.name)
+
+
+def _actions(row: WebhookRow) -> tuple[Action, ...]:
+    base = f"{_URL}/{row.id}"
+    switch = Action(name="off", label=_("Switch off"), url=f"{base}/off", icon="x")
+    if not row.active or row.paused_until:
+        switch = Action(name="on", label=_("Switch on"), url=f"{base}/on", icon="player-play")
+    return (
+        Action(name="test", label=_("Send a test"), url=f"{base}/test", icon="send"),
+        switch,
+        Action(
+            name="remove", label=_("Remove"), url=f"{base}/remove", icon="trash", kind="danger",
+            confirm=_("Its log goes as well."),
+        ),
+    )  # fmt: skip
+
+
+@get(_URL, policy=ADMIN)
+async def webhooks_show(request: AnyRequest) -> Response[str]:
+    """Show all webhooks."""
+    ctx = context_of(request)
+    rows = await list_webhooks(ctx)
+    new = Link(label=_("New webhook"), url=f"{_URL}/new", icon="plus")
+    labels = {"name": _("Name"), "url": _("Address"), "events": _("Events"), "state": _("State")}
+    page = TablePage(
+        title=_("Webhooks"),
+        intro=_("Other systems are told when something happens, and can check that it was you."),
+        tabs=settings_tabs(request),
+        columns=tuple(Column(name=name, label=label) for name, label in labels.items()),
+        rows=tuple(_row(ctx, each) for each in rows),
+        row_actions=tuple((str(each.id), _actions(each)) for each in rows),
+        actions=(Action(name="new", label=new.label, url=new.url, method="get", kind="primary"),),
+        empty=Empty(title=_("No webhooks yet"), icon="plug", actions=(new,)),
+    )
+    return answer(request, "table.html", title=page.title, page=page)
+
+
+def _form(
+    request: AnyRequest, typed: dict[str, str], error: InvalidError | None = None
+) -> Response[str]:
+    problems = error.problems if error else {}
+    ctx = context_of(request)
+    names = sorted(event_names(ctx.site))
+    fields = (
+        FieldInput(name="name", label=_("Name"), value=typed.get("name", ""), required=True,
+                   max_length=100, error=problems.get("name"), autofocus=True),
+        FieldInput(name="url", label=_("Address"), kind="url", value=typed.get("url", ""),
+                   required=True, error=problems.get("url"),
+                   help=_("It begins with https:// and is asked with POST.")),
+        FieldInput(name="events", label=_("Events"), kind="textarea", wide=True, required=True,
+                   value=typed.get("events", ""), error=problems.get("events"),
+                   help=_("One a line; * stands for any word. There are: %(names)s")
+                   % {"names": ", ".join(names)}),
+    )  # fmt: skip
+    page = FormPage(
+        title=_("New webhook"), groups=(FormGroup(fields=fields),), action_url=_URL,
+        cancel_url=_URL, submit=_("Make the webhook"),
+        errors=(error.message,) if error and not problems else (),
+    )  # fmt: skip
+    return answer(request, "form.html", title=page.title, status=422 if error else 200, page=page)
+
+
+@get(f"{_URL}/new", policy=ADMIN)
+async def webhook_new(request: AnyRequest) -> Response[str]:
+    """Ask who is told of what."""
+    return _form(request, {"events": "crm.*.created\ncrm.*.updated"})
+
+
+@post(_URL, policy=ADMIN)
+async def webhook_create(request: AnyRequest) -> Response[Any]:
+    """Make a webhook and show its secret, once."""
+    ctx = context_of(request)
+    form = await request.form()
+    typed = {name: str(form.get(name, "")) for name in ("name", "url", "events")}
+    events = [line.strip() for line in typed["events"].splitlines() if line.strip()]
+    known = list(event_names(ctx.site))
+    try:
+        _number, secret = await add_webhook(ctx, typed["name"], typed["url"], events, known)
+    except InvalidError as error:
+        return _form(request, typed, error)
+    await services_of(request).renew()
+    shown = FieldInput(
+        name="secret", label=_("Secret"), value=secret, readonly=True, required=True, wide=True,
+        help=_("It is shown only now. The receiver checks signatures with it (Standard Webhooks)."),
+    )  # fmt: skip
+    done = FormPage(
+        title="", groups=(FormGroup(fields=(shown,)),), action_url=_URL, cancel_url=_URL,
+        submit=_("Done"), is_get=True,
+    )  # fmt: skip
+    page = SettingsPage(
+        title=_("Secret of %(name)s") % {"name": typed["name"]}, tabs=settings_tabs(request),
+        forms=(done,),
+    )  # fmt: skip
+    return answer(request, "settings.html", title=page.title, page=page)
+
+
+def _call_row(ctx: Context, call: WebhookCall) -> Row:
+    states = {"waiting": _("Waits"), "sent": _("Sent"), "failed": _("Failed for good")}
+    cells = (
+        Cell(html=call.name),
+        Cell(html=states[call.state], tone="bad" if call.state == "failed" else ""),
+        Cell(html=str(call.status or "")),
+        Cell(html=format_number(ctx, call.attempts)),
+        Cell(html=f"{call.ms} ms" if call.ms is not None else ""),
+        Cell(html=format_moment(ctx, call.at)),
+        Cell(html=call.answer[:120]),
+    )
+    return Row(id=str(call.id), url="", cells=cells, label=call.name)
+
+
+@get(f"{_URL}/{{number:int}}", policy=ADMIN)
+async def calls_show(request: AnyRequest, number: FromPath[int]) -> Response[str]:
+    """Show what a webhook was told."""
+    ctx = context_of(request)
+    found = next((each for each in await list_webhooks(ctx) if each.id == number), None)
+    if found is None:
+        raise NotFoundError(_("There is no such webhook."))
+    calls = await list_calls(ctx, number)
+    labels = {
+        "name": _("Event"), "state": _("State"), "status": _("Status"), "attempts": _("Attempts"),
+        "ms": _("Time"), "at": _("When"), "answer": _("Answer"),
+    }  # fmt: skip
+    base = f"{_URL}/{number}"
+    page = TablePage(
+        title=found.name,
+        intro=found.url,
+        tabs=settings_tabs(request),
+        actions=(
+            Action(name="test", label=_("Send a test"), url=f"{base}/test", icon="send"),
+            Action(name="again", label=_("Send all failed again"), url=f"{base}/again",
+                   icon="refresh"),
+        ),
+        columns=tuple(Column(name=name, label=label) for name, label in labels.items()),
+        rows=tuple(_call_row(ctx, each) for each in calls),
+        row_actions=tuple(
+            (
+                str(each.id),
+                (Action(name="again", label=_("Send again"), url=f"{base}/again/{each.id}"),),
+            )
+            for each in calls
+            if each.state != "waiting"
+        ),
+        empty=Empty(title=_("Nothing was told yet"), icon="send"),
+    )  # fmt: skip
+    return answer(request, "table.html", title=page.title, page=page)
+
+
+@post(f"{_URL}/{{number:int}}/test", policy=ADMIN)
+async def test_send(request: AnyRequest, number: FromPath[int]) -> Response[Any]:
+    """Send a trial."""
+    ctx = context_of(request)
+    if number not in [each.id for each in await list_webhooks(ctx)]:
+        raise NotFoundError(_("There is no such webhook."))
+    await send_test(ctx, number)
+    return go(request, f"{_URL}/{number}", Flash(text=_("A test is on its way")))
+
+
+@post(f"{_URL}/{{number:int}}/again", policy=ADMIN)
+async def failed_again(request: AnyRequest, number: FromPath[int]) -> Response[Any]:
+    """Send everything that failed once more."""
+    count = await send_again(context_of(request), min(number, 2**63 - 1))
+    text = _("%(n)s are sent again") % {"n": count}
+    return go(request, f"{_URL}/{number}", Flash(text=text))
+
+
+@post(f"{_URL}/{{number:int}}/again/{{call:int}}", policy=ADMIN)
+async def call_again(
+    request: AnyRequest, number: FromPath[int], call: FromPath[int]
+) -> Response[Any]:
+    """Send one telling once more."""
+    most = 2**63 - 1
+    count = await send_again(context_of(request), min(number, most), min(call, most))
+    text = _("%(n)s are sent again") % {"n": count}
+    return go(request, f"{_URL}/{number}", Flash(text=text))
+
+
+@post(f"{_URL}/{{number:int}}/off", policy=ADMIN)
+async def webhook_off(request: AnyRequest, number: FromPath[int]) -> Response[Any]:
+    """Switch a webhook off; what waits fails."""
+    return await _switch(request, number, active=False)
+
+
+@post(f"{_URL}/{{number:int}}/on", policy=ADMIN)
+async def webhook_on(request: AnyRequest, number: FromPath[int]) -> Response[Any]:
+    """Switch a webhook on, which ends a pause."""
+    return await _switch(request, number, active=True)
+
+
+async def _switch(request: AnyRequest, number: int, *, active: bool) -> Response[Any]:
+    await switch_webhook(context_of(request), min(number, 2**63 - 1), active=active)
+    await services_of(request).renew()
+    return go(request, _URL, Flash(text=_("Saved")))
+
+
+@post(f"{_URL}/{{number:int}}/remove", policy=ADMIN)
+async def webhook_remove(request: AnyRequest, number: FromPath[int]) -> Response[Any]:
+    """Remove a webhook and its log."""
+    await remove_webhook(context_of(request), min(number, 2**63 - 1))
+    await services_of(request).renew()
+    return go(request, _URL, Flash(text=_("Removed")))
+
+
+HANDLERS = (
+    webhooks_show, webhook_new, webhook_create, calls_show, test_send, failed_again, call_again,
+    webhook_off, webhook_on, webhook_remove,
+)  # fmt: skip
