@@ -31,6 +31,10 @@ def _at(module: str, name: str) -> Callable[[JobEvent], Awaitable[None]]:
 CORE_JOBS: tuple[Job, ...] = (
     Job("remove_done_jobs", _at("crmkit.work.cleaning", "remove_done_jobs"), every="17 3 * * *"),
     Job("deliver_event", _at("crmkit.work.events", "deliver_event")),
+    Job("step_deadline", _at("crmkit.work.deadline_steps", "step_deadline")),
+    Job(
+        "sweep_deadlines", _at("crmkit.work.deadline_sweep", "sweep_deadlines"), every="41 * * * *"
+    ),
 )
 
 
