@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from crmkit.errors import InvalidError, NotFoundError
 from crmkit.model.context import entity_name
@@ -117,12 +117,17 @@ async def _write(
             due, steps, row["responsible"], row["team"],
         ):  # fmt: skip
             continue
-        if declared.skips_past and due <= now:
+        is_same = had is not None and had.due_at == due and had.state != "paused"
+        if declared.skips_past and due <= now and not is_same:
             past += [order.record] if had is not None else []
             continue
         moments = moments_of(due, steps, calendar)
-        is_missed = had is not None and had.state == "missed" and had.due_at == due
-        place = first_place(steps, moments, now, is_missed=is_missed)
+        is_missed = had is not None and is_same and had.state == "missed"
+        if had is not None and is_same and _names(had.steps) == _names(steps):
+            # Only who hears of it, or when, is another: what comes next stays next.
+            place = had.place
+        else:
+            place = first_place(steps, moments, now, is_missed=is_missed)
         if had is not None:
             moved.append((had, due))
         rows.append({
@@ -173,3 +178,7 @@ async def lock_records(ctx: Context, entity: str, records: Sequence[int]) -> lis
     table = ctx.site.entity(entity).tablename
     rows = await ctx.db.rows(_LOCK.format(table=table), list(records))
     return [row["id"] for row in rows]
+
+
+def _names(steps: Sequence[dict[str, Any]]) -> list[str]:
+    return [each["name"] for each in steps]

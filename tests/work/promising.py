@@ -49,7 +49,8 @@ async def turn_clock(ctx: Context, span: timedelta) -> None:
         span,
     )
     await ctx.db.execute(
-        "UPDATE core_job SET run_at = run_at - $1::interval WHERE state IN ('later', 'ready')",
+        "UPDATE core_job SET run_at = run_at - $1::interval "
+        "WHERE state IN ('later', 'ready', 'parked')",
         span,
     )
     await ctx.db.execute("UPDATE crm_activity SET due_at = due_at - $1::interval", span)
