@@ -141,11 +141,20 @@ async def read_rows(
     all_of_them: bool = False,
 ) -> list[Deadline]:
     """Answer the deadlines of records that run, or all that there are, by id."""
-    rows = await ctx.db.rows(
-        f"SELECT {_COLUMNS} FROM core_deadline d WHERE d.entity = $1 AND d.record = ANY($2) "  # noqa: S608 - of our own
-        f"AND ($3::text IS NULL OR d.kind = $3) AND ($4 OR d.{_RUNS}) ORDER BY d.id",
+    return await select(
+        ctx,
+        "d.entity = $1 AND d.record = ANY($2) AND ($3::text IS NULL OR d.kind = $3) "
+        f"AND ($4 OR d.{_RUNS}) ORDER BY d.id",
         entity, list(records), kind, all_of_them,
     )  # fmt: skip
+
+
+async def select(ctx: Context, condition: str, *args: Any) -> list[Deadline]:  # noqa: ANN401
+    """Answer the deadlines of a condition on `core_deadline d`."""
+    rows = await ctx.db.rows(
+        f"SELECT {_COLUMNS} FROM core_deadline d WHERE {condition}",  # noqa: S608 - of our own
+        *args,
+    )
     return [Deadline(**dict(row)) for row in rows]
 
 

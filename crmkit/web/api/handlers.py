@@ -1,6 +1,6 @@
 """All handlers of the API."""
 
-from crmkit.web.api import actions, index, merging, metrics, records
+from crmkit.web.api import actions, deadlines, index, merging, metrics, records
 
 HANDLERS = (
     *index.HANDLERS,
@@ -8,4 +8,5 @@ HANDLERS = (
     *records.HANDLERS,
     *actions.HANDLERS,
     *merging.HANDLERS,
+    *deadlines.HANDLERS,
 )

@@ -2,6 +2,7 @@
 
 from crmkit.web.pages import (
     boards,
+    deadlines,
     explain,
     exports,
     fields,
@@ -39,6 +40,7 @@ HANDLERS = (
     *plugins.HANDLERS,
     *explain.HANDLERS,
     *work.HANDLERS,
+    *deadlines.HANDLERS,
     *fields.HANDLERS,
     *hours.HANDLERS,
     *history.HANDLERS,
