@@ -7,17 +7,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from crmkit import DeadlineKind, Step, deadlines
+from crmkit import BusinessCalendar, DeadlineKind, DeadlineOrder, Step, deadlines
 from crmkit.errors import ConflictError, InvalidError, NotFoundError
+from crmkit.model.calendar import OFFICE_WEEK
 from crmkit.model.job import JobEvent
 from crmkit.records.history import undo_operation
 from crmkit.records.merge import merge_records
 from crmkit.records.plugins.switch import disable_plugin, enable_plugin
 from crmkit.records.save import restore_record
 from crmkit.work.deadline_people import Rung, choose
-from crmkit.work.deadline_plans import moments_of
+from crmkit.work.deadline_plans import moments_of, plan_steps
 from crmkit.work.deadline_sweep import find_lost, sweep_deadlines
-from tests.work.promising import HOUR, fire, lines, now_of, only, person, timers, turn_clock
+from tests.work.promising import HOUR, at, fire, lines, now_of, only, person, timers, turn_clock
 
 if TYPE_CHECKING:
     from crmkit.model.context import Context
@@ -304,3 +305,20 @@ async def test_a_plugin_that_is_off_parks_its_deadlines(promises: Running) -> No
     await fire(promises.ctx)
     assert ["due", "step1", "step2"] == [line[0] for line in await lines(promises.ctx, "made")]
     assert 0 == await fire(promises.ctx)
+
+
+@pytest.mark.parametrize(
+    ("due", "before", "after"),
+    [
+        # Monday 10:00 after the night that is an hour short, and after the one that is longer.
+        ("2026-03-30T08:00", "2026-03-27T16:00", "2026-03-30T10:00"),
+        ("2026-10-26T09:00", "2026-10-23T15:00", "2026-10-26T11:00"),
+    ],
+)
+def test_warnings_and_the_ladder_keep_office_hours_over_clock_changes(
+    due: str, before: str, after: str
+) -> None:
+    kind = DeadlineKind("answer", "Answer", (2 * HOUR,), (Step(2 * HOUR),))
+    steps = plan_steps(kind, DeadlineOrder(record=1, due=at(due)))
+    calendar = BusinessCalendar(zone="Europe/Berlin", week=OFFICE_WEEK)
+    assert [at(before), at(due), at(after)] == moments_of(at(due), steps, calendar)
