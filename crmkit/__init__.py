@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from crmkit.model.calendar import Calendar as BusinessCalendar
     from crmkit.model.columns import Reference
     from crmkit.model.context import Context
+    from crmkit.model.deadline import DeadlineKind, DeadlineOrder, Step
     from crmkit.model.entity import Entity, FieldOptions, Group, StepKind, Steps
     from crmkit.model.event import Event, EventType
     from crmkit.model.extension import (
@@ -80,6 +81,7 @@ if TYPE_CHECKING:
         Tag,
         TimelineItem,
     )
+    from crmkit.work import deadlines
     from crmkit.work.clock import add as add_business_time
     from crmkit.work.clock import add_days as add_business_days
     from crmkit.work.clock import between as business_time_between
@@ -89,8 +91,12 @@ if TYPE_CHECKING:
     from crmkit.work.clock import spans as list_business_spans
     from crmkit.work.clock import subtract as subtract_business_time
 
-#: Public name to the module that has it, and its name there.
+#: Public name to the module that has it, and its name there; "" is the module itself.
 _HOMES = {
+    "DeadlineKind": ("crmkit.model.deadline", "DeadlineKind"),
+    "DeadlineOrder": ("crmkit.model.deadline", "DeadlineOrder"),
+    "Step": ("crmkit.model.deadline", "Step"),
+    "deadlines": ("crmkit.work.deadlines", ""),
     "BusinessCalendar": ("crmkit.model.calendar", "Calendar"),
     "add_business_days": ("crmkit.work.clock", "add_days"),
     "add_business_time": ("crmkit.work.clock", "add"),
@@ -200,6 +206,8 @@ __all__ = [
     "ConflictError",
     "Context",
     "CopyEvent",
+    "DeadlineKind",
+    "DeadlineOrder",
     "Entity",
     "Event",
     "EventType",
@@ -244,6 +252,7 @@ __all__ = [
     "Side",
     "Sql",
     "State",
+    "Step",
     "StepKind",
     "Steps",
     "Suggestion",
@@ -261,6 +270,7 @@ __all__ = [
     "business_time_between",
     "carry_over",
     "context_of",
+    "deadlines",
     "deprecated",
     "enter",
     "erase_texts",
@@ -287,6 +297,7 @@ def __getattr__(name: str) -> object:
         module, attribute = _HOMES[name]
     except KeyError:
         raise AttributeError(f"crmkit has no public name `{name}`.") from None
-    value: object = getattr(import_module(module), attribute)
+    home = import_module(module)
+    value: object = getattr(home, attribute) if attribute else home
     globals()[name] = value
     return value

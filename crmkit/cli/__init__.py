@@ -151,6 +151,7 @@ def main() -> None:
     """Run the command line."""
     from crmkit.cli import (  # noqa: PLC0415 - they add commands
         data,  # noqa: F401
+        deadlines,  # noqa: F401
         gdpr,  # noqa: F401
         hours,  # noqa: F401
         inspecting,  # noqa: F401

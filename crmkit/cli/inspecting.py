@@ -19,6 +19,7 @@ from crmkit.model.role import VERBS
 from crmkit.plugin.discovery import discover
 from crmkit.plugin.explain import explain_site
 from crmkit.records.plugins.health import ask_health
+from crmkit.work.deadline_sweep import find_lost
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -103,6 +104,12 @@ def check(site: Path, *, as_json: bool) -> None:
             ]
             if not opened.pending:
                 problems += await _database_problems(opened)
+                lost = await find_lost(opened.context())
+                problems += [
+                    f"deadline {number} has no timer: `crmkit serve` or a worker puts one within "
+                    "the hour"
+                    for number in lost
+                ]
                 health = await ask_health(opened.context())
                 problems += [str(each) for each in health if each.problem]
         if as_json:

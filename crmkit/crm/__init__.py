@@ -11,6 +11,7 @@ from crmkit.crm.entities import ACTIVITIES, COMPANIES, LEADS, OPPORTUNITIES, PEO
 from crmkit.crm.home import home_figures
 from crmkit.crm.metrics import METRICS, WIDGETS
 from crmkit.crm.personal import erase_about, held_about
+from crmkit.crm.reminders import REMINDER, Settings
 from crmkit.crm.rules import follow_stage, refuse_cycles
 from crmkit.crm.tables import Activity, Company, Lead, Opportunity, Person
 from crmkit.crm.timeline import activity_lines
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from crmkit import (
+        DeadlineKind,
         Entity,
         LifeEvent,
         Metric,
@@ -36,6 +38,8 @@ __all__ = ["Activity", "Company", "Crm", "Lead", "Opportunity", "Person"]
 class Crm(Plugin):
     """What a sales team works with."""
 
+    Settings = Settings
+
     def entities(self) -> Iterable[Entity]:
         """Contribute the five entities."""
         return (COMPANIES, PEOPLE, LEADS, OPPORTUNITIES, ACTIVITIES)
@@ -47,6 +51,10 @@ class Crm(Plugin):
     def widgets(self) -> Iterable[Widget]:
         """Contribute the figures of the home page."""
         return WIDGETS
+
+    def deadlines(self) -> Iterable[DeadlineKind]:
+        """Contribute the reminders of activities."""
+        return (REMINDER,)
 
     async def demo_data(self, event: LifeEvent) -> None:
         """Write a few invented clients."""

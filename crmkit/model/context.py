@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from crmkit.config import Config
     from crmkit.db.engine import Database
     from crmkit.model.calendar import Calendar
+    from crmkit.model.deadline import Followed
     from crmkit.model.event import Happened
     from crmkit.model.role import Role, Verb
     from crmkit.model.site import SiteLike
@@ -124,7 +125,8 @@ class Context:
         store: What stands behind `get`, `create`, `save`, `enqueue`, `publish`, `calendar`.
         draw: Makes HTML of a template for `render`; None where no page is made.
         depth: How many events caused one another until this.
-        gathered: Events of work with many records, queued together at its end; None queues each.
+        gathered: Events and deadlines of work with many records, seen to together at its end; None
+            sees to each.
     """
 
     db: Database
@@ -138,7 +140,7 @@ class Context:
     store: Store | None = None
     draw: Callable[[str, dict[str, Any]], Any] | None = None
     depth: int = 0
-    gathered: list[Happened] | None = None
+    gathered: list[Happened | Followed] | None = None
 
     @property
     def _records(self) -> Store:

@@ -50,6 +50,7 @@ class Absence(Record, tablename="core_absence"):
 
     note = Line(length=200, required=True)
     absentee = Reference("core_user")
+    deputy = Reference("core_user")
     kind = Pick(ABSENCES, default="vacation")
     first_day = Date(required=True)
     last_day = Date()
@@ -148,6 +149,7 @@ ABSENCES_OF_PEOPLE = Entity(
         Absence.first_day,
         Absence.last_day,
         Absence.hours,
+        Absence.deputy,
         Absence.note,
     ],
     order=Absence.first_day,
@@ -161,6 +163,9 @@ ABSENCES_OF_PEOPLE = Entity(
         ),
         Absence.hours: FieldOptions(
             label=N_("Hours"), help=N_("Such as 14:00-16:00 on each day; empty is whole days.")
+        ),
+        Absence.deputy: FieldOptions(
+            label=N_("Deputy"), help=N_("Who hears of deadlines meanwhile.")
         ),
         Absence.owner: FieldOptions(readonly=True),
         Absence.team: FieldOptions(readonly=True),

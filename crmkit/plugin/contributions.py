@@ -18,6 +18,7 @@ from crmkit.model.adapters import (
     Policy,
     Report,
 )
+from crmkit.model.deadline import DeadlineKind
 from crmkit.model.entity import Entity
 from crmkit.model.event import EventType
 from crmkit.model.extension import Extension
@@ -47,6 +48,7 @@ _TYPES: dict[str, type] = {
     "reports": Report,
     "jobs": Job,
     "notifications": NotificationKind,
+    "deadlines": DeadlineKind,
     "commands": click.Command,
     "field_types": FieldType,
     "automation": AutomationPart,
@@ -61,7 +63,7 @@ _NAMED = frozenset(
     {"events", "permissions", "field_types", "file_formats", "auth_providers", "notifications"}
 )
 #: Hooks whose objects are named with their plugin, which may give each name once.
-_OWN_NAMES = frozenset({"jobs"})
+_OWN_NAMES = frozenset({"deadlines", "jobs"})
 #: Hooks whose objects are stored or granted by their names, which say whose they are.
 _PREFIXED = frozenset({"permissions", "field_types", "notifications"})
 

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
         Policy,
         Report,
     )
+    from crmkit.model.deadline import DeadlineKind
     from crmkit.model.entity import Entity
     from crmkit.model.event import Event, EventType
     from crmkit.model.extension import Extension
@@ -166,6 +167,11 @@ class HookSpecs:
     @_registers
     def notifications(self) -> Iterable[NotificationKind]:
         """Contribute what people can be told of, for each to choose whether and how."""
+        return ()
+
+    @_registers
+    def deadlines(self) -> Iterable[DeadlineKind]:
+        """Contribute what deadlines are set for: warnings, the ladder, which records have them."""
         return ()
 
     @_registers

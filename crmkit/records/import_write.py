@@ -18,6 +18,7 @@ from crmkit.records.import_values import find_references
 from crmkit.records.journal import open_operation, write_search
 from crmkit.records.query import plain
 from crmkit.records.save import save_record, split_values, tell, transition_of
+from crmkit.work.deadline_follow import follow_records
 from crmkit.work.events import gathering, gathering_one
 
 if TYPE_CHECKING:
@@ -153,6 +154,7 @@ class _Writer:
                 if moved is not None:
                     moved.record_id = record
                     await ctx.site.hooks.run("after_transition", moved)
+        await follow_records(ctx, self._plan.name, ids)
         for record in ids:
             await tell(ctx, self._plan, "created", record)
         return {key.casefold(): record for record, (key, _) in zip(ids, rows_new, strict=True)}

@@ -15,6 +15,7 @@ from crmkit.records.merged import write_merged
 from crmkit.records.read import get_record
 from crmkit.records.references import move_references
 from crmkit.records.save import save_record, stale_error, tell, trash_record
+from crmkit.work.deadline_life import move_deadlines
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -86,8 +87,9 @@ async def merge_records(
         if values:
             await save_record(inner, plan, kept, values)
         await move_references(inner, plan, gone, kept)
+        deadlines = await move_deadlines(inner, plan.name, gone, kept)
         await trash_record(inner, plan, gone)
-        await write_merged(inner, plan, kept, gone, str(other[plan.title] or ""))
+        await write_merged(inner, plan, kept, gone, str(other[plan.title] or ""), deadlines)
         await ctx.site.hooks.run("after_merge", event)
         await tell(inner, plan, "merged", kept, {"gone": gone})
         return int(inner.operation or 0)

@@ -8,6 +8,7 @@ import msgspec
 
 from crmkit.records.journal import write_journal
 from crmkit.records.read import get_record
+from crmkit.work.deadline_life import turn_deadlines
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -61,11 +62,21 @@ async def list_merged(ctx: Context, plan: EntityPlan, kept: int) -> list[tuple[i
     return [(row["gone"], row["operation"]) for row in rows]
 
 
-async def write_merged(ctx: Context, plan: EntityPlan, kept: int, gone: int, title: str) -> None:
+async def write_merged(
+    ctx: Context,
+    plan: EntityPlan,
+    kept: int,
+    gone: int,
+    title: str,
+    deadlines: Mapping[str, list[int]],
+) -> None:
     """Remember where a record went, and let the numbers other systems give it name the kept one.
 
     A source may then know the kept record by several numbers; none of them can collide, since the
     number and not the record is what is unique.
+
+    Args:
+        deadlines: What `move_deadlines` answered.
     """
     keys = await ctx.db.rows(
         "UPDATE core_external SET record = $3 WHERE entity = $1 AND record = $2 "
@@ -75,7 +86,12 @@ async def write_merged(ctx: Context, plan: EntityPlan, kept: int, gone: int, tit
         kept,
     )
     await _remember(ctx, plan, kept, gone)
-    what = {"gone": gone, "title": title, "keys": [[row["source"], row["key"]] for row in keys]}
+    what = {
+        "gone": gone,
+        "title": title,
+        "keys": [[row["source"], row["key"]] for row in keys],
+        "deadlines": dict(deadlines),
+    }
     await write_journal(ctx, plan, kept, "merge", {}, what)
 
 
@@ -122,6 +138,9 @@ async def turn_merge(ctx: Context, plan: EntityPlan, row: Mapping[str, Any]) -> 
         [source for source, _key in what["keys"]],
         [key for _source, key in what["keys"]],
     )
+    # Merges before there were deadlines moved none.
+    moved = what.get("deadlines", {})
+    await turn_deadlines(ctx, plan.name, moved, kept, what["gone"], parting=parting)
     if parting:
         await forget_merge(ctx, plan, what["gone"])
     else:

@@ -17,6 +17,8 @@ from crmkit.records.query import plain
 from crmkit.records.read import get_record
 from crmkit.records.second_person import check_second_person
 from crmkit.records.values import parse_values
+from crmkit.work.deadline_follow import follow_records
+from crmkit.work.deadline_life import follow_state, follow_trash
 from crmkit.work.events import publish
 
 if TYPE_CHECKING:
@@ -80,6 +82,7 @@ async def create_record(ctx: Context, plan: EntityPlan, values: Mapping[str, Any
         if moved is not None:
             moved.record_id = record_id
             await ctx.site.hooks.run("after_transition", moved)
+        await follow_records(ctx, plan.name, [record_id])
         await tell(ctx, plan, "created", record_id)
     return record_id
 
@@ -136,6 +139,8 @@ async def save_record(
         if moved is not None:
             await ctx.site.hooks.run("after_transition", moved)
             said |= {"from": moved.old, "to": moved.new}
+            await follow_state(ctx, plan, record_id, moved.old, moved.new)
+        await follow_records(ctx, plan.name, [record_id], changed)
         await tell(ctx, plan, "updated", record_id, said)
         return int(stored["version"]) + 1
 
@@ -260,6 +265,7 @@ async def _set_trashed(
             await ctx.site.hooks.run("after_delete", event)
         else:
             await forget_merge(ctx, plan, record_id)
+        await follow_trash(ctx, plan, record_id, trashed=trashed)
         await tell(ctx, plan, "trashed" if trashed else "restored", record_id)
 
 

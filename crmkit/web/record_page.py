@@ -14,6 +14,7 @@ from crmkit.records.related import list_related
 from crmkit.records.sides import list_sides
 from crmkit.records.steps import next_steps
 from crmkit.web.answers import check_buttons, check_entries, check_panels, plugin_name
+from crmkit.web.deadline_view import deadline_panels
 from crmkit.web.panels import find_tab, panels_of, slot_html, tab_names
 from crmkit.web.record_view import record_page
 from crmkit.web.related_view import related_panels
@@ -76,6 +77,7 @@ async def full_page(ctx: Context, plan: EntityPlan, record_id: int, show: str = 
     for _plugin, more in await ctx.site.hooks.collect("page_panels", event, check_panels):
         panels.extend(more)
     panels += await panels_of(ctx, plan.name, record_id)
+    panels = [*await deadline_panels(ctx, plan.name, record_id), *panels]
     buttons: list[Action] = []
     for plugin, given in await ctx.site.hooks.collect("record_actions", event, check_buttons):
         source = plugin_name(ctx, plugin)

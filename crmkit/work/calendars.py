@@ -131,6 +131,11 @@ async def _read_row(ctx: Context, team: int | None, user: int | None) -> Calenda
     return _row(ctx, row)
 
 
+async def row_of(ctx: Context, team: int | None) -> CalendarRow:
+    """Answer the calendar of a team, as it is stored."""
+    return await _read_row(ctx, team, None)
+
+
 async def default_row(ctx: Context) -> CalendarRow:
     """Answer the calendar that holds for teams without one of their own, as it is stored."""
     return await _read_row(ctx, None, None)

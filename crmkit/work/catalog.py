@@ -37,6 +37,10 @@ CORE_JOBS: tuple[Job, ...] = (
         every="29 3 * * *",
     ),
     Job("deliver_event", _at("crmkit.work.events", "deliver_event")),
+    Job("step_deadline", _at("crmkit.work.deadline_steps", "step_deadline")),
+    Job(
+        "sweep_deadlines", _at("crmkit.work.deadline_sweep", "sweep_deadlines"), every="41 * * * *"
+    ),
 )
 
 

@@ -17,9 +17,11 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from crmkit.errors import ConflictError, CrmkitError, NotFoundError
+from crmkit.model.deadline import Followed
 from crmkit.model.event import Event, Happened
 from crmkit.model.job import JobOrder
 from crmkit.model.values import N_
+from crmkit.work.deadline_follow import follow_gathered
 from crmkit.work.jobs import enqueue
 from crmkit.work.webhooks import queue_call
 
@@ -129,13 +131,18 @@ def _check_name(site: SiteLike, name: str) -> None:
 
 @asynccontextmanager
 async def gathering(ctx: Context) -> AsyncIterator[Context]:
-    """Answer a context whose events are kept until the block ends, and then queued together."""
+    """Answer a context whose events and deadlines are kept until the block ends.
+
+    Then events are queued, and deadlines looked at, in a few statements for all records.
+    """
     if ctx.gathered is not None:
         yield ctx
         return
     inner = replace(ctx, gathered=[])
     yield inner
-    await _queue(ctx, inner.gathered or [])
+    gathered = inner.gathered or []
+    await follow_gathered(ctx, gathered)
+    await _queue(ctx, [each for each in gathered if not isinstance(each, Followed)])
 
 
 @asynccontextmanager

@@ -25,6 +25,7 @@ PAGE_SIZE = 50
 #: "me/<user>" when what a person was told has changed.
 LIVE = "crmkit_live"
 CORE_KINDS = (
+    NotificationKind("core.deadline", N_("Reminders and deadlines")),
     NotificationKind("core.approval", N_("Approvals that wait for me, and answers to mine")),
 )
 # Who chose another channel, or none, is told there or not at all.

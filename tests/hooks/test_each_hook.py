@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ast
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from crmkit import deadlines
 from crmkit.errors import CrmkitError, NotFoundError, Veto
 from crmkit.plugin.hookspecs import HOOKS, Kind
 from crmkit.records.plugins.archive import archive_plugin
@@ -301,6 +303,25 @@ async def test_hook_jobs(place: Place) -> None:
         await _switch(running, "on")
         assert 1 == await running.work()
         assert ["first", "parked"] == await _companies(running)
+
+
+async def test_hook_deadlines(place: Place) -> None:
+    place.write(
+        "every",
+        "from datetime import timedelta\n\n\nclass Every(Plugin):\n    def deadlines(self):\n"
+        "        return [DeadlineKind('visit', 'Visit', (timedelta(hours=1),))]\n",
+        manifest=_MANIFEST.format("1", ""),
+    )
+    async with place.start() as running:
+        await _switch(running, "on")
+        record = await running.ctx.create("crm.company", name="Northgate")
+        due = running.ctx.now() + timedelta(hours=5)
+        await deadlines.set(running.ctx, "crm.company", record, "every.visit", due)
+        (row,) = await deadlines.list_deadlines(running.ctx, "crm.company", record)
+        assert (due, ["warn1", "due"]) == (row.due_at, [step["name"] for step in row.steps])
+        await _switch(running, "off")
+        with pytest.raises(NotFoundError, match=r"no kind of deadline `every.visit`"):
+            await deadlines.set(running.ctx, "crm.company", record, "every.visit", due)
 
 
 async def test_hook_routes(place: Place) -> None:

@@ -10,6 +10,7 @@ from crmkit.records.plugins.rows import system_context
 from crmkit.records.plugins.switch import enable_plugin
 from crmkit.testing.sites import new_place
 from crmkit.work.worker import Worker
+from tests.work.promising import CODE as PROMISES
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -108,3 +109,28 @@ def worker(notes: Running) -> MakeWorker:
         )
 
     return make
+
+
+@pytest.fixture(scope="session")
+async def promises_site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Running]:
+    """A site whose plugin declares deadlines; one for all tests of a process."""
+    async with new_place(tmp_path_factory.mktemp("promises")) as place:
+        place.write("promises", PROMISES)
+        async with place.start() as running:
+            await enable_plugin(running.ctx, "promises", running.dsn)
+            yield await running.rebuild()
+
+
+@pytest.fixture
+async def promises(promises_site: Running) -> Running:
+    """The site as it was at first."""
+    await promises_site.db.execute(
+        "TRUNCATE core_job, core_deadline, core_deadline_step, crm_company, crm_activity, "
+        "crm_opportunity, core_absence CASCADE"
+    )
+    await promises_site.db.execute("UPDATE core_user SET team = NULL, active = false")
+    await promises_site.db.execute("DELETE FROM core_team")
+    await promises_site.db.execute(
+        "UPDATE core_schedule SET last = '2999-01-01' WHERE name LIKE 'core.%'"
+    )
+    return promises_site

@@ -181,6 +181,8 @@ def _paths(
         "get": _operation(plan, "read", 200, schemas[structs.read], _READS),
     }
     paths = {f"{BASE}/{plan.name}": many, f"{BASE}/{plan.name}/{{id}}": one}
+    due = _operation(plan, "deadlines", 200, _deadlines(), _READS)
+    paths[f"{BASE}/{plan.name}/{{id}}/deadlines"] = {"parameters": one["parameters"], "get": due}
     if allowed(ctx, plan, "create"):
         created = _operation(plan, "create", 201, schemas[structs.read], _WRITES)
         created["responses"]["201"]["headers"] = {"Location": {"schema": {"type": "string"}}}
@@ -202,6 +204,21 @@ def _paths(
         if may_act(ctx, plan, action):
             paths |= _action_paths(plan, action, schemas)
     return paths
+
+
+def _deadlines() -> dict[str, Any]:
+    text, nothing = {"type": "string"}, {"type": "null"}
+    moment = {"type": "string", "format": "date-time"}
+    number = {"anyOf": [{"type": "integer"}, nothing]}
+    row = _object(
+        {
+            "id": _ID, "kind": text, "due": moment, "since": moment, "late": {"type": "boolean"},
+            "next": {"anyOf": [moment, nothing]}, "responsible": number, "remaining": number,
+            "state": {"type": "string", "enum": ["open", "paused", "met", "missed", "cleared"]},
+        },
+        ["id", "kind", "state", "due"],
+    )  # fmt: skip
+    return _object({"rows": {"type": "array", "items": row}}, ["rows"])
 
 
 def _merge_path(plan: EntityPlan, schemas: Schemas) -> dict[str, Any]:

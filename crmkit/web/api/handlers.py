@@ -1,6 +1,6 @@
 """All handlers of the API."""
 
-from crmkit.web.api import actions, approvals, index, merging, metrics, records
+from crmkit.web.api import actions, approvals, deadlines, index, merging, metrics, records
 
 HANDLERS = (
     *index.HANDLERS,
@@ -9,4 +9,5 @@ HANDLERS = (
     *actions.HANDLERS,
     *merging.HANDLERS,
     *approvals.HANDLERS,
+    *deadlines.HANDLERS,
 )

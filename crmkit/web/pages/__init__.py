@@ -3,6 +3,7 @@
 from crmkit.web.pages import (
     approvals,
     boards,
+    deadlines,
     explain,
     exports,
     fields,
@@ -47,6 +48,7 @@ HANDLERS = (
     *plugins.HANDLERS,
     *explain.HANDLERS,
     *work.HANDLERS,
+    *deadlines.HANDLERS,
     *fields.HANDLERS,
     *hours.HANDLERS,
     *history.HANDLERS,

@@ -19,6 +19,7 @@ steps of an order are 1 to 5 (`seq`, 5 is won). Icons are Tabler outline names.
 """
 
 from crmkit.web.views.board import BoardColumn, BoardPage, Card
+from crmkit.web.views.deadline import DeadlineLine, DeadlinePage
 from crmkit.web.views.entry import (
     ErrorPage,
     LoginPage,
@@ -118,6 +119,8 @@ __all__ = [
     "ColumnChoice",
     "ComposerKind",
     "Conflict",
+    "DeadlineLine",
+    "DeadlinePage",
     "Duplicate",
     "Empty",
     "EntityLink",
