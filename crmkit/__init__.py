@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from crmkit.model.calendar import Calendar as BusinessCalendar
     from crmkit.model.columns import Reference
     from crmkit.model.context import Context
-    from crmkit.model.entity import Entity, FieldOptions, Group, StepKind, Steps
+    from crmkit.model.entity import CallLog, Entity, FieldOptions, Group, StepKind, Steps
     from crmkit.model.event import Event, EventType
     from crmkit.model.extension import (
         Computed,
@@ -57,8 +57,10 @@ if TYPE_CHECKING:
     )
     from crmkit.plugin.hookspecs import Plugin, hookimpl
     from crmkit.plugin.sql import Sql
+    from crmkit.records.calls import receive_call
     from crmkit.records.copying import carry_over
     from crmkit.records.erasing import erase_texts
+    from crmkit.web.fields import phone_link
     from crmkit.web.format import format_date, format_moment, format_money, format_number
     from crmkit.web.pages.signin import enter
     from crmkit.web.render import answer, go
@@ -97,6 +99,9 @@ _HOMES = {
     "list_business_spans": ("crmkit.work.clock", "spans"),
     "next_business_time": ("crmkit.work.clock", "next_open"),
     "subtract_business_time": ("crmkit.work.clock", "subtract"),
+    "CallLog": ("crmkit.model.entity", "CallLog"),
+    "phone_link": ("crmkit.web.fields", "phone_link"),
+    "receive_call": ("crmkit.records.calls", "receive_call"),
     "Reference": ("crmkit.model.columns", "Reference"),
     "HealthCheck": ("crmkit.model.adapters", "HealthCheck"),
     "NavEntry": ("crmkit.model.adapters", "NavEntry"),
@@ -191,6 +196,7 @@ __all__ = [
     "AgendaSection",
     "Avatar",
     "BusinessCalendar",
+    "CallLog",
     "Choice",
     "Computed",
     "ConflictError",
@@ -269,8 +275,10 @@ __all__ = [
     "list_business_spans",
     "next_business_time",
     "ngettext",
+    "phone_link",
     "post",
     "predicate",
+    "receive_call",
     "subtract_business_time",
 ]
 

@@ -53,6 +53,7 @@ class Principal:
     Attributes:
         teams: Own team, teams managed, and all below those.
         session_id: Of the session row; None for the command line.
+        has_phone: Calls to a number of this person are told on its pages.
     """
 
     user_id: int | None
@@ -63,6 +64,7 @@ class Principal:
     time_zone: str = "UTC"
     theme: str = "system"
     session_id: str | None = None
+    has_phone: bool = False
 
 
 class Store(Protocol):

@@ -14,6 +14,7 @@ from crmkit.records.related import list_related
 from crmkit.records.sides import list_sides
 from crmkit.records.steps import next_steps
 from crmkit.web.answers import check_buttons, check_entries, check_panels, plugin_name
+from crmkit.web.call_view import call_log_url
 from crmkit.web.panels import find_tab, panels_of, slot_html, tab_names
 from crmkit.web.record_view import record_page
 from crmkit.web.related_view import related_panels
@@ -92,6 +93,7 @@ async def full_page(ctx: Context, plan: EntityPlan, record_id: int, show: str = 
         header_slot=await slot_html(ctx, plan.name, record_id, "detail.header"),
         main_slot=await slot_html(ctx, plan.name, record_id, "detail.main"),
         tab=tab,
+        call_log_url=call_log_url(ctx, plan, record),
     )
     tabs = tab_names(ctx, plan.name)
     if not page.composer and not tabs:

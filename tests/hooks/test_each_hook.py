@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _TESTS = Path(__file__).parents[1]
 #: Hooks whose service comes later: they are specified and their declarations checked now.
 LATER = frozenset(
-    {"automation", "calendar_items", "channels", "claim_message", "handover", "load",
+    {"automation", "calendar_items", "claim_message", "handover", "load",
      "next_number", "prepare_message", "storages"}
 )  # fmt: skip
 _MANIFEST = 'id = "every"\nname = "Every"\nversion = "{0}"\ncrmkit = ">=1"\n{1}'
@@ -301,6 +301,34 @@ async def test_hook_jobs(place: Place) -> None:
         await _switch(running, "on")
         assert 1 == await running.work()
         assert ["first", "parked"] == await _companies(running)
+
+
+async def test_hook_channels(place: Place) -> None:
+    place.write(
+        "every",
+        "from crmkit.errors import UnavailableError\n\n\n"
+        "async def ring(ctx, number):\n"
+        "    if number.endswith('0'):\n"
+        "        raise UnavailableError('Your desk phone is unplugged.')\n"
+        "    await ctx.create('crm.company', name=number)\n\n\n"
+        "class Every(Plugin):\n    def channels(self):\n"
+        "        return [Adapter('channel', 'desk', 'Desk phone', dial=ring)]\n",
+        manifest=_MANIFEST.format("1", "default = true\n"),
+    )
+    async with place.start() as running:
+        company = await running.ctx.create("crm.company", name="Kan-code", phone="+49 30 1234567")
+        client = await running.client()
+        page = await client.get(f"/crm.company/{company}")
+        assert 'data-dial="/calls/dial"' in page.text
+        data = {"number": "+49301234567", "csrf_token": client.headers["X-CSRF-Token"]}
+        answer = await client.post("/calls/dial", data=data)
+        assert (200, "Desk phone calls the number") == (answer.status_code, answer.json()["text"])
+        assert ["Kan-code", "+49301234567"] == await _companies(running)
+        answer = await client.post("/calls/dial", data=data | {"number": "+49301234560"})
+        assert (503, "Your desk phone is unplugged.") == (
+            answer.status_code, answer.json()["text"],
+        )  # fmt: skip
+        assert 422 == (await client.post("/calls/dial", data=data | {"number": "no"})).status_code
 
 
 async def test_hook_routes(place: Place) -> None:

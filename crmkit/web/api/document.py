@@ -12,6 +12,7 @@ from crmkit.records.merge import may_merge
 from crmkit.records.merge_values import mergeable_fields
 from crmkit.web.api.actions import MOST_IDS
 from crmkit.web.api.answers import ErrorBody
+from crmkit.web.api.calls import SCOPE, CallTold, IncomingCall
 from crmkit.web.api.listing import MOST
 from crmkit.web.api.methods import BASE
 
@@ -82,12 +83,15 @@ def build_document(ctx: Context, structs: SiteStructs, title: str) -> bytes:
     made = {plan.name: structs.of(plan) for plan in plans}
     inputs = [action.input for plan in plans for action in actions_of(plan) if action.input]
     kinds = [kind for each in made.values() for kind in (each.read, each.new, each.patch)]
-    schemas = Schemas([*kinds, *inputs, ErrorBody, BulkDone, ActionDone])
+    told = [ErrorBody, BulkDone, ActionDone, IncomingCall, CallTold]
+    schemas = Schemas([*kinds, *inputs, *told])
     paths: dict[str, Any] = {}
     for plan in plans:
         paths |= _paths(ctx, plan, made[plan.name], schemas)
     names = [each.name for each in structs.site.metrics.values() if each.entity in made]
     paths |= _metric_paths(names) if names else {}
+    if ctx.principal.role.scope(SCOPE, "create") != "none":
+        paths |= _call_path(schemas)
     document = {
         "openapi": "3.1.0",
         "info": {"title": title, "version": "1"},
@@ -133,6 +137,19 @@ def _metric_paths(names: list[str]) -> dict[str, Any]:
             "get": {"tags": ["metrics"], "responses": told(figure)},
         },
     }
+
+
+def _call_path(schemas: Schemas) -> dict[str, Any]:
+    error = {"application/json": {"schema": {"$ref": _REF.format(name="ErrorBody")}}}
+    good = {"application/json": {"schema": schemas[CallTold]}}
+    bad = {str(each): {"description": _MEANING[each], "content": error} for each in _WRITES}
+    done = {
+        "operationId": "core.call.receive",
+        "tags": ["core.call"],
+        "parameters": [_key()],
+        "responses": {"200": {"description": "Who is called is told.", "content": good}, **bad},
+    }
+    return {f"{BASE}/calls": {"post": _with_body(done, schemas[IncomingCall])}}
 
 
 def _paths(

@@ -1,10 +1,11 @@
 """All handlers of the API."""
 
-from crmkit.web.api import actions, index, merging, metrics, records
+from crmkit.web.api import actions, calls, index, merging, metrics, records
 
 HANDLERS = (
     *index.HANDLERS,
     *metrics.HANDLERS,
+    *calls.HANDLERS,
     *records.HANDLERS,
     *actions.HANDLERS,
     *merging.HANDLERS,

@@ -10,6 +10,7 @@ _TABLE: tuple[tuple[str, tuple[str, ...]], ...] = (
     (r"/?", ("GET",)),
     (r"/openapi\.json", ("GET",)),
     (r"/metrics(?:/[^/]+)?", ("GET",)),
+    (r"/calls", ("POST",)),
     (rf"/{_ENTITY}", ("GET", "POST")),
     (rf"/{_ENTITY}/\d+", ("GET", "PATCH", "DELETE")),
     (rf"/{_ENTITY}/\d+/restore", ("POST",)),

@@ -2,6 +2,7 @@
 
 from crmkit.web.pages import (
     boards,
+    calls,
     explain,
     exports,
     fields,
@@ -34,6 +35,7 @@ HANDLERS = (
     *home.HANDLERS,
     *search.HANDLERS,
     *settings.HANDLERS,
+    *calls.HANDLERS,
     *tokens.HANDLERS,
     *people.HANDLERS,
     *plugins.HANDLERS,

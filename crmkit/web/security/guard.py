@@ -30,6 +30,8 @@ _log = structlog.get_logger("crmkit.request")
 _LOCAL = frozenset({"127.0.0.1", "localhost", "[::1]", "testserver"})
 _METHODS = frozenset({"GET", "HEAD", "POST"})
 _LONGEST_COOKIE = 8192
+#: What a page asks for every few seconds, whether somebody sits before it or not.
+_BY_ITSELF = frozenset({"/calls/ringing"})
 
 
 class Guard:
@@ -102,7 +104,7 @@ class Guard:
             return
         if not scope["path"].startswith(("/static/", "/healthz", "/readyz")):
             try:
-                await self._find_session(headers, visit)
+                await self._find_session(headers, visit, by_itself=scope["path"] in _BY_ITSELF)
             except UnavailableError as error:
                 await _plain(send, 503, error.message)
                 return
@@ -151,7 +153,9 @@ class Guard:
         name = host.rsplit(":", 1)[0] if not host.endswith("]") else host
         return name.lower() in self._hosts or self._services.config.server.host == "0.0.0.0"  # noqa: S104
 
-    async def _find_session(self, headers: dict[bytes, bytes], visit: Visit) -> None:
+    async def _find_session(
+        self, headers: dict[bytes, bytes], visit: Visit, *, by_itself: bool = False
+    ) -> None:
         raw = headers.get(b"cookie", b"")
         if not raw or len(raw) > _LONGEST_COOKIE:
             return
@@ -163,7 +167,9 @@ class Guard:
         if morsel is None or not morsel.value:
             return
         services = self._services
-        principal = await find_session(services.db, morsel.value, services.site.roles)
+        principal = await find_session(
+            services.db, morsel.value, services.site.roles, by_itself=by_itself
+        )
         if principal is None:
             return
         visit.principal, visit.session = principal, morsel.value

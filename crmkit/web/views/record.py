@@ -126,6 +126,7 @@ class PanelLine(View, frozen=True, kw_only=True):
     badge: Tag | None = None
     avatar: Avatar | None = None
     icon: str | None = None
+    call: str | None = None  # tel: link of a button beside it
 
 
 class Panel(View, frozen=True, kw_only=True):
@@ -177,6 +178,7 @@ class RecordPage(View, frozen=True, kw_only=True):
     trashed: str | None = None  # "Anna moved this to the trash yesterday"
     restore_url: str | None = None
     warnings: tuple[str, ...] = ()
+    call_log_url: str | None = None  # offered after a number of the page was clicked
     header_slot: Html = ""
     side_slot: Html = ""
     main_slot: Html = ""
