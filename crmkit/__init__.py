@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from crmkit.model.calendar import Calendar as BusinessCalendar
     from crmkit.model.columns import Reference
     from crmkit.model.context import Context
+    from crmkit.model.document import DocumentTemplate
     from crmkit.model.entity import CallLog, Entity, FieldOptions, Group, StepKind, Steps
     from crmkit.model.event import Event, EventType
     from crmkit.model.extension import (
@@ -88,6 +89,7 @@ if TYPE_CHECKING:
     from crmkit.work.clock import next_open as next_business_time
     from crmkit.work.clock import spans as list_business_spans
     from crmkit.work.clock import subtract as subtract_business_time
+    from crmkit.work.documents import remove_documents
 
 #: Public name to the module that has it, and its name there.
 _HOMES = {
@@ -99,6 +101,8 @@ _HOMES = {
     "list_business_spans": ("crmkit.work.clock", "spans"),
     "next_business_time": ("crmkit.work.clock", "next_open"),
     "subtract_business_time": ("crmkit.work.clock", "subtract"),
+    "DocumentTemplate": ("crmkit.model.document", "DocumentTemplate"),
+    "remove_documents": ("crmkit.work.documents", "remove_documents"),
     "CallLog": ("crmkit.model.entity", "CallLog"),
     "phone_link": ("crmkit.web.fields", "phone_link"),
     "receive_call": ("crmkit.records.calls", "receive_call"),
@@ -202,6 +206,7 @@ __all__ = [
     "ConflictError",
     "Context",
     "CopyEvent",
+    "DocumentTemplate",
     "Entity",
     "Event",
     "EventType",
@@ -279,6 +284,7 @@ __all__ = [
     "post",
     "predicate",
     "receive_call",
+    "remove_documents",
     "subtract_business_time",
 ]
 

@@ -9,6 +9,7 @@ from crmkit.crm.agenda import agenda_sections
 from crmkit.crm.demo import write_samples
 from crmkit.crm.entities import ACTIVITIES, COMPANIES, LEADS, OPPORTUNITIES, PEOPLE
 from crmkit.crm.home import home_figures
+from crmkit.crm.letters import OFFER_LETTER
 from crmkit.crm.metrics import METRICS, WIDGETS
 from crmkit.crm.personal import erase_about, held_about
 from crmkit.crm.rules import follow_stage, refuse_cycles
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from crmkit import (
+        DocumentTemplate,
         Entity,
         LifeEvent,
         Metric,
@@ -47,6 +49,10 @@ class Crm(Plugin):
     def widgets(self) -> Iterable[Widget]:
         """Contribute the figures of the home page."""
         return WIDGETS
+
+    def documents(self) -> Iterable[DocumentTemplate]:
+        """Contribute the offer letter."""
+        return (OFFER_LETTER,)
 
     async def demo_data(self, event: LifeEvent) -> None:
         """Write a few invented clients."""

@@ -18,6 +18,7 @@ from crmkit.model.adapters import (
     Policy,
     Report,
 )
+from crmkit.model.document import DocumentTemplate
 from crmkit.model.entity import Entity
 from crmkit.model.event import EventType
 from crmkit.model.extension import Extension
@@ -45,6 +46,7 @@ _TYPES: dict[str, type] = {
     "widgets": Widget,
     "reports": Report,
     "jobs": Job,
+    "documents": DocumentTemplate,
     "commands": click.Command,
     "field_types": FieldType,
     "automation": AutomationPart,
@@ -57,7 +59,7 @@ _TYPES: dict[str, type] = {
 #: Hooks whose objects have a name nobody else may give.
 _NAMED = frozenset({"events", "permissions", "field_types", "file_formats", "auth_providers"})
 #: Hooks whose objects are named with their plugin, which may give each name once.
-_OWN_NAMES = frozenset({"jobs"})
+_OWN_NAMES = frozenset({"documents", "jobs"})
 #: Hooks whose objects are stored or granted by their names, which say whose they are.
 _PREFIXED = frozenset({"permissions", "field_types"})
 

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
         Policy,
         Report,
     )
+    from crmkit.model.document import DocumentTemplate
     from crmkit.model.entity import Entity
     from crmkit.model.event import Event, EventType
     from crmkit.model.extension import Extension
@@ -160,6 +161,11 @@ class HookSpecs:
     @_registers
     def jobs(self) -> Iterable[Job]:
         """Contribute work besides requests, once or by a crontab expression."""
+        return ()
+
+    @_registers
+    def documents(self) -> Iterable[DocumentTemplate]:
+        """Contribute documents of records, typeset to PDF: letters, offers, certificates."""
         return ()
 
     @_registers

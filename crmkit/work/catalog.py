@@ -31,6 +31,12 @@ def _at(module: str, name: str) -> Callable[[JobEvent], Awaitable[None]]:
 CORE_JOBS: tuple[Job, ...] = (
     Job("remove_done_jobs", _at("crmkit.work.cleaning", "remove_done_jobs"), every="17 3 * * *"),
     Job("deliver_event", _at("crmkit.work.events", "deliver_event")),
+    Job(
+        "render_document",
+        _at("crmkit.web.document_job", "render_document"),
+        as_user=True,
+        timeout=120,
+    ),
 )
 
 

@@ -331,6 +331,32 @@ async def test_hook_channels(place: Place) -> None:
         assert 422 == (await client.post("/calls/dial", data=data | {"number": "no"})).status_code
 
 
+async def test_hook_documents(place: Place) -> None:
+    folder = place.write(
+        "every",
+        "async def values(ctx, record_id):\n"
+        "    return {'name': (await ctx.get('crm.company', record_id))['name']}\n\n\n"
+        "class Every(Plugin):\n    def documents(self):\n"
+        "        return [DocumentTemplate('badge', 'crm.company', 'Badge', values, 'badge.typ')]\n",
+        manifest=_MANIFEST.format("1", "default = true\n"),
+    )
+    (folder / "documents").mkdir()
+    (folder / "documents" / "badge.typ").write_text(
+        '#import "@crmkit/document:1.0.0": data\n#data.values.name\n'
+    )
+    async with place.start() as running:
+        company = await running.ctx.create("crm.company", name="Kan-code")
+        client = await running.client()
+        assert "Badge" in (await client.get(f"/crm.company/{company}")).text
+        made = await client.post("/api/v1/crm.company/actions/badge", json={"ids": [company]})
+        assert 1 == made.json()["changed"], made.text
+        assert 1 == await running.work()
+        row = await running.db.row("SELECT * FROM core_document")
+        assert row is not None
+        assert ("every.badge", "made", "") == (row["name"], row["state"], row["error"])
+        assert row["content"].startswith(b"%PDF-")
+
+
 async def test_hook_routes(place: Place) -> None:
     code = (
         "def routes(self):\n"

@@ -10,6 +10,7 @@ from crmkit.records.plugins.archive import clear_values, remove_tables, write_ar
 from crmkit.records.plugins.indexes import drop_indexes
 from crmkit.records.plugins.rows import add_row, set_state
 from crmkit.records.plugins.switch import check_may_switch, dependents, info_of, site_in
+from crmkit.work.documents import remove_documents_of
 from crmkit.work.parking import remove_jobs
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ async def purge_plugin(ctx: Context, plugin: str, owner_dsn: str) -> Path:
             "DELETE FROM core_custom_field WHERE starts_with(entity, $1)", f"{plugin}."
         )
         await remove_jobs(ctx.db, plugin)
+        await remove_documents_of(ctx.db, plugin)
         await ctx.db.execute(
             "UPDATE core_plugin SET settings = '{}', version = '' WHERE id = $1", plugin
         )

@@ -3,6 +3,7 @@
 from crmkit.web.pages import (
     boards,
     calls,
+    documents,
     explain,
     exports,
     fields,
@@ -52,6 +53,7 @@ HANDLERS = (
     *imports.HANDLERS,
     *lookup.HANDLERS,
     *merging.HANDLERS,
+    *documents.HANDLERS,
     *records.HANDLERS,
     *record_actions.HANDLERS,
 )

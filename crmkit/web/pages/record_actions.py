@@ -99,8 +99,8 @@ async def action_create(
     except InvalidError as error:
         return await refused_page(request, plan, record_id, name, values, error)
     text = _("Done: %(what)s") % {"what": _(action.label)}
-    flash = Flash(text=text, undo_url=f"/history/{result.operation}/undo")
-    return go(request, result.url, flash)
+    undo = f"/history/{result.operation}/undo" if action.undoable else None
+    return go(request, result.url, Flash(text=text, undo_url=undo))
 
 
 @post("/{entity:str}/{record_id:int}/trash", policy="entity.delete")

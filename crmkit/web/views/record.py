@@ -127,6 +127,7 @@ class PanelLine(View, frozen=True, kw_only=True):
     avatar: Avatar | None = None
     icon: str | None = None
     call: str | None = None  # tel: link of a button beside it
+    download: str | None = None
 
 
 class Panel(View, frozen=True, kw_only=True):
@@ -144,6 +145,7 @@ class Panel(View, frozen=True, kw_only=True):
     retry_url: str | None = None
     error: str | None = None
     lazy_url: str | None = None
+    poll_url: str | None = None  # asked again in a second: something is under way
 
 
 class RecordPage(View, frozen=True, kw_only=True):
