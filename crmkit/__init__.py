@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         Report,
     )
     from crmkit.model.calendar import Calendar as BusinessCalendar
+    from crmkit.model.calendar_item import CalendarItem
     from crmkit.model.columns import Reference
     from crmkit.model.context import Context
     from crmkit.model.document import DocumentTemplate
@@ -101,6 +102,7 @@ _HOMES = {
     "list_business_spans": ("crmkit.work.clock", "spans"),
     "next_business_time": ("crmkit.work.clock", "next_open"),
     "subtract_business_time": ("crmkit.work.clock", "subtract"),
+    "CalendarItem": ("crmkit.model.calendar_item", "CalendarItem"),
     "DocumentTemplate": ("crmkit.model.document", "DocumentTemplate"),
     "remove_documents": ("crmkit.work.documents", "remove_documents"),
     "CallLog": ("crmkit.model.entity", "CallLog"),
@@ -200,6 +202,7 @@ __all__ = [
     "AgendaSection",
     "Avatar",
     "BusinessCalendar",
+    "CalendarItem",
     "CallLog",
     "Choice",
     "Computed",

@@ -374,7 +374,10 @@ class HookSpecs:
 
     @_isolated
     async def calendar_items(self, event: PageEvent) -> list[Any] | None:
-        """Answer what stands in the calendar from `event.first` to `event.last`."""
+        """Answer what stands in the reader's calendar from `event.first` to `event.last`.
+
+        `CalendarItem`s, which must be what the reader may see; both days are included.
+        """
 
     @_isolated
     async def timeline(self, event: PageEvent) -> list[tuple[datetime, Any]] | None:

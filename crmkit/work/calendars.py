@@ -131,6 +131,11 @@ async def _read_row(ctx: Context, team: int | None, user: int | None) -> Calenda
     return _row(ctx, row)
 
 
+async def row_of_person(ctx: Context, user: int | None) -> CalendarRow:
+    """Answer the calendar that holds for a person, as it is stored; None has the default one."""
+    return await _read_row(ctx, None, user)
+
+
 async def default_row(ctx: Context) -> CalendarRow:
     """Answer the calendar that holds for teams without one of their own, as it is stored."""
     return await _read_row(ctx, None, None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 _TESTS = Path(__file__).parents[1]
 #: Hooks whose service comes later: they are specified and their declarations checked now.
 LATER = frozenset(
-    {"automation", "calendar_items", "claim_message", "handover", "load",
+    {"automation", "claim_message", "handover", "load",
      "next_number", "prepare_message", "storages"}
 )  # fmt: skip
 _MANIFEST = 'id = "every"\nname = "Every"\nversion = "{0}"\ncrmkit = ">=1"\n{1}'
@@ -329,6 +330,31 @@ async def test_hook_channels(place: Place) -> None:
             answer.status_code, answer.json()["text"],
         )  # fmt: skip
         assert 422 == (await client.post("/calls/dial", data=data | {"number": "no"})).status_code
+
+
+async def test_hook_calendar_items(place: Place) -> None:
+    place.write(
+        "every",
+        "from datetime import timedelta\n\n\n"
+        "class Every(Plugin):\n    async def calendar_items(self, event):\n"
+        "        assert 490 == (event.last - event.first).days\n"
+        "        who = event.ctx.principal.name\n"
+        "        begin = event.ctx.now()\n"
+        "        return [CalendarItem(id='7', title='Tea with ' + who, begin=begin,\n"
+        "                             end=begin + timedelta(hours=1), url='/crm.lead')]\n",
+        manifest=_MANIFEST.format("1", "default = true\n"),
+    )
+    async with place.start() as running:
+        client = await running.client()
+        made = await client.post("/settings/calendar")
+        found = re.search(r"http://localhost(/calendar/[\w-]{43}\.ics)", made.text)
+        assert found is not None, made.text
+        client.cookies.clear()
+        feed = await client.get(found[1])
+        assert 200 == feed.status_code
+        assert "SUMMARY:Tea with Anna Snelling" in feed.text
+        assert "UID:crmkit-every-7" in feed.text
+        assert "http://localhost/crm.lead" in feed.text
 
 
 async def test_hook_documents(place: Place) -> None:

@@ -22,6 +22,15 @@ ALTER TABLE core_document ALTER COLUMN content SET STORAGE EXTERNAL;
 CREATE INDEX core_document_record_idx ON core_document (entity, record, id);
 CREATE INDEX core_document_made_by_idx ON core_document (made_by);
 
+-- The address of a person's calendar: the digest of its secret.
+CREATE TABLE core_feed (
+    user_id bigint PRIMARY KEY REFERENCES core_user (id) ON DELETE CASCADE,
+    digest text NOT NULL UNIQUE,
+    with_holidays boolean NOT NULL,
+    made_at timestamptz NOT NULL DEFAULT now(),
+    used_at timestamptz
+);
+
 -- Calls that came in, told to those they were to; kept for a day. `key` is the id that the telephone
 -- system at `source` gave, so that a call that is told twice is one.
 CREATE TABLE core_call (
@@ -44,6 +53,7 @@ CREATE INDEX core_user_phone_same_idx
     ON core_user (right(regexp_replace(phone, '\D', '', 'g'), 9)) WHERE phone <> '';
 
 -- backwards
+DROP TABLE core_feed;
 DROP TABLE core_document;
 DROP INDEX core_user_phone_same_idx;
 ALTER TABLE core_user DROP COLUMN phone;

@@ -2,6 +2,7 @@
 
 from crmkit.web.pages import (
     boards,
+    calendar,
     calls,
     documents,
     explain,
@@ -36,6 +37,7 @@ HANDLERS = (
     *home.HANDLERS,
     *search.HANDLERS,
     *settings.HANDLERS,
+    *calendar.HANDLERS,
     *calls.HANDLERS,
     *tokens.HANDLERS,
     *people.HANDLERS,

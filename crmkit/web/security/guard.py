@@ -30,6 +30,9 @@ _log = structlog.get_logger("crmkit.request")
 _LOCAL = frozenset({"127.0.0.1", "localhost", "[::1]", "testserver"})
 _METHODS = frozenset({"GET", "HEAD", "POST"})
 _LONGEST_COOKIE = 8192
+_CALENDARS = "/calendar/"
+#: What says itself how long it may be kept.
+_KEEPABLE = ("/static/", "/theme/", _CALENDARS)
 #: What a page asks for every few seconds, whether somebody sits before it or not.
 _BY_ITSELF = frozenset({"/calls/ringing"})
 
@@ -74,7 +77,7 @@ class Guard:
                     nonce=visit.nonce,
                     request_id=visit.request_id,
                     is_https=self._services.is_https,
-                    is_private=not path.startswith(("/static/", "/theme/")) or status >= 400,  # noqa: PLR2004
+                    is_private=not path.startswith(_KEEPABLE) or status >= 400,  # noqa: PLR2004
                 )
             await send(message)
 
@@ -85,7 +88,8 @@ class Guard:
                 "request",
                 id=visit.request_id,
                 method=http["method"],
-                path=path,
+                # The address of a calendar is its secret.
+                path=_CALENDARS if path.startswith(_CALENDARS) else path,
                 status=status,
                 ms=round((time.perf_counter() - started) * 1000, 1),
                 user=visit.principal.user_id if visit.principal else None,
