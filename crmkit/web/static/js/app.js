@@ -427,8 +427,9 @@
       return;
     }
     if (document.activeElement && document.activeElement !== body) return;
-    if (!focusIds.length && $("#progress")) return; // a bar that moves calls nobody to it
     const target = event.detail?.ctx?.target;
+    // a bar that moves, and a card that came by itself, call nobody to it
+    if (!focusIds.length && ($("#progress") || target?.matches?.(".crm-card"))) return;
     const kept = focusIds.map((id) => document.getElementById(id)).find(Boolean);
     const back = (kept && (kept.matches("li, tr") ? $("a", kept) : kept)) || (target?.id && $(`#${CSS.escape(target.id)} :is(a, h1, h2)`)) || $("#main");
     if (back && !back.matches("a, button, input, select, textarea, [tabindex]")) back.tabIndex = -1;
