@@ -2,7 +2,8 @@
 
 Three parts, each rebuilt only when the digest of its inputs differs from the stamp:
 
-- ``vendor``: files of npm packages (assets/vendor.json) and the icons named in assets/icons.txt;
+- ``vendor``: files of npm packages (assets/vendor.json; a ``.ttf`` is unpacked from a ``.woff``)
+  and the icons named in assets/icons.txt;
 - ``own``: every file below crmkit/web/static except vendor/;
 - ``locale``: crmkit/locale/*/LC_MESSAGES/*.po, compiled beside themselves.
 
@@ -29,9 +30,11 @@ import json
 import os
 import re
 import shutil
+import struct
 import subprocess
 import sys
 import tempfile
+import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -159,6 +162,10 @@ class Assets:
             modules = work / "node_modules"
             vendor = {}
             for name, entry in _read_json(self.sources / "vendor.json").items():
+                if name.endswith(".ttf"):
+                    packed = (modules / entry["parts"][0]).read_bytes()
+                    vendor[name] = self._put(name, unpack_woff(packed))
+                    continue
                 texts = [(modules / part).read_text("utf-8") for part in entry["parts"]]
                 text = _join(texts, name)
                 if layer := entry.get("layer"):
@@ -230,6 +237,30 @@ def _join(texts: list[str], name: str) -> str:
     """Join style sheets or scripts; a script that forgot its semicolon cannot swallow the next."""
     bare = [SOURCE_MAP.sub("", CHARSET.sub("", text)).strip() for text in texts]
     return (";\n" if name.endswith(".js") else "\n").join(bare) + "\n"
+
+
+def unpack_woff(packed: bytes) -> bytes:
+    """Answer the font in a WOFF 1 file as it is without compression: what makes PDF reads no WOFF.
+
+    Raises:
+        AssetError: It is no WOFF 1 file.
+    """
+    signature, flavor, _length, count = struct.unpack_from(">4s4sIH", packed)
+    if signature != b"wOFF":
+        message = "assets/vendor.json: a .ttf is unpacked from a .woff file; name one of those"
+        raise AssetError(message)
+    entries = [struct.unpack_from(">4s4I", packed, 44 + 20 * number) for number in range(count)]
+    power = 1 << (count.bit_length() - 1)
+    header = struct.pack(
+        ">4s4H", flavor, count, power * 16, power.bit_length() - 1, (count - power) * 16
+    )
+    place, directory, tables = 12 + 16 * count, b"", b""
+    for tag, offset, size, whole, checksum in entries:
+        table = packed[offset : offset + size]
+        table = zlib.decompress(table) if size < whole else table
+        directory += struct.pack(">4s3I", tag, checksum, place + len(tables), whole)
+        tables += table + bytes(-whole % 4)
+    return header + directory + tables
 
 
 def _content(name: str, paths: list[Path]) -> bytes:

@@ -26,10 +26,12 @@ if TYPE_CHECKING:
         Report,
     )
     from crmkit.model.calendar import Calendar as BusinessCalendar
+    from crmkit.model.calendar_item import CalendarItem
     from crmkit.model.columns import Reference
     from crmkit.model.context import Context
     from crmkit.model.deadline import DeadlineKind, DeadlineOrder, Step
-    from crmkit.model.entity import Entity, FieldOptions, Group, StepKind, Steps
+    from crmkit.model.document import DocumentTemplate
+    from crmkit.model.entity import CallLog, Entity, FieldOptions, Group, StepKind, Steps
     from crmkit.model.event import Event, EventType
     from crmkit.model.extension import (
         Computed,
@@ -59,8 +61,10 @@ if TYPE_CHECKING:
     )
     from crmkit.plugin.hookspecs import Plugin, hookimpl
     from crmkit.plugin.sql import Sql
+    from crmkit.records.calls import receive_call
     from crmkit.records.copying import carry_over
     from crmkit.records.erasing import erase_texts
+    from crmkit.web.fields import phone_link
     from crmkit.web.format import format_date, format_moment, format_money, format_number
     from crmkit.web.pages.signin import enter
     from crmkit.web.render import answer, go
@@ -90,6 +94,7 @@ if TYPE_CHECKING:
     from crmkit.work.clock import next_open as next_business_time
     from crmkit.work.clock import spans as list_business_spans
     from crmkit.work.clock import subtract as subtract_business_time
+    from crmkit.work.documents import remove_documents
 
 #: Public name to the module that has it, and its name there; "" is the module itself.
 _HOMES = {
@@ -106,6 +111,12 @@ _HOMES = {
     "list_business_spans": ("crmkit.work.clock", "spans"),
     "next_business_time": ("crmkit.work.clock", "next_open"),
     "subtract_business_time": ("crmkit.work.clock", "subtract"),
+    "CalendarItem": ("crmkit.model.calendar_item", "CalendarItem"),
+    "DocumentTemplate": ("crmkit.model.document", "DocumentTemplate"),
+    "remove_documents": ("crmkit.work.documents", "remove_documents"),
+    "CallLog": ("crmkit.model.entity", "CallLog"),
+    "phone_link": ("crmkit.web.fields", "phone_link"),
+    "receive_call": ("crmkit.records.calls", "receive_call"),
     "Reference": ("crmkit.model.columns", "Reference"),
     "HealthCheck": ("crmkit.model.adapters", "HealthCheck"),
     "NavEntry": ("crmkit.model.adapters", "NavEntry"),
@@ -201,6 +212,8 @@ __all__ = [
     "AgendaSection",
     "Avatar",
     "BusinessCalendar",
+    "CalendarItem",
+    "CallLog",
     "Choice",
     "Computed",
     "ConflictError",
@@ -208,6 +221,7 @@ __all__ = [
     "CopyEvent",
     "DeadlineKind",
     "DeadlineOrder",
+    "DocumentTemplate",
     "Entity",
     "Event",
     "EventType",
@@ -285,8 +299,11 @@ __all__ = [
     "list_business_spans",
     "next_business_time",
     "ngettext",
+    "phone_link",
     "post",
     "predicate",
+    "receive_call",
+    "remove_documents",
     "subtract_business_time",
 ]
 

@@ -69,6 +69,8 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """All settings of a site."""
 
     name: str = "crmkit"
+    #: Postal address of the company, for documents; lines separated by line breaks.
+    address: str = ""
     language: str = "en"
     time_zone: str = "UTC"
     #: Folder below themes/ whose templates and tokens replace the default ones.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from crmkit.access.feeds import end_feed
 from crmkit.access.roles import load_roles
 from crmkit.access.working_time import (
     complete_working_time,
@@ -55,7 +56,7 @@ class Core(Plugin):
         return await problems_of_working_time(event)
 
     async def before_save(self, event: SaveEvent) -> None:
-        """Refuse a role above one's own, and losing the last administrator."""
+        """Refuse a role above one's own, and losing the last administrator; end calendar feeds."""
         await complete_working_time(event)
         if event.entity.name != _USER:
             return
@@ -64,15 +65,20 @@ class Core(Plugin):
             self._check_grant(event.ctx, str(event.values["role"]))
         if _administers(event.before) and not _administers(after):
             await _keep_one(event)
+        if event.before.get("active") and not after.get("active"):
+            await end_feed(event.ctx.db, event.record_id)
 
     async def initial_values(self, event: FormEvent) -> Mapping[str, Any] | None:
         """Begin the form of an absence with oneself and today."""
         return first_values(event)
 
     async def before_delete(self, event: SaveEvent) -> None:
-        """Refuse to trash the last administrator."""
-        if event.entity.name == _USER and _administers(event.before):
+        """Refuse to trash the last administrator; who is gone has no calendar to be read."""
+        if event.entity.name != _USER:
+            return
+        if _administers(event.before):
             await _keep_one(event)
+        await end_feed(event.ctx.db, event.record_id)
 
     def _check_grant(self, ctx: Context, name: str) -> None:
         role = self.site_roles.get(name)

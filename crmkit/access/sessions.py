@@ -62,8 +62,8 @@ async def open_session(db: Database, user_id: int, address: str, device: str) ->
 
 _FIND = """
 WITH RECURSIVE me AS (
-    SELECT u.id, u.name, u.role, u.team, u.language, u.time_zone, u.theme, s.id AS session,
-        s.seen_at
+    SELECT u.id, u.name, u.role, u.team, u.language, u.time_zone, u.theme,
+        u.phone <> '' AS has_phone, s.id AS session, s.seen_at
     FROM core_session s JOIN core_user u ON u.id = s.user_id
     WHERE s.id = $1 AND s.expires_at > now() AND s.seen_at > now() - $2::interval
         AND u.active AND u.trashed_at IS NULL
@@ -82,10 +82,15 @@ FROM me
 """
 
 
-async def find_session(db: Database, token: str, roles: Mapping[str, Role]) -> Principal | None:
+async def find_session(
+    db: Database, token: str, roles: Mapping[str, Role], *, by_itself: bool = False
+) -> Principal | None:
     """Answer who a cookie belongs to; None when unknown, idle for 3 hours, or 12 hours old.
 
     A session ends at once when its user is disabled or trashed.
+
+    Args:
+        by_itself: The page asks without anybody's doing, which does not count as use.
     """
     row = await db.row(_FIND, digest(token), _IDLE, _TOUCH_SECONDS)
     if row is None:
@@ -93,7 +98,7 @@ async def find_session(db: Database, token: str, roles: Mapping[str, Role]) -> P
     role = roles.get(row["role"])
     if role is None:
         return None
-    if row["stale"]:
+    if row["stale"] and not by_itself:
         await db.execute("UPDATE core_session SET seen_at = now() WHERE id = $1", row["session"])
     return Principal(
         user_id=row["id"],
@@ -105,6 +110,7 @@ async def find_session(db: Database, token: str, roles: Mapping[str, Role]) -> P
         theme=row["theme"],
         session_id=row["session"],
         unread=row["unread"],
+        has_phone=row["has_phone"],
     )
 
 

@@ -9,6 +9,7 @@ from crmkit.crm.agenda import agenda_sections
 from crmkit.crm.demo import write_samples
 from crmkit.crm.entities import ACTIVITIES, COMPANIES, LEADS, OPPORTUNITIES, PEOPLE
 from crmkit.crm.home import home_figures
+from crmkit.crm.letters import OFFER_LETTER
 from crmkit.crm.metrics import METRICS, WIDGETS
 from crmkit.crm.personal import erase_about, held_about
 from crmkit.crm.reminders import REMINDER, Settings
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from crmkit import (
         DeadlineKind,
+        DocumentTemplate,
         Entity,
         LifeEvent,
         Metric,
@@ -55,6 +57,10 @@ class Crm(Plugin):
     def deadlines(self) -> Iterable[DeadlineKind]:
         """Contribute the reminders of activities."""
         return (REMINDER,)
+
+    def documents(self) -> Iterable[DocumentTemplate]:
+        """Contribute the offer letter."""
+        return (OFFER_LETTER,)
 
     async def demo_data(self, event: LifeEvent) -> None:
         """Write a few invented clients."""

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from crmkit import N_, Action, Entity, FieldOptions, Group, Lifecycle, State, StepKind, Steps
+from crmkit import (
+    N_,
+    Action,
+    CallLog,
+    Entity,
+    FieldOptions,
+    Group,
+    Lifecycle,
+    State,
+    StepKind,
+    Steps,
+)
 from crmkit.crm.convert import ConvertLead, convert_lead
 from crmkit.crm.tables import Activity, Company, Lead, Opportunity, Person
 
@@ -268,6 +279,8 @@ STEPS = Steps(
         StepKind("task", "checkbox", key="t", planned=True),
         StepKind("meeting", "calendar", planned=True),
     ),
+    call=CallLog("call", Activity.done_at, Activity.direction),
+    minutes=Activity.minutes,
 )
 
 ACTIVITIES = Entity(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from crmkit import N_, erase_texts, predicate
+from crmkit import N_, erase_texts, predicate, remove_documents
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -57,7 +57,7 @@ async def erase_about(event: PersonEvent) -> list[str] | None:
     """Empty the texts of activities and leads, and names of opportunities taken from the human.
 
     Rows the reader may not see are emptied as well. What an opportunity says besides its name
-    belongs to the deal and stays.
+    belongs to the deal and stays; letters that were made of it name the person and go.
 
     Returns:
         For a lead, the person it became: that is a record of its own, to be erased by itself.
@@ -74,6 +74,8 @@ async def erase_about(event: PersonEvent) -> list[str] | None:
     )
     await erase_texts(ctx, "crm.activity", activities, ctx.translate(N_("Erased")))
     if event.entity == _PERSON:
+        deals = await _ids(ctx, "SELECT id FROM crm_opportunity WHERE person = $1", record_id)
+        await remove_documents(ctx, "crm.opportunity", deals)
         await erase_texts(ctx, _LEAD, await _ids(ctx, _LEADS[_PERSON], record_id), title)
         return None
     became = await ctx.db.value("SELECT person FROM crm_lead WHERE id = $1", record_id)

@@ -13,6 +13,7 @@ from crmkit import (
     format_moment,
     format_money,
     ngettext,
+    phone_link,
 )
 from crmkit.crm.entities import STAGES
 from crmkit.crm.reading import Question
@@ -69,10 +70,9 @@ def suggestion_of(
         ),
     ]  # fmt: skip
     if row["phone"]:
-        digits = "".join(letter for letter in row["phone"] if letter in "+0123456789")
         call = ActionButton(
             name="call", label=_("Call %(number)s") % {"number": row["phone"]},
-            url=f"tel:{digits}", icon="phone", method="get", kind="primary",
+            url=phone_link(row["phone"]), icon="phone", method="get", kind="primary",
         )  # fmt: skip
         actions.insert(0, call)
     return {

@@ -27,6 +27,7 @@ class Action:
         handler: `async (ctx, record_id, data, version)`; called inside one transaction, as one
             operation that can be undone.
         permission: Verb of the entity the person needs on this record.
+        undoable: False offers no undo after it: what it makes is no change of records.
         needs: Verbs the role must have on the entity besides, such as "create" for a copy.
         input: Struct of what is asked for first; unknown fields are refused.
         confirm: English question asked before it is done.
@@ -53,6 +54,7 @@ class Action:
     quiet: bool = False
     needs: Sequence[Verb] = ()
     second_person: bool = False
+    undoable: bool = True
 
     def offered(self, state: Any) -> bool:  # noqa: ANN401 - a stored value
         """Say whether it can be done in a state."""

@@ -108,6 +108,10 @@ class FileFormat:
     write: Callable[[list[list[str]]], bytes]
 
 
+async def _unconnected(*_given: object) -> None:
+    """Stands for what a service has no need of."""
+
+
 @dataclass(frozen=True)
 class Adapter:
     """A service somebody else runs: a channel of messages, a sign-in provider, a file store.
@@ -115,12 +119,16 @@ class Adapter:
     Attributes:
         connect: Of `auth`: `async (url)` answers the address where signing in begins; the page it
             comes back to is the plugin's own and ends with `crmkit.enter`.
+        dial: Of a `channel` that is a telephone: `async (ctx, number)` lets the reader's own
+            telephone call a number, instead of a `tel:` link. A refusal such as `InvalidError`
+            is read by the person.
     """
 
     kind: Literal["channel", "auth", "storage"]
     name: str
     label: str
-    connect: Callable[..., Awaitable[Any]]
+    connect: Callable[..., Awaitable[Any]] = _unconnected
+    dial: Callable[[Context, str], Awaitable[None]] | None = None
 
 
 @dataclass(frozen=True)

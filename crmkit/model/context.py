@@ -56,6 +56,7 @@ class Principal:
         teams: Own team, teams managed, and all below those.
         session_id: Of the session row; None for the command line.
         unread: How many notifications wait for the person, 100 at most.
+        has_phone: Calls to a number of this person are told on its pages.
     """
 
     user_id: int | None
@@ -67,6 +68,7 @@ class Principal:
     theme: str = "system"
     session_id: str | None = None
     unread: int = 0
+    has_phone: bool = False
 
 
 class Store(Protocol):

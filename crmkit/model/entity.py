@@ -65,6 +65,24 @@ class StepKind:
 
 
 @dataclass(frozen=True)
+class CallLog:
+    """Says that steps of one kind are calls.
+
+    From it come "Log this call" after a number was clicked, and the form that opens for a call
+    that comes in.
+
+    Attributes:
+        kind: Value of `Steps.kind` that a call has.
+        began: Moment a call began; often `Steps.done`, since what is logged has been done.
+        direction: Choice column whose values "in" and "out" say who called.
+    """
+
+    kind: str
+    began: Column
+    direction: Column | None = None
+
+
+@dataclass(frozen=True)
 class Steps:
     """Says that the records of an entity are things done, or to be done, about other records.
 
@@ -77,6 +95,8 @@ class Steps:
         done: Moment it was done; empty while it is open.
         text: Words besides the title.
         kinds: What the choice holds, in the order of the tabs.
+        call: Which of them are calls; None keeps no log of calls.
+        minutes: Number column of how long one takes.
     """
 
     kind: Column
@@ -84,6 +104,8 @@ class Steps:
     done: Column
     text: Column
     kinds: Sequence[StepKind]
+    call: CallLog | None = None
+    minutes: Column | None = None
 
 
 @dataclass(frozen=True)

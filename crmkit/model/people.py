@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from crmkit.model.columns import Email, Flag, Line, Name, Pick, Reference
+from crmkit.model.columns import Email, Flag, Line, Name, Phone, Pick, Reference
 from crmkit.model.entity import Entity, FieldOptions, Group
 from crmkit.model.record import Record
 from crmkit.model.values import N_, Choice
@@ -35,6 +35,7 @@ class User(Record, tablename="core_user"):
     language = Pick(LANGUAGES)
     time_zone = Line(length=60)
     theme = Pick(THEMES, default="system")
+    phone = Phone(length=60)
 
 
 USERS = Entity(
@@ -47,7 +48,7 @@ USERS = Entity(
     filters=[User.role, User.team, User.active],
     search=[User.email],
     form=[
-        Group(N_("Who"), [User.name, User.email, User.login]),
+        Group(N_("Who"), [User.name, User.email, User.login, User.phone]),
         Group(N_("Rights"), [User.role, User.team, User.active]),
         Group(N_("Preferences"), [User.language, User.time_zone]),
     ],
@@ -55,6 +56,10 @@ USERS = Entity(
         User.role: FieldOptions(label=N_("Role")),
         User.email: FieldOptions(label=N_("E-mail"), help=N_("For signing in and invitations.")),
         User.login: FieldOptions(label=N_("Sign-in name"), help=N_("May replace the e-mail.")),
+        User.phone: FieldOptions(
+            label=N_("Phone"),
+            help=N_("Number or extension; who is called there is told who calls."),
+        ),
         User.theme: FieldOptions(hidden=True),
     },
 )

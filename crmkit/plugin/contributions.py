@@ -19,6 +19,7 @@ from crmkit.model.adapters import (
     Report,
 )
 from crmkit.model.deadline import DeadlineKind
+from crmkit.model.document import DocumentTemplate
 from crmkit.model.entity import Entity
 from crmkit.model.event import EventType
 from crmkit.model.extension import Extension
@@ -49,6 +50,7 @@ _TYPES: dict[str, type] = {
     "jobs": Job,
     "notifications": NotificationKind,
     "deadlines": DeadlineKind,
+    "documents": DocumentTemplate,
     "commands": click.Command,
     "field_types": FieldType,
     "automation": AutomationPart,
@@ -63,7 +65,7 @@ _NAMED = frozenset(
     {"events", "permissions", "field_types", "file_formats", "auth_providers", "notifications"}
 )
 #: Hooks whose objects are named with their plugin, which may give each name once.
-_OWN_NAMES = frozenset({"deadlines", "jobs"})
+_OWN_NAMES = frozenset({"deadlines", "documents", "jobs"})
 #: Hooks whose objects are stored or granted by their names, which say whose they are.
 _PREFIXED = frozenset({"permissions", "field_types", "notifications"})
 

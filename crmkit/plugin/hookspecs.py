@@ -43,6 +43,7 @@ if TYPE_CHECKING:
         Report,
     )
     from crmkit.model.deadline import DeadlineKind
+    from crmkit.model.document import DocumentTemplate
     from crmkit.model.entity import Entity
     from crmkit.model.event import Event, EventType
     from crmkit.model.extension import Extension
@@ -172,6 +173,11 @@ class HookSpecs:
     @_registers
     def deadlines(self) -> Iterable[DeadlineKind]:
         """Contribute what deadlines are set for: warnings, the ladder, which records have them."""
+        return ()
+
+    @_registers
+    def documents(self) -> Iterable[DocumentTemplate]:
+        """Contribute documents of records, typeset to PDF: letters, offers, certificates."""
         return ()
 
     @_registers
@@ -380,7 +386,10 @@ class HookSpecs:
 
     @_isolated
     async def calendar_items(self, event: PageEvent) -> list[Any] | None:
-        """Answer what stands in the calendar from `event.first` to `event.last`."""
+        """Answer what stands in the reader's calendar from `event.first` to `event.last`.
+
+        `CalendarItem`s, which must be what the reader may see; both days are included.
+        """
 
     @_isolated
     async def timeline(self, event: PageEvent) -> list[tuple[datetime, Any]] | None:

@@ -61,14 +61,24 @@ class AddedFields(msgspec.Struct, frozen=True):
     source: str = ""
 
 
+class CallPlan(msgspec.Struct, frozen=True):
+    """`CallLog` with the names of its columns; `direction` is "" where none is kept."""
+
+    kind: str
+    began: str
+    direction: str
+
+
 class StepPlan(msgspec.Struct, frozen=True, kw_only=True):
-    """`Steps` with the names of its columns."""
+    """`Steps` with the names of its columns; `minutes` is "" where no length is kept."""
 
     kind: str
     due: str
     done: str
     text: str
     kinds: tuple[StepKind, ...]
+    call: CallPlan | None = None
+    minutes: str = ""
 
     def of(self, value: str) -> StepKind | None:
         """Answer the kind with that key."""
@@ -273,12 +283,21 @@ def _steps(entity: Entity) -> StepPlan | None:
     steps = entity.steps
     if steps is None:
         return None
+    call = steps.call
     return StepPlan(
         kind=_name(steps.kind),
         due=_name(steps.due),
         done=_name(steps.done),
         text=_name(steps.text),
         kinds=tuple(steps.kinds),
+        call=CallPlan(
+            call.kind,
+            _name(call.began),
+            _name(call.direction) if call.direction is not None else "",
+        )
+        if call is not None
+        else None,
+        minutes=_name(steps.minutes) if steps.minutes is not None else "",
     )
 
 

@@ -21,6 +21,7 @@ from crmkit.model.role import Role
 from crmkit.plugin.contributions import Contributions, read_contributions
 from crmkit.plugin.discovery import Found, discover
 from crmkit.plugin.dispatch import Dispatcher
+from crmkit.plugin.documents import with_documents
 from crmkit.plugin.extending import Extensions, plan_extensions
 from crmkit.plugin.hookspecs import optional_hooks
 from crmkit.plugin.loading import load_plugin
@@ -332,7 +333,7 @@ class _Build:
                     plugin,
                     f"Plugin `{plugin}`: `{name}` is declared by `{plans[name].plugin}` already.",
                 )
-            plans[name] = extensions.complete(plan)
+            plans[name] = with_documents(extensions.complete(plan), given, _Failure)
         return plans
 
     def _titles(self) -> dict[str, str]:

@@ -14,6 +14,7 @@ from crmkit.model.record import SYSTEM_COLUMNS
 from crmkit.model.values import N_
 from crmkit.records.journal import open_operation, write_search
 from crmkit.records.statement import Statement
+from crmkit.work.documents import remove_documents
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -88,6 +89,7 @@ async def erase_record(ctx: Context, plan: EntityPlan, record_id: int, title: st
         plan.name,
         record_id,
     )
+    await remove_documents(ctx, plan.name, [record_id])
     await _note(ctx, plan, [record_id])
 
 

@@ -57,6 +57,7 @@ async def list_related(
 
 
 def _columns(plan: EntityPlan) -> tuple[str, ...]:
-    """Answer what a line of a panel shows: title, state, amounts and the subtitle's fields."""
+    """Answer what a line of a panel shows: title, state, amounts, subtitle, a number to call."""
     state = (plan.lifecycle.column,) if plan.lifecycle else ()
-    return tuple(dict.fromkeys((plan.title, *state, *plan.sums, *plan.subtitle)))
+    phones = [each.name for each in plan.fields.values() if each.kind == "phone"][:1]
+    return tuple(dict.fromkeys((plan.title, *state, *plan.sums, *plan.subtitle, *phones)))

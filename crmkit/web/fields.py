@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal, cast
@@ -66,6 +67,57 @@ def _reference_text(field: Field, record: Mapping[str, Any]) -> str:
     return _("hidden") if title is None else str(title)
 
 
+#: What stands before the digits of an extension, in the ways people write it.
+_EXTENSION = re.compile(r"(?:ext\.?|x|#|доб\.?)\s*(\d{1,8})\s*$", re.IGNORECASE)
+#: A number within a text: only one that is written as such, since 2026 10 31 is a date.
+_NUMBER = re.compile(r"(?<![\w+/.-])(?:\+|\(0?\d{2,5}\)|00[1-9])[\d\s().-]{5,20}\d(?![\w/])")
+_FEWEST_DIGITS = 8
+_MOST_DIGITS = 15
+
+
+def phone_link(text: str) -> str:
+    """Answer the address that calls a number, its extension dialled after it.
+
+    Every number that is shown as a link is made one here.
+
+    Args:
+        text: As it was typed: "+1 (212) 555-0101 ext. 7".
+    """
+    found = _EXTENSION.search(text)
+    number = text[: found.start()] if found else text
+    number = re.split(r"[,;|]|\s/\s", number.strip())[0]
+    digits = "".join(letter for letter in number if letter in "+0123456789*#")
+    return f"tel:{digits}" + (f";ext={found[1]}" if found else "")
+
+
+def find_number(text: str) -> str:
+    """Answer the first telephone number within a text, "" when there is none."""
+    for match in _NUMBER.finditer(text):
+        if _FEWEST_DIGITS <= sum(letter.isdigit() for letter in match[0]) <= _MOST_DIGITS:
+            return match[0]
+    return ""
+
+
+def with_numbers(text: str) -> Markup:
+    """Answer a text whose telephone numbers are links; what is HTML already stays as it is."""
+    if isinstance(text, Markup):
+        return text
+    made, rest = Markup(""), str(text)
+    while number := find_number(rest):
+        before, _number, rest = rest.partition(number)
+        link = Markup('<a href="{}">{}</a>').format(phone_link(number), number)
+        made += escape(before) + link
+    return made + escape(rest)
+
+
+def with_link(ctx: Context, field: Field, record: Mapping[str, Any]) -> str:
+    """Answer the value as text, a number as a link that calls it."""
+    text = show_text(ctx, field, record)
+    if field.kind != "phone" or not text:
+        return text
+    return Markup('<a href="{}">{}</a>').format(link_of(field, record), text)
+
+
 def link_of(field: Field, record: Mapping[str, Any]) -> str | None:
     """Answer where a value leads: a record, a call, a letter, a page."""
     value = record[field.name]
@@ -75,7 +127,7 @@ def link_of(field: Field, record: Mapping[str, Any]) -> str | None:
         hidden = record.get(f"{field.name}__title", "") is None
         return f"/{field.reference}/{value}" if field.reference and not hidden else None
     if field.kind == "phone":
-        return "tel:" + "".join(letter for letter in str(value) if letter in "+0123456789")
+        return phone_link(str(value))
     if field.kind == "email":
         return f"mailto:{value}"
     if field.kind == "url" and str(value).startswith(("http://", "https://")):

@@ -14,7 +14,9 @@ from crmkit.records.related import list_related
 from crmkit.records.sides import list_sides
 from crmkit.records.steps import next_steps
 from crmkit.web.answers import check_buttons, check_entries, check_panels, plugin_name
+from crmkit.web.call_view import call_log_url
 from crmkit.web.deadline_view import deadline_panels
+from crmkit.web.document_view import document_entries, documents_of, documents_panel
 from crmkit.web.panels import find_tab, panels_of, slot_html, tab_names
 from crmkit.web.record_view import record_page
 from crmkit.web.related_view import related_panels
@@ -22,6 +24,7 @@ from crmkit.web.side_view import side_groups
 from crmkit.web.timeline import by_day, change_entries
 from crmkit.web.translate import _
 from crmkit.web.views import Action, Link, Panel, RecordPage, TimelineDay
+from crmkit.work.documents import Document
 
 
 def plan_of(ctx: Context, entity: str) -> EntityPlan:
@@ -49,13 +52,14 @@ def crumbs_of(plan: EntityPlan, title: str) -> tuple[Link, ...]:
 
 
 async def _days(
-    ctx: Context, plan: EntityPlan, record_id: int, show: str
+    ctx: Context, plan: EntityPlan, record_id: int, show: str, documents: list[Document]
 ) -> tuple[TimelineDay, ...]:
     """Answer the timeline: everything, only what people did, or only what changed."""
     entries = []
     if show != "done":
         entries += change_entries(ctx, plan, await list_changes(ctx, plan, record_id))
     if show != "changes":
+        entries += document_entries(ctx, documents)
         event = PageEvent(ctx, entity=plan, record_id=record_id)
         for _plugin, more in await ctx.site.hooks.collect("timeline", event, check_entries):
             entries.extend(more)
@@ -83,10 +87,13 @@ async def full_page(ctx: Context, plan: EntityPlan, record_id: int, show: str = 
         source = plugin_name(ctx, plugin)
         buttons += [msgspec.structs.replace(each, source=source) for each in given]
     tab = await find_tab(ctx, plan.name, record_id, show)
-    days = () if tab is not None else await _days(ctx, plan, record_id, show)
+    documents = await documents_of(ctx, plan, record_id)
+    days = () if tab is not None else await _days(ctx, plan, record_id, show, documents)
     step = (await next_steps(ctx, plan, [record_id])).get(record_id)
     related, moving = related_panels(ctx, record_id, await list_related(ctx, plan, record_id))
-    page = record_page(ctx, plan, record, days, step, related=related, panels=(*moving, *panels))
+    papers = (documents_panel(ctx, plan, record_id, documents),) if documents else ()
+    panels = [*moving, *papers, *panels]
+    page = record_page(ctx, plan, record, days, step, related=related, panels=tuple(panels))
     page = msgspec.structs.replace(
         page,
         groups=(*page.groups, *side_groups(ctx, record, await list_sides(ctx, plan, record_id))),
@@ -94,6 +101,7 @@ async def full_page(ctx: Context, plan: EntityPlan, record_id: int, show: str = 
         header_slot=await slot_html(ctx, plan.name, record_id, "detail.header"),
         main_slot=await slot_html(ctx, plan.name, record_id, "detail.main"),
         tab=tab,
+        call_log_url=call_log_url(ctx, plan, record),
     )
     tabs = tab_names(ctx, plan.name)
     if not page.composer and not tabs:

@@ -4,10 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
+from markupsafe import Markup
+
 from crmkit.records.actions import actions_of
 from crmkit.records.merge import may_merge
 from crmkit.web.action_form import action_inputs
-from crmkit.web.fields import entity_link, input_of, link_of, raw_text, show_html, show_text
+from crmkit.web.fields import (
+    entity_link,
+    input_of,
+    link_of,
+    raw_text,
+    show_html,
+    show_text,
+    with_link,
+)
 from crmkit.web.format import format_moment
 from crmkit.web.personal_view import personal_buttons
 from crmkit.web.shell import avatar_of
@@ -204,8 +214,8 @@ def _contacts(ctx: Context, plan: EntityPlan, record: Record) -> tuple[Link, ...
 
 def _subtitle(ctx: Context, plan: EntityPlan, record: Record) -> str:
     """Answer one line on what the record is, of its first short texts."""
-    names = [name for name in plan.subtitle if show_text(ctx, plan.fields[name], record)]
-    return ", ".join(show_text(ctx, plan.fields[name], record) for name in names)
+    parts = (with_link(ctx, plan.fields[name], record) for name in plan.subtitle)
+    return Markup(", ").join(part for part in parts if part)
 
 
 def _facts(ctx: Context, plan: EntityPlan, record: Record, step: Step | None) -> tuple[Fact, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from crmkit.web.fields import badge_tag, show_text
+from crmkit.web.fields import badge_tag, link_of, show_text
 from crmkit.web.format import format_number
 from crmkit.web.shell import avatar_of
 from crmkit.web.translate import _
@@ -54,6 +54,7 @@ def _line(ctx: Context, plan: EntityPlan, link: str, row: Any) -> PanelLine:  # 
     state = plan.fields[plan.lifecycle.column] if plan.lifecycle else None
     money = next((plan.fields[name] for name in plan.sums), None)
     subtitle = [show_text(ctx, plan.fields[name], row) for name in plan.subtitle if name != link]
+    phone = next((each for each in plan.fields.values() if each.kind == "phone"), None)
     return PanelLine(
         html=title,
         url=f"/{plan.name}/{row['id']}",
@@ -61,6 +62,7 @@ def _line(ctx: Context, plan: EntityPlan, link: str, row: Any) -> PanelLine:  # 
         value=show_text(ctx, money, row) or None if money else None,
         badge=badge_tag(state, str(row[state.name])) if state and row[state.name] else None,
         avatar=None if state else avatar_of(title),
+        call=link_of(phone, row) if phone else None,
     )
 
 

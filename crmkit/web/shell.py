@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 from crmkit.model.values import initials
 from crmkit.model.working_time import CALENDAR, HOLIDAY
 from crmkit.records.approvals import asks_second
+from crmkit.records.calls import dialers
 from crmkit.web.flash import unpack_flash
 from crmkit.web.services import services_of, visit_of
 from crmkit.web.translate import _
@@ -98,6 +99,8 @@ def make_shell(
             )
             if entry.slot == "user.menu" and reaches(services.site, principal, entry.permission)
         ),
+        calls_url="/calls/ringing" if principal.has_phone else None,
+        dial_url="/calls/dial" if dialers(services.site) else None,
         notices=_notices(services.site, services.problem) if is_admin(principal) else (),
         new_url=f"/{entity}/new" if any(f"/{entity}/new" == n.url for n in new_items) else None,
     )

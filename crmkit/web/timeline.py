@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup, escape
 
 from crmkit.records.erasing import ERASE
+from crmkit.web.fields import phone_link
 from crmkit.web.format import format_long_date, format_moment
 from crmkit.web.translate import _
 from crmkit.web.views import ComposerKind, FieldInput, TimelineDay, TimelineItem
@@ -27,12 +28,14 @@ _ICONS = {
 
 
 def value_text(plan: EntityPlan, name: str, value: Any) -> str:  # noqa: ANN401 - JSON
-    """Answer a value of the journal as text; choices by their label."""
+    """Answer a value of the journal as text; choices by their label, numbers as links."""
     field = plan.field(name)
     if value in (None, ""):
         return _("empty")
     if field is not None and field.kind == "choice":
         return _(field.choice_label(str(value)))
+    if field is not None and field.kind == "phone":
+        return Markup('<a href="{}">{}</a>').format(phone_link(str(value)), str(value))
     return str(value)
 
 

@@ -136,6 +136,11 @@ async def row_of(ctx: Context, team: int | None) -> CalendarRow:
     return await _read_row(ctx, team, None)
 
 
+async def row_of_person(ctx: Context, user: int | None) -> CalendarRow:
+    """Answer the calendar that holds for a person, as it is stored; None has the default one."""
+    return await _read_row(ctx, None, user)
+
+
 async def default_row(ctx: Context) -> CalendarRow:
     """Answer the calendar that holds for teams without one of their own, as it is stored."""
     return await _read_row(ctx, None, None)

@@ -41,6 +41,12 @@ CORE_JOBS: tuple[Job, ...] = (
     Job(
         "sweep_deadlines", _at("crmkit.work.deadline_sweep", "sweep_deadlines"), every="41 * * * *"
     ),
+    Job(
+        "render_document",
+        _at("crmkit.web.document_job", "render_document"),
+        as_user=True,
+        timeout=120,
+    ),
 )
 
 

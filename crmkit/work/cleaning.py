@@ -12,7 +12,7 @@ _WORKER_DAYS = 1
 
 
 async def remove_done_jobs(event: JobEvent) -> None:
-    """Remove jobs done more than `[work] keep_days` ago, and workers not heard from for a day.
+    """Remove jobs done more than `[work] keep_days` ago; workers and calls of more than a day ago.
 
     Dead ones stay until an administrator decides.
     """
@@ -31,4 +31,8 @@ async def remove_done_jobs(event: JobEvent) -> None:
             break
     await ctx.db.execute(
         "DELETE FROM core_worker WHERE seen_at < now() - make_interval(days => $1)", _WORKER_DAYS
+    )
+    # Who called whom is kept in the log of calls, by those who wrote it there.
+    await ctx.db.execute(
+        "DELETE FROM core_call WHERE received_at < now() - make_interval(days => $1)", _WORKER_DAYS
     )

@@ -40,6 +40,8 @@ RECORD_EVENTS = {
     "restored": N_("restored"),
     "merged": N_("merged"),
 }
+#: Events of the core itself, name to English sentence.
+CORE_EVENTS = {"core.call.received": N_("A call came in")}
 #: Lanes of a listener for one entity: records of one lane are heard in order. With a lane for each
 #: record many records could not share a job; with one lane a record that fails would hold up all.
 _LANES = 64
@@ -84,7 +86,11 @@ def event_names(site: SiteLike) -> dict[str, str]:
         for plan in site.entities.values()
         for verb, said in RECORD_EVENTS.items()
     }
-    return found | {each.name: each.label for _plugin, each in site.contributions["events"]}
+    return (
+        found
+        | CORE_EVENTS
+        | {each.name: each.label for _plugin, each in site.contributions["events"]}
+    )
 
 
 async def publish(

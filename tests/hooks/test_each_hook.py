@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 _TESTS = Path(__file__).parents[1]
 #: Hooks whose service comes later: they are specified and their declarations checked now.
 LATER = frozenset(
-    {"automation", "calendar_items", "channels", "claim_message", "handover", "load",
+    {"automation", "claim_message", "handover", "load",
      "next_number", "prepare_message", "storages"}
 )  # fmt: skip
 _MANIFEST = 'id = "every"\nname = "Every"\nversion = "{0}"\ncrmkit = ">=1"\n{1}'
@@ -322,6 +323,85 @@ async def test_hook_deadlines(place: Place) -> None:
         await _switch(running, "off")
         with pytest.raises(NotFoundError, match=r"no kind of deadline `every.visit`"):
             await deadlines.set(running.ctx, "crm.company", record, "every.visit", due)
+
+
+async def test_hook_channels(place: Place) -> None:
+    place.write(
+        "every",
+        "from crmkit.errors import UnavailableError\n\n\n"
+        "async def ring(ctx, number):\n"
+        "    if number.endswith('0'):\n"
+        "        raise UnavailableError('Your desk phone is unplugged.')\n"
+        "    await ctx.create('crm.company', name=number)\n\n\n"
+        "class Every(Plugin):\n    def channels(self):\n"
+        "        return [Adapter('channel', 'desk', 'Desk phone', dial=ring)]\n",
+        manifest=_MANIFEST.format("1", "default = true\n"),
+    )
+    async with place.start() as running:
+        company = await running.ctx.create("crm.company", name="Kan-code", phone="+49 30 1234567")
+        client = await running.client()
+        page = await client.get(f"/crm.company/{company}")
+        assert 'data-dial="/calls/dial"' in page.text
+        data = {"number": "+49301234567", "csrf_token": client.headers["X-CSRF-Token"]}
+        answer = await client.post("/calls/dial", data=data)
+        assert (200, "Desk phone calls the number") == (answer.status_code, answer.json()["text"])
+        assert ["Kan-code", "+49301234567"] == await _companies(running)
+        answer = await client.post("/calls/dial", data=data | {"number": "+49301234560"})
+        assert (503, "Your desk phone is unplugged.") == (
+            answer.status_code, answer.json()["text"],
+        )  # fmt: skip
+        assert 422 == (await client.post("/calls/dial", data=data | {"number": "no"})).status_code
+
+
+async def test_hook_calendar_items(place: Place) -> None:
+    place.write(
+        "every",
+        "from datetime import timedelta\n\n\n"
+        "class Every(Plugin):\n    async def calendar_items(self, event):\n"
+        "        assert 490 == (event.last - event.first).days\n"
+        "        who = event.ctx.principal.name\n"
+        "        begin = event.ctx.now()\n"
+        "        return [CalendarItem(id='7', title='Tea with ' + who, begin=begin,\n"
+        "                             end=begin + timedelta(hours=1), url='/crm.lead')]\n",
+        manifest=_MANIFEST.format("1", "default = true\n"),
+    )
+    async with place.start() as running:
+        client = await running.client()
+        made = await client.post("/settings/calendar")
+        found = re.search(r"http://localhost(/calendar/[\w-]{43}\.ics)", made.text)
+        assert found is not None, made.text
+        client.cookies.clear()
+        feed = await client.get(found[1])
+        assert 200 == feed.status_code
+        assert "SUMMARY:Tea with Anna Snelling" in feed.text
+        assert "UID:crmkit-every-7" in feed.text
+        assert "http://localhost/crm.lead" in feed.text
+
+
+async def test_hook_documents(place: Place) -> None:
+    folder = place.write(
+        "every",
+        "async def values(ctx, record_id):\n"
+        "    return {'name': (await ctx.get('crm.company', record_id))['name']}\n\n\n"
+        "class Every(Plugin):\n    def documents(self):\n"
+        "        return [DocumentTemplate('badge', 'crm.company', 'Badge', values, 'badge.typ')]\n",
+        manifest=_MANIFEST.format("1", "default = true\n"),
+    )
+    (folder / "documents").mkdir()
+    (folder / "documents" / "badge.typ").write_text(
+        '#import "@crmkit/document:1.0.0": data\n#data.values.name\n'
+    )
+    async with place.start() as running:
+        company = await running.ctx.create("crm.company", name="Kan-code")
+        client = await running.client()
+        assert "Badge" in (await client.get(f"/crm.company/{company}")).text
+        made = await client.post("/api/v1/crm.company/actions/badge", json={"ids": [company]})
+        assert 1 == made.json()["changed"], made.text
+        assert 1 == await running.work()
+        row = await running.db.row("SELECT * FROM core_document")
+        assert row is not None
+        assert ("every.badge", "made", "") == (row["name"], row["state"], row["error"])
+        assert row["content"].startswith(b"%PDF-")
 
 
 async def test_hook_routes(place: Place) -> None:

@@ -49,7 +49,9 @@ async def test_no_implicit_cascade(db: Database) -> None:
     assert 20 <= len(rows)
     cascading = {row["name"] for row in rows if row["kind"] == "c"}
     # Sessions, links, tokens and saved views belong to a person and go with them.
-    assert cascading <= {"core_session", "core_link", "core_saved_view", "core_token"}
+    assert cascading <= {
+        "core_session", "core_link", "core_saved_view", "core_token", "core_feed",
+    }  # fmt: skip
     assert "cascade" != Reference("core_user").on_delete
 
 

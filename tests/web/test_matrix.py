@@ -35,7 +35,7 @@ LIMITS: dict[str, dict[str, Any]] = {
     "disabled token": {},
 }
 #: Tables that a mere visit may write: the log of sessions and of failures.
-TRACES = {"core_session", "core_limit", "core_token"}
+TRACES = {"core_session", "core_limit", "core_token", "core_feed"}
 
 
 async def digest(db: Database) -> dict[str, str]:

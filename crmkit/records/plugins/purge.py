@@ -11,6 +11,7 @@ from crmkit.records.plugins.indexes import drop_indexes
 from crmkit.records.plugins.rows import add_row, set_state
 from crmkit.records.plugins.switch import check_may_switch, dependents, info_of, site_in
 from crmkit.work.deadline_life import remove_deadlines
+from crmkit.work.documents import remove_documents_of
 from crmkit.work.parking import remove_jobs
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ async def purge_plugin(ctx: Context, plugin: str, owner_dsn: str) -> Path:
         )
         await remove_deadlines(ctx.db, plugin)
         await remove_jobs(ctx.db, plugin)
+        await remove_documents_of(ctx.db, plugin)
         await ctx.db.execute(
             "UPDATE core_plugin SET settings = '{}', version = '' WHERE id = $1", plugin
         )

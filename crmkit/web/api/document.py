@@ -14,6 +14,7 @@ from crmkit.records.merge_values import mergeable_fields
 from crmkit.web.api.actions import MOST_IDS
 from crmkit.web.api.answers import ErrorBody
 from crmkit.web.api.approvals import Asked, Decided
+from crmkit.web.api.calls import SCOPE, CallTold, IncomingCall
 from crmkit.web.api.listing import MOST
 from crmkit.web.api.methods import BASE
 
@@ -84,7 +85,7 @@ def build_document(ctx: Context, structs: SiteStructs, title: str) -> bytes:
     made = {plan.name: structs.of(plan) for plan in plans}
     inputs = [action.input for plan in plans for action in actions_of(plan) if action.input]
     kinds = [kind for each in made.values() for kind in (each.read, each.new, each.patch)]
-    more = (ErrorBody, BulkDone, ActionDone, Approval, Asked, Decided)
+    more = [ErrorBody, BulkDone, ActionDone, Approval, Asked, Decided, IncomingCall, CallTold]
     schemas = Schemas([*kinds, *inputs, *more])
     paths: dict[str, Any] = {}
     for plan in plans:
@@ -93,6 +94,8 @@ def build_document(ctx: Context, structs: SiteStructs, title: str) -> bytes:
     paths |= _metric_paths(names) if names else {}
     if any(asks_second(plan) for plan in plans):
         paths |= _approval_paths(schemas)
+    if ctx.principal.role.scope(SCOPE, "create") != "none":
+        paths |= _call_path(schemas)
     document = {
         "openapi": "3.1.0",
         "info": {"title": title, "version": "1"},
@@ -170,6 +173,19 @@ def _approval_paths(schemas: Schemas) -> dict[str, Any]:
             },
         },
     }  # fmt: skip
+
+
+def _call_path(schemas: Schemas) -> dict[str, Any]:
+    error = {"application/json": {"schema": {"$ref": _REF.format(name="ErrorBody")}}}
+    good = {"application/json": {"schema": schemas[CallTold]}}
+    bad = {str(each): {"description": _MEANING[each], "content": error} for each in _WRITES}
+    done = {
+        "operationId": "core.call.receive",
+        "tags": ["core.call"],
+        "parameters": [_key()],
+        "responses": {"200": {"description": "Who is called is told.", "content": good}, **bad},
+    }
+    return {f"{BASE}/calls": {"post": _with_body(done, schemas[IncomingCall])}}
 
 
 def _paths(

@@ -1,10 +1,20 @@
 """All handlers of the API."""
 
-from crmkit.web.api import actions, approvals, deadlines, index, merging, metrics, records
+from crmkit.web.api import (
+    actions,
+    approvals,
+    calls,
+    deadlines,
+    index,
+    merging,
+    metrics,
+    records,
+)
 
 HANDLERS = (
     *index.HANDLERS,
     *metrics.HANDLERS,
+    *calls.HANDLERS,
     *records.HANDLERS,
     *actions.HANDLERS,
     *merging.HANDLERS,

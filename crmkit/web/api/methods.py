@@ -12,6 +12,7 @@ _TABLE: tuple[tuple[str, tuple[str, ...]], ...] = (
     (r"/metrics(?:/[^/]+)?", ("GET",)),
     (r"/approvals", ("GET", "POST")),
     (r"/approvals/\d+", ("POST",)),
+    (r"/calls", ("POST",)),
     (rf"/{_ENTITY}", ("GET", "POST")),
     (rf"/{_ENTITY}/\d+", ("GET", "PATCH", "DELETE")),
     (rf"/{_ENTITY}/\d+/restore", ("POST",)),

@@ -3,7 +3,10 @@
 from crmkit.web.pages import (
     approvals,
     boards,
+    calendar,
+    calls,
     deadlines,
+    documents,
     explain,
     exports,
     fields,
@@ -39,6 +42,8 @@ HANDLERS = (
     *home.HANDLERS,
     *search.HANDLERS,
     *settings.HANDLERS,
+    *calendar.HANDLERS,
+    *calls.HANDLERS,
     *tokens.HANDLERS,
     *approvals.HANDLERS,
     *inbox.HANDLERS,
@@ -60,6 +65,7 @@ HANDLERS = (
     *imports.HANDLERS,
     *lookup.HANDLERS,
     *merging.HANDLERS,
+    *documents.HANDLERS,
     *records.HANDLERS,
     *record_actions.HANDLERS,
 )

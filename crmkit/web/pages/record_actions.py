@@ -105,8 +105,8 @@ async def action_create(
     if action.second_person:
         return go(request, f"/{entity}/{record_id}", asked_flash())
     text = _("Done: %(what)s") % {"what": _(action.label)}
-    flash = Flash(text=text, undo_url=f"/history/{result.operation}/undo")
-    return go(request, result.url, flash)
+    undo = f"/history/{result.operation}/undo" if action.undoable else None
+    return go(request, result.url, Flash(text=text, undo_url=undo))
 
 
 @post("/{entity:str}/{record_id:int}/trash", policy="entity.delete")

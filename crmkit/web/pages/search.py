@@ -5,6 +5,7 @@ from litestar import Response, get
 from crmkit.plugin.events import PageEvent
 from crmkit.records.search import search_records
 from crmkit.web.answers import check_hits, plugin_name
+from crmkit.web.fields import find_number, phone_link
 from crmkit.web.pages.settings import settings_links
 from crmkit.web.palette import commands, record_of
 from crmkit.web.policy import SIGNED_IN
@@ -37,6 +38,7 @@ async def search_show(request: AnyRequest) -> Response[str]:
                 url=f"/{hit.entity}/{hit.id}",
                 sub=hit.body[:80],
                 avatar=avatar_of(hit.title),
+                call=phone_link(number) if (number := find_number(hit.body)) else None,
             )
         )
     groups = [SearchGroup(label=label, results=tuple(lines)) for label, lines in found.items()]

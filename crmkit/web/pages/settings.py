@@ -5,6 +5,7 @@ from typing import Any
 from litestar import Response, get, post
 from litestar.params import FromPath
 
+from crmkit.access.feeds import read_feed
 from crmkit.access.password_change import change_password
 from crmkit.access.sessions import end_sessions_of, list_sessions, revoke_session
 from crmkit.errors import InvalidError, LimitError
@@ -139,6 +140,39 @@ def _preferences(language: str, zone: str, problems: dict[str, str]) -> FormPage
     )
 
 
+async def _calendar(request: AnyRequest) -> tuple[FormPage, ...]:
+    """Answer the forms of one's own calendar as a feed: making its address, and ending it."""
+    ctx = context_of(request)
+    feed = await read_feed(ctx.db, ctx.user_id)
+    holidays = FieldInput(
+        name="holidays", label=_("With holidays"), kind="checkbox", value="1",
+        checked=feed is None or feed.with_holidays,
+    )  # fmt: skip
+    intro = _("Other programs show your activities and absences by an address of your own.")
+    if feed is not None:
+        used = format_moment(ctx, feed.used_at) if feed.used_at else _("Never")
+        told = _("Made: %(made)s. Last read: %(used)s. A new address ends this one.")
+        intro = told % {"made": format_moment(ctx, feed.made_at), "used": used}
+    make = FormPage(
+        title=_("Calendar feed"),
+        intro=intro,
+        groups=(FormGroup(fields=(holidays,)),),
+        action_url="/settings/calendar",
+        cancel_url="/settings",
+        submit=_("Make a new address") if feed else _("Make an address"),
+    )
+    if feed is None:
+        return (make,)
+    end = FormPage(
+        title="",
+        groups=(),
+        action_url="/settings/calendar/end",
+        cancel_url="/settings",
+        submit=_("End the address"),
+    )
+    return make, end
+
+
 def _password(error: InvalidError | LimitError | None) -> FormPage:
     problems = error.problems if isinstance(error, InvalidError) else {}
     labels = {"old": _("Password now"), "password": _("New password")}
@@ -176,7 +210,11 @@ async def _account(
     page = SettingsPage(
         title=_("My account"),
         tabs=settings_tabs(request),
-        forms=(_preferences(language, zone, problems or {}), _password(password)),
+        forms=(
+            _preferences(language, zone, problems or {}),
+            *await _calendar(request),
+            _password(password),
+        ),
     )
     status = 429 if isinstance(password, LimitError) else 422 if problems or password else 200
     return answer(request, "settings.html", title=page.title, status=status, page=page)

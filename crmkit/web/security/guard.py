@@ -30,6 +30,11 @@ _log = structlog.get_logger("crmkit.request")
 _LOCAL = frozenset({"127.0.0.1", "localhost", "[::1]", "testserver"})
 _METHODS = frozenset({"GET", "HEAD", "POST"})
 _LONGEST_COOKIE = 8192
+_CALENDARS = "/calendar/"
+#: What says itself how long it may be kept.
+_KEEPABLE = ("/static/", "/theme/", _CALENDARS)
+#: What a page asks for every few seconds, whether somebody sits before it or not.
+_BY_ITSELF = frozenset({"/calls/ringing"})
 
 
 class Guard:
@@ -72,7 +77,7 @@ class Guard:
                     nonce=visit.nonce,
                     request_id=visit.request_id,
                     is_https=self._services.is_https,
-                    is_private=not path.startswith(("/static/", "/theme/")) or status >= 400,  # noqa: PLR2004
+                    is_private=not path.startswith(_KEEPABLE) or status >= 400,  # noqa: PLR2004
                 )
             await send(message)
 
@@ -83,7 +88,8 @@ class Guard:
                 "request",
                 id=visit.request_id,
                 method=http["method"],
-                path=path,
+                # The address of a calendar is its secret.
+                path=_CALENDARS if path.startswith(_CALENDARS) else path,
                 status=status,
                 ms=round((time.perf_counter() - started) * 1000, 1),
                 user=visit.principal.user_id if visit.principal else None,
@@ -102,7 +108,7 @@ class Guard:
             return
         if not scope["path"].startswith(("/static/", "/healthz", "/readyz")):
             try:
-                await self._find_session(headers, visit)
+                await self._find_session(headers, visit, by_itself=scope["path"] in _BY_ITSELF)
             except UnavailableError as error:
                 await _plain(send, 503, error.message)
                 return
@@ -151,7 +157,9 @@ class Guard:
         name = host.rsplit(":", 1)[0] if not host.endswith("]") else host
         return name.lower() in self._hosts or self._services.config.server.host == "0.0.0.0"  # noqa: S104
 
-    async def _find_session(self, headers: dict[bytes, bytes], visit: Visit) -> None:
+    async def _find_session(
+        self, headers: dict[bytes, bytes], visit: Visit, *, by_itself: bool = False
+    ) -> None:
         raw = headers.get(b"cookie", b"")
         if not raw or len(raw) > _LONGEST_COOKIE:
             return
@@ -163,7 +171,9 @@ class Guard:
         if morsel is None or not morsel.value:
             return
         services = self._services
-        principal = await find_session(services.db, morsel.value, services.site.roles)
+        principal = await find_session(
+            services.db, morsel.value, services.site.roles, by_itself=by_itself
+        )
         if principal is None:
             return
         visit.principal, visit.session = principal, morsel.value

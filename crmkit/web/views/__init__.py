@@ -11,14 +11,15 @@ Template and block answered to htmx: list.html (list), board.html (board, after 
 record.html (record, header, fields, timeline, side), field.html (field with `field`, editor with
 `editor`), form.html (form, duplicates), options.html (options with `options`), home.html (home,
 after done), import.html (import, progress), search.html (results), table.html (table),
-history.html (history), error.html (alert; toast for 5xx). Whole pages only: merge.html,
-settings.html, login.html, setup.html.
+history.html (history), calls.html (calls), error.html (alert; toast for 5xx). Whole pages
+only: merge.html, settings.html, login.html, setup.html.
 
 Tones are "", "ok", "warn", "bad", "info", "mute". Hues are 1 to 8 (avatars, tags),
 steps of an order are 1 to 5 (`seq`, 5 is won). Icons are Tabler outline names.
 """
 
 from crmkit.web.views.board import BoardColumn, BoardPage, Card
+from crmkit.web.views.calls import CallCard, CallsPage
 from crmkit.web.views.deadline import DeadlineLine, DeadlinePage
 from crmkit.web.views.entry import (
     ErrorPage,
@@ -110,6 +111,8 @@ __all__ = [
     "BoardPage",
     "BulkAction",
     "CalendarCard",
+    "CallCard",
+    "CallsPage",
     "Card",
     "Cell",
     "Change",

@@ -17,6 +17,7 @@ class SearchResult(View, frozen=True, kw_only=True):
     source: str | None = None
     key: str | None = None
     method: Literal["get", "post"] = "get"
+    call: str | None = None  # tel: link of a button beside it, on the page
 
 
 class SearchGroup(View, frozen=True, kw_only=True):

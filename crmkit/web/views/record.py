@@ -126,6 +126,8 @@ class PanelLine(View, frozen=True, kw_only=True):
     badge: Tag | None = None
     avatar: Avatar | None = None
     icon: str | None = None
+    call: str | None = None  # tel: link of a button beside it
+    download: str | None = None
 
 
 class Panel(View, frozen=True, kw_only=True):
@@ -143,6 +145,7 @@ class Panel(View, frozen=True, kw_only=True):
     retry_url: str | None = None
     error: str | None = None
     lazy_url: str | None = None
+    poll_url: str | None = None  # asked again in a second: something is under way
 
 
 class RecordPage(View, frozen=True, kw_only=True):
@@ -177,6 +180,7 @@ class RecordPage(View, frozen=True, kw_only=True):
     trashed: str | None = None  # "Anna moved this to the trash yesterday"
     restore_url: str | None = None
     warnings: tuple[str, ...] = ()
+    call_log_url: str | None = None  # offered after a number of the page was clicked
     header_slot: Html = ""
     side_slot: Html = ""
     main_slot: Html = ""

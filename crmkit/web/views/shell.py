@@ -71,4 +71,6 @@ class Shell(View, frozen=True, kw_only=True):
     languages: tuple[Link, ...] = ()
     keys_on: bool = True
     notices: tuple[Notice, ...] = ()
+    calls_url: str | None = None  # asked every few seconds for calls to the person
+    dial_url: str | None = None  # takes a number to call, where a plugin's telephone does it
     user_items: tuple[Link, ...] = ()  # of plugins, in the person's menu

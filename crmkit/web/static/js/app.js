@@ -427,8 +427,9 @@
       return;
     }
     if (document.activeElement && document.activeElement !== body) return;
-    if (!focusIds.length && $("#progress")) return; // a bar that moves calls nobody to it
     const target = event.detail?.ctx?.target;
+    // a bar that moves, and a card that came by itself, call nobody to it
+    if (!focusIds.length && ($("#progress") || target?.matches?.(".crm-card"))) return;
     const kept = focusIds.map((id) => document.getElementById(id)).find(Boolean);
     const back = (kept && (kept.matches("li, tr") ? $("a", kept) : kept)) || (target?.id && $(`#${CSS.escape(target.id)} :is(a, h1, h2)`)) || $("#main");
     if (back && !back.matches("a, button, input, select, textarea, [tabindex]")) back.tabIndex = -1;
@@ -538,6 +539,52 @@
       if (form?.dataset.draft) dropDraft(form);
     }
   });
+
+  /* ---------- calls ---------- */
+  async function dial(number) {
+    const words = new URLSearchParams({ number, csrf_token: token() });
+    try {
+      const answer = await fetch(body.dataset.dial, { method: "POST", body: words });
+      const said = await answer.json();
+      toast(said.text, answer.ok ? "ok" : "bad");
+    } catch {
+      toast(text("failed"));
+    }
+  }
+  function offerLog(number) {
+    const bar = $("#call-bar");
+    if (!bar) return;
+    const link = $("a", bar);
+    const url = new URL(link.href);
+    url.searchParams.set("at", new Date().toISOString());
+    link.href = url;
+    $("span", bar).textContent = text("called").replace("{number}", number);
+    bar.hidden = false;
+  }
+  on("click", (event) => {
+    const link = event.target.closest?.('a[href^="tel:"]');
+    if (link) {
+      const number = decodeURIComponent(link.getAttribute("href").slice(4));
+      if (body.dataset.dial) {
+        event.preventDefault();
+        dial(number);
+      }
+      offerLog(number);
+    } else if (event.target.closest?.("#call-bar [data-close]")) $("#call-bar").hidden = true;
+  });
+  async function ring() {
+    const calls = $("#calls");
+    if (!calls || document.hidden || calls.matches(":hover, :focus-within")) return;
+    try {
+      const answer = await fetch(calls.dataset.calls, { headers: { "HX-Request": "true", "HX-Request-Type": "partial" } });
+      const html = answer.ok ? await answer.text() : "";
+      if (html.includes("data-call") || calls.childElementCount) calls.innerHTML = html;
+    } catch {
+      /* nobody asked for it, and the next answer comes in five seconds */
+    }
+  }
+  ring();
+  setInterval(ring, 5000);
 
   /* ---------- keys ---------- */
   let leader = 0;
