@@ -102,11 +102,14 @@ class Running:
         return self
 
     async def tables(self) -> tuple[str, ...]:
-        """Answer the names of all tables but those that say which plugins there are."""
+        """Answer the names of all tables but those that say which plugins there are.
+
+        Jobs are left out as well: a switch parks them.
+        """
         rows = await self.db.rows(
             "SELECT relname FROM pg_class WHERE relkind = 'r' "
             "AND relnamespace = 'public'::regnamespace "
-            "AND relname <> ALL('{core_plugin,core_generation,core_migration}') ORDER BY 1"
+            "AND relname <> ALL('{core_plugin,core_generation,core_migration,core_job}') ORDER BY 1"
         )
         return tuple(row["relname"] for row in rows)
 
