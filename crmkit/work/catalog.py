@@ -31,6 +31,10 @@ def _at(module: str, name: str) -> Callable[[JobEvent], Awaitable[None]]:
 CORE_JOBS: tuple[Job, ...] = (
     Job("remove_done_jobs", _at("crmkit.work.cleaning", "remove_done_jobs"), every="17 3 * * *"),
     Job("deliver_event", _at("crmkit.work.events", "deliver_event")),
+    # Longer than a server may take for its answer, ten minutes.
+    Job("send_mail", _at("crmkit.work.delivery", "send_mail"), timeout=900),
+    Job("read_mailboxes", _at("crmkit.work.inbox", "read_mailboxes"), every="* * * * *"),
+    Job("read_mailbox", _at("crmkit.work.inbox", "read_mailbox"), timeout=600),
 )
 
 

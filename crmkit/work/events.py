@@ -37,6 +37,8 @@ RECORD_EVENTS = {
     "restored": N_("restored"),
     "merged": N_("merged"),
 }
+#: What the core itself tells of, besides records.
+CORE_EVENTS = {"core.mail.received": N_("A message was received")}
 #: Lanes of a listener for one entity: records of one lane are heard in order. With a lane for each
 #: record many records could not share a job; with one lane a record that fails would hold up all.
 _LANES = 64
@@ -67,7 +69,11 @@ def event_names(site: SiteLike) -> dict[str, str]:
         for plan in site.entities.values()
         for verb, said in RECORD_EVENTS.items()
     }
-    return found | {each.name: each.label for _plugin, each in site.contributions["events"]}
+    return (
+        found
+        | CORE_EVENTS
+        | {each.name: each.label for _plugin, each in site.contributions["events"]}
+    )
 
 
 async def publish(

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 _TESTS = Path(__file__).parents[1]
 #: Hooks whose service comes later: they are specified and their declarations checked now.
 LATER = frozenset(
-    {"automation", "calendar_items", "channels", "claim_message", "handover", "load",
-     "next_number", "prepare_message", "storages"}
+    {"automation", "calendar_items", "channels", "handover", "load",
+     "next_number", "storages"}
 )  # fmt: skip
 _MANIFEST = 'id = "every"\nname = "Every"\nversion = "{0}"\ncrmkit = ">=1"\n{1}'
 _LIFE = """

@@ -42,6 +42,7 @@ def settings_tabs(request: AnyRequest) -> tuple[Link, ...]:
         (_("My account"), "/settings/account"),
         (_("Where I am signed in"), "/settings/sessions"),
         (_("API tokens"), "/settings/tokens"),
+        (_("Mail"), "/settings/mail"),
     ]
     if is_admin(ctx.principal):
         tabs += [
@@ -51,6 +52,7 @@ def settings_tabs(request: AnyRequest) -> tuple[Link, ...]:
             (_("Own fields"), "/settings/fields"),
             (_("Plugins"), "/settings/plugins"),
             (_("Jobs"), "/settings/work"),
+            (_("Mailboxes"), "/settings/mailboxes"),
         ]
     return tuple(Link(label=text, url=url, current=path == url) for text, url in tabs)
 
@@ -64,6 +66,8 @@ def settings_links(ctx: Context) -> tuple[Link, ...]:
              help=_("Devices, and signing out of them")),
         Link(label=_("API tokens"), url="/settings/tokens", icon="key",
              help=_("Let a program work in your name")),
+        Link(label=_("Mail"), url="/settings/mail", icon="mail",
+             help=_("Your mail account and signature")),
     ]  # fmt: skip
     if ctx.principal.role.scope("core.absence", "read") != "none":
         links.append(Link(label=_("Absences"), url="/core.absence", icon="calendar",
@@ -86,6 +90,8 @@ def settings_links(ctx: Context) -> tuple[Link, ...]:
                  help=_("What the site can do, switched on and off")),
             Link(label=_("Jobs"), url="/settings/work", icon="clock",
                  help=_("What is done besides pages, and what failed")),
+            Link(label=_("Mailboxes"), url="/settings/mailboxes", icon="mail",
+                 help=_("Whether mail is read and sent, and what needs a decision")),
             Link(label=_("Where it comes from"), url="/settings/explain", icon="list-search",
                  help=_("Which plugin put a field, panel or button there")),
             Link(label=_("History"), url="/history", icon="history",
