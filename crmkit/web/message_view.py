@@ -55,7 +55,8 @@ def _line(ctx: Context, each: dict[str, Any], url: str) -> TimelineItem:
         url=f"/mail/messages/{each['id']}/{'share' if each['private'] else 'hide'}",
         kind="ghost",
     )
-    state = _(_LABELS[each["state"]]) if each["state"] not in {"received", "sent"} else ""
+    label = _LABELS[each["state"]]
+    state = _(label) if each["state"] not in {"received", "sent"} else ""
     return TimelineItem(
         icon="send" if is_out else "mail",
         who=each["sender"] or _("Unknown sender"),

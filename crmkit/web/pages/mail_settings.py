@@ -310,10 +310,10 @@ async def _accounts(ctx: Context) -> TablePage:
 def _unclear(ctx: Context, troubled: list[dict[str, Any]]) -> TablePage:
     rows, actions = [], []
     for each in troubled:
-        number = str(each["id"])
+        number, label = str(each["id"]), _LABELS[each["state"]]
         cells = (
             Cell(html=each["recipients"]),
-            Cell(html=_(_LABELS[each["state"]])),
+            Cell(html=_(label)),
             Cell(html=each["error"]),
             Cell(html=format_moment(ctx, each["at"])),
         )
