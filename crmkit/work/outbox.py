@@ -39,6 +39,7 @@ class Outgoing(msgspec.Struct, kw_only=True):
         to: Addresses as people type them, `Anna <anna@example.com>, ben@example.com`.
         entity: With `record` what it belongs to.
         reply_to: Number of the message it answers; 0 for none.
+        draft: Number of the person's draft it was begun with, which goes; 0 for none.
     """
 
     account: int = 0
@@ -51,6 +52,7 @@ class Outgoing(msgspec.Struct, kw_only=True):
     entity: str = ""
     record: int = 0
     reply_to: int = 0
+    draft: int = 0
     files: list[File] = msgspec.field(default_factory=list)
 
 
@@ -150,6 +152,8 @@ async def send_message(ctx: Context, draft: Outgoing) -> int:
         )  # fmt: skip
         await _link(ctx, number, draft, answered)
         await write_message_search(ctx, [number])
+        if draft.draft:
+            await _discard(ctx, draft.draft)
         await queue_sending(ctx, number, account.id, timedelta(seconds=UNDO_SECONDS))
     return number
 
@@ -325,7 +329,7 @@ def file_of(name: str, content: bytes) -> File:
     return File(name=name[:200] or "file", media_type=kind, content=content)
 
 
-async def discard_draft(ctx: Context, number: int) -> None:
+async def _discard(ctx: Context, number: int) -> None:
     """Delete a draft of the person that was sent as another message; others stay."""
     await ctx.db.execute(
         "WITH gone AS (DELETE FROM core_message WHERE id = $1 AND created_by = $2 "

@@ -20,7 +20,6 @@ from crmkit.web.translate import _
 from crmkit.web.views import Flash
 from crmkit.work.outbox import (
     Outgoing,
-    discard_draft,
     file_of,
     send_message,
     share_message,
@@ -58,13 +57,12 @@ async def mail_create(
         entity="" if is_message else entity,
         record=0 if is_message else record_id,
         reply_to=_number(typed.get("reply", "")),
+        draft=_number(typed.get("draft", "")),
         files=files,
     )
     try:
-        async with ctx.db.transaction():
-            await get_record(ctx, plan, record_id)
-            number = await send_message(ctx, draft)
-            await discard_draft(ctx, _number(typed.get("draft", "")))
+        await get_record(ctx, plan, record_id)
+        number = await send_message(ctx, draft)
     except InvalidError as error:
         page = await full_page(ctx, plan, record_id)
         record = await get_record(ctx, plan, record_id)
