@@ -6,6 +6,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from crmkit.access.feeds import end_feed
+from crmkit.access.messages import (
+    erase_messages,
+    hide_messages,
+    messages_of_person,
+    move_messages,
+    refuse_messages,
+)
 from crmkit.access.roles import load_roles
 from crmkit.access.working_time import (
     complete_working_time,
@@ -13,6 +20,7 @@ from crmkit.access.working_time import (
     problems_of_working_time,
 )
 from crmkit.errors import Veto
+from crmkit.model.messages import MESSAGES
 from crmkit.model.people import TEAMS, USERS, User
 from crmkit.model.role import VERBS, Role
 from crmkit.model.values import Choice
@@ -29,8 +37,9 @@ if TYPE_CHECKING:
     from crmkit.db.engine import Database
     from crmkit.model.context import Context
     from crmkit.model.entity import Entity
-    from crmkit.plugin.events import FormEvent, SaveEvent
+    from crmkit.plugin.events import FormEvent, MergeEvent, PersonEvent, QueryEvent, SaveEvent
     from crmkit.plugin.site import Site
+    from crmkit.plugin.sql import Sql
 
 ADMINISTRATOR = "administrator"
 _USER = "core.user"
@@ -39,7 +48,7 @@ _LOCK = 0x63726D61  # "crma"
 
 
 class Core(Plugin):
-    """Users, teams, working time, and the rules on who may be given which role."""
+    """Users, teams, working time, messages, and the rules on who may be given which role."""
 
     def __init__(self, roles: Mapping[str, Role]) -> None:
         self.site_roles = roles
@@ -49,7 +58,7 @@ class Core(Plugin):
         choices = tuple(Choice(role.name, role.label) for role in self.site_roles.values())
         fields = {**USERS.fields, User.role: replace(USERS.fields[User.role], choices=choices)}
         people = (replace(USERS, fields=fields), TEAMS)
-        return (*people, CALENDARS, HOLIDAYS, ABSENCES_OF_PEOPLE)
+        return (*people, CALENDARS, HOLIDAYS, ABSENCES_OF_PEOPLE, MESSAGES)
 
     async def validate(self, event: SaveEvent) -> Mapping[str, str]:
         """Answer what is wrong with hours, places and absences."""
@@ -57,6 +66,7 @@ class Core(Plugin):
 
     async def before_save(self, event: SaveEvent) -> None:
         """Refuse a role above one's own, and losing the last administrator; end calendar feeds."""
+        refuse_messages(event)
         await complete_working_time(event)
         if event.entity.name != _USER:
             return
@@ -67,6 +77,22 @@ class Core(Plugin):
             await _keep_one(event)
         if event.before.get("active") and not after.get("active"):
             await end_feed(event.ctx.db, event.record_id)
+
+    def filter_query(self, event: QueryEvent) -> Sql | None:
+        """Show messages to those alone who may see them."""
+        return hide_messages(event)
+
+    async def after_merge(self, event: MergeEvent) -> None:
+        """Let messages follow their record."""
+        await move_messages(event)
+
+    async def personal_data(self, event: PersonEvent) -> Mapping[str, Any] | None:
+        """Answer the messages with a person."""
+        return await messages_of_person(event)
+
+    async def erase_personal_data(self, event: PersonEvent) -> list[str] | None:
+        """Delete the messages with a person."""
+        return await erase_messages(event)
 
     async def initial_values(self, event: FormEvent) -> Mapping[str, Any] | None:
         """Begin the form of an absence with oneself and today."""

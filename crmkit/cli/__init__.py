@@ -156,6 +156,7 @@ def main() -> None:
         hours,  # noqa: F401
         inspecting,  # noqa: F401
         jobs,  # noqa: F401
+        mail,  # noqa: F401
         merging,  # noqa: F401
         metrics,  # noqa: F401
         new,  # noqa: F401

@@ -10,6 +10,7 @@ import msgspec
 import rich_click as click
 
 from crmkit.access.core import site_of
+from crmkit.access.sealing import key_path
 from crmkit.cli import _SITE, _commands, _run
 from crmkit.cli.opening import Opened, open_site
 from crmkit.cli.tables import AS_JSON, print_rows
@@ -134,6 +135,17 @@ async def _database_problems(opened: Opened) -> list[str]:
         problems.append(
             "database: trigrams of Cyrillic are empty. Create it with `LC_CTYPE 'C.UTF-8'`."
         )
+    if await opened.db.value("SELECT EXISTS (SELECT FROM core_mail_account)"):
+        try:
+            mode = key_path(opened.config).stat().st_mode & 0o777
+        except OSError:
+            problems.append(
+                f"{key_path(opened.config)} is missing: passwords of mail accounts cannot be read. "
+                "Bring it back from the backup, or enter the passwords again."
+            )
+        else:
+            if mode & 0o077:
+                problems.append(f"{key_path(opened.config)}: others may read it. Run `chmod 600`.")
     tables = [plan.table for plan in opened.site.entities.values()]
     problems += [
         f"table {each.table} {each.text}" for each in await compare_schema(opened.db, tables)

@@ -1,11 +1,13 @@
 """The page of a record with all that stands on it, and what its handlers share."""
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
 
 from crmkit.model.context import Context
+from crmkit.model.messages import MESSAGE
 from crmkit.plugin.events import PageEvent
 from crmkit.plugin.plan import EntityPlan
 from crmkit.records.history import list_changes
@@ -17,6 +19,7 @@ from crmkit.web.answers import check_buttons, check_entries, check_panels, plugi
 from crmkit.web.call_view import call_log_url
 from crmkit.web.deadline_view import deadline_panels
 from crmkit.web.document_view import document_entries, documents_of, documents_panel
+from crmkit.web.message_view import mail_tab, message_entries
 from crmkit.web.panels import find_tab, panels_of, slot_html, tab_names
 from crmkit.web.record_view import record_page
 from crmkit.web.related_view import related_panels
@@ -60,17 +63,25 @@ async def _days(
         entries += change_entries(ctx, plan, await list_changes(ctx, plan, record_id))
     if show != "changes":
         entries += document_entries(ctx, documents)
+        entries += await message_entries(ctx, plan, record_id)
         event = PageEvent(ctx, entity=plan, record_id=record_id)
         for _plugin, more in await ctx.site.hooks.collect("timeline", event, check_entries):
             entries.extend(more)
     return by_day(ctx, entries)
 
 
-async def full_page(ctx: Context, plan: EntityPlan, record_id: int, show: str = "") -> RecordPage:
+async def full_page(
+    ctx: Context,
+    plan: EntityPlan,
+    record_id: int,
+    show: str = "",
+    query: Mapping[str, str] = MappingProxyType({}),
+) -> RecordPage:
     """Answer a record's page with timeline, panels, buttons and slots of plugins.
 
     Args:
         show: Of the timeline "done" or "changes", or a tab of a plugin; all else is everything.
+        query: Of the page; `reply` and `draft` begin a message with another one.
 
     Raises:
         NotFoundError: There is no such record, or it is not the reader's.
@@ -103,6 +114,11 @@ async def full_page(ctx: Context, plan: EntityPlan, record_id: int, show: str = 
         tab=tab,
         call_log_url=call_log_url(ctx, plan, record),
     )
+    if plan.plugin != "core" or plan.name == MESSAGE:
+        written = await mail_tab(ctx, plan, record, query) if not page.trashed else None
+        if written is not None:
+            written = msgspec.structs.replace(written, current=not page.composer)
+            page = msgspec.structs.replace(page, composer=(*page.composer, written))
     tabs = tab_names(ctx, plan.name)
     if not page.composer and not tabs:
         return page

@@ -47,6 +47,10 @@ CORE_JOBS: tuple[Job, ...] = (
         as_user=True,
         timeout=120,
     ),
+    # Longer than a server may take for its answer, ten minutes.
+    Job("send_mail", _at("crmkit.work.delivery", "send_mail"), timeout=900),
+    Job("read_mailboxes", _at("crmkit.work.inbox", "read_mailboxes"), every="* * * * *"),
+    Job("read_mailbox", _at("crmkit.work.inbox", "read_mailbox"), timeout=600),
 )
 
 

@@ -41,7 +41,10 @@ RECORD_EVENTS = {
     "merged": N_("merged"),
 }
 #: Events of the core itself, name to English sentence.
-CORE_EVENTS = {"core.call.received": N_("A call came in")}
+CORE_EVENTS = {
+    "core.call.received": N_("A call came in"),
+    "core.mail.received": N_("A message was received"),
+}
 #: Lanes of a listener for one entity: records of one lane are heard in order. With a lane for each
 #: record many records could not share a job; with one lane a record that fails would hold up all.
 _LANES = 64

@@ -24,8 +24,7 @@ if TYPE_CHECKING:
 _TESTS = Path(__file__).parents[1]
 #: Hooks whose service comes later: they are specified and their declarations checked now.
 LATER = frozenset(
-    {"automation", "claim_message", "handover", "load",
-     "next_number", "prepare_message", "storages"}
+    {"automation", "handover", "load", "next_number", "storages"}
 )  # fmt: skip
 _MANIFEST = 'id = "every"\nname = "Every"\nversion = "{0}"\ncrmkit = ">=1"\n{1}'
 _LIFE = """

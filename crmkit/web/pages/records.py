@@ -75,7 +75,7 @@ async def record_show(
         text = _("The record you opened was merged into this one.")
         return go(request, f"/{entity}/{kept}", Flash(text=text))
     show = request.query_params.get("show", "")
-    page = await full_page(ctx, plan, record_id, show)
+    page = await full_page(ctx, plan, record_id, show, request.query_params)
     wanted = request.query_params.get("write", "")
     if any(tab.name == wanted for tab in page.composer):
         tabs = tuple(msgspec.structs.replace(t, current=t.name == wanted) for t in page.composer)

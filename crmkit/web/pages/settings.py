@@ -44,6 +44,7 @@ def settings_tabs(request: AnyRequest) -> tuple[Link, ...]:
         (_("Where I am signed in"), "/settings/sessions"),
         (_("API tokens"), "/settings/tokens"),
         (_("Notifications"), "/settings/notifications"),
+        (_("Mail"), "/settings/mail"),
     ]
     if is_admin(ctx.principal):
         tabs += [
@@ -54,6 +55,7 @@ def settings_tabs(request: AnyRequest) -> tuple[Link, ...]:
             (_("Plugins"), "/settings/plugins"),
             (_("Webhooks"), "/settings/webhooks"),
             (_("Jobs"), "/settings/work"),
+            (_("Mailboxes"), "/settings/mailboxes"),
         ]
     return tuple(Link(label=text, url=url, current=path == url) for text, url in tabs)
 
@@ -69,6 +71,8 @@ def settings_links(ctx: Context) -> tuple[Link, ...]:
              help=_("Let a program work in your name")),
         Link(label=_("Notifications"), url="/settings/notifications", icon="bell",
              help=_("What you are told of, and how")),
+        Link(label=_("Mail"), url="/settings/mail", icon="mail",
+             help=_("Your mail account and signature")),
     ]  # fmt: skip
     if ctx.principal.role.scope("core.absence", "read") != "none":
         links.append(Link(label=_("Absences"), url="/core.absence", icon="calendar",
@@ -93,6 +97,8 @@ def settings_links(ctx: Context) -> tuple[Link, ...]:
                  help=_("Other systems that are told of events")),
             Link(label=_("Jobs"), url="/settings/work", icon="clock",
                  help=_("What is done besides pages, and what failed")),
+            Link(label=_("Mailboxes"), url="/settings/mailboxes", icon="mail",
+                 help=_("Whether mail is read and sent, and what needs a decision")),
             Link(label=_("Where it comes from"), url="/settings/explain", icon="list-search",
                  help=_("Which plugin put a field, panel or button there")),
             Link(label=_("History"), url="/history", icon="history",

@@ -89,6 +89,9 @@ class TimelineItem(View, frozen=True, kw_only=True):
     due: str | None = None
     tone: str = ""
     id: str | None = None
+    folded: Html = ""  # what was quoted, shown when asked for
+    links: tuple[Link, ...] = ()  # below the text: files, an answer
+    actions: tuple[Action, ...] = ()
 
 
 class TimelineDay(View, frozen=True, kw_only=True):
@@ -113,6 +116,8 @@ class ComposerKind(View, frozen=True, kw_only=True):
     current: bool = False
     text: str = ""
     error: str | None = None
+    above: tuple[FieldInput, ...] = ()  # over the text
+    multipart: bool = False
 
 
 class PanelLine(View, frozen=True, kw_only=True):

@@ -1,0 +1,365 @@
+"""Mail accounts: one's own, those of the company, and what needs a decision."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from litestar import Response, get, post
+from litestar.params import FromPath
+
+from crmkit.errors import ForbiddenError, InvalidError
+from crmkit.model.context import Context
+from crmkit.model.job import JobOrder
+from crmkit.model.messages import STATES
+from crmkit.web.format import format_moment, format_number
+from crmkit.web.pages.settings import settings_tabs
+from crmkit.web.policy import ADMIN, SIGNED_IN
+from crmkit.web.render import answer, go
+from crmkit.web.services import AnyRequest, context_of
+from crmkit.web.shell import is_admin
+from crmkit.web.translate import _
+from crmkit.web.views import (
+    Action,
+    Cell,
+    Column,
+    Empty,
+    FieldInput,
+    Flash,
+    FormGroup,
+    FormPage,
+    Link,
+    Option,
+    Row,
+    SettingsPage,
+    TablePage,
+)
+from crmkit.work.jobs import enqueue
+from crmkit.work.mail_accounts import (
+    PRESETS,
+    MailAccount,
+    find_account,
+    list_accounts,
+    may_change,
+    remove_account,
+    save_account,
+    try_account,
+)
+from crmkit.work.messages import count_messages, list_troubled
+from crmkit.work.outbox import decide_unclear
+
+_MAIL = "/settings/mail"
+_BOXES = "/settings/mailboxes"
+_LONGEST_SIGNATURE = 2000
+_LABELS = {choice.value: choice.label for choice in STATES}
+
+
+def _typed(account: MailAccount) -> dict[str, str]:
+    names = ("address", "name", "username", "smtp_host", "smtp_port", "smtp_tls", "imap_host",
+             "imap_port", "imap_tls")  # fmt: skip
+    found = {name: str(getattr(account, name)) for name in names}
+    return found | {"team": str(account.team or ""), "shared": "1" if not account.owner else "",
+                    "sends_notices": "1" if account.sends_notices else ""}  # fmt: skip
+
+
+async def _form(
+    ctx: Context, typed: Mapping[str, str], number: int, problems: Mapping[str, str]
+) -> FormPage:
+    labels = {
+        "address": _("E-mail address"),
+        "name": _("Name that people see"),
+        "password": _("Password"),
+        "username": _("User name"),
+        "smtp_host": _("Server for sending"),
+        "smtp_port": _("Its port"),
+        "smtp_tls": _("Its encryption"),
+        "imap_host": _("Server for reading"),
+        "imap_port": _("Port for reading"),
+        "imap_tls": _("Encryption for reading"),
+    }
+    helps = {
+        "password": _("Many hosts want an app password, made on their pages.")
+        + (" " + _("Empty keeps the one that is stored.") if number else ""),
+        "smtp_host": _("Leave it empty for: %(hosts)s") % {"hosts": ", ".join(sorted(PRESETS))},
+        "imap_host": _("Empty reads no mail."),
+        "username": _("Empty is the address."),
+    }
+
+    def one(name: str) -> FieldInput:
+        options = (
+            ("implicit", _("From the first byte (465, 993)")),
+            ("starttls", _("STARTTLS (587, 143)")),
+            ("plain", _("None, for a server on this machine")),
+        )
+        value = typed.get(name, "")
+        is_tls = name.endswith("_tls")
+        return FieldInput(
+            name=name, label=labels[name], value="" if name == "password" else value,
+            kind="password" if name == "password" else "select" if is_tls else "text",
+            help=helps.get(name), error=problems.get(name),
+            required=name == "address" or is_tls,
+            autocomplete="new-password" if name == "password" else "off",
+            options=tuple(Option(value=key, label=text, selected=key == value)
+                          for key, text in options) if is_tls else (),
+        )  # fmt: skip
+
+    groups = [
+        FormGroup(fields=tuple(one(name) for name in ("address", "name", "password"))),
+        FormGroup(label=_("Servers"), fields=tuple(one(name) for name in list(labels)[3:])),
+    ]
+    if is_admin(ctx.principal):
+        flags = [
+            FieldInput(name=name, label=label, kind="checkbox", value="1",
+                       checked=bool(typed.get(name)), help=told)
+            for name, label, told in (
+                ("shared", _("Shared"),
+                 _("Whoever may read a record sees its messages of this account.")),
+                ("sends_notices", _("Sends notices"),
+                 _("Messages that nobody in particular writes leave by it.")),
+            )
+            if not (number and name == "shared")
+        ]  # fmt: skip
+        groups.append(FormGroup(label=_("For the company"), fields=tuple(flags)))
+    return FormPage(
+        title=_("Mail account") if number else _("Add a mail account"),
+        groups=tuple(groups),
+        action_url=f"{_MAIL}/{number}" if number else f"{_MAIL}/new",
+        cancel_url=_MAIL,
+        submit=_("Save and test"),
+        errors=tuple(text for name, text in problems.items() if name not in labels),
+    )
+
+
+@get(_MAIL, policy=SIGNED_IN)
+async def mail_settings(request: AnyRequest) -> Response[str]:
+    """Show one's own accounts and signature, and a form for another account."""
+    return await _page(request)
+
+
+async def _page(
+    request: AnyRequest,
+    typed: Mapping[str, str] | None = None,
+    problems: Mapping[str, str] | None = None,
+) -> Response[str]:
+    ctx = context_of(request)
+    signature = await ctx.db.value(
+        "SELECT mail_signature FROM core_user WHERE id = $1", ctx.user_id
+    )
+    accounts = [each for each in await list_accounts(ctx) if may_change(ctx, each)]
+    links = tuple(
+        Link(label=each.address, url=f"{_MAIL}/{each.id}", icon="mail",
+             help=each.error or (_("Shared") if each.owner is None else _("Works")))
+        for each in accounts
+    )  # fmt: skip
+    field = FieldInput(name="signature", label=_("Signature"), kind="textarea", wide=True,
+                       value=signature or "", max_length=_LONGEST_SIGNATURE)  # fmt: skip
+    forms = (
+        await _form(ctx, typed or {}, 0, problems or {}),
+        FormPage(
+            title=_("Signature"),
+            groups=(FormGroup(fields=(field,)),),
+            action_url=f"{_MAIL}/signature",
+            cancel_url=_MAIL,
+            submit=_("Save"),
+        ),
+    )
+    page = SettingsPage(
+        title=_("Mail"),
+        intro=_("What you send from a record, and the answers, stand on its timeline. Only you "
+                "see the messages of your own account until you share one."),
+        tabs=settings_tabs(request),
+        links=links,
+        forms=forms,
+    )  # fmt: skip
+    status = 422 if problems else 200
+    return answer(request, "settings.html", title=page.title, status=status, page=page)
+
+
+async def _edit_page(
+    request: AnyRequest, number: int, typed: Mapping[str, str], problems: Mapping[str, str]
+) -> Response[str]:
+    ctx = context_of(request)
+    remove = Action(name="remove", label=_("Remove this account"), kind="danger",
+                    url=f"{_MAIL}/{number}/remove", icon="trash",
+                    confirm=_("Its password is forgotten; its messages stay."))  # fmt: skip
+    page = SettingsPage(
+        title=_("Mail account"),
+        tabs=settings_tabs(request),
+        forms=(await _form(ctx, typed, number, problems),),
+        danger=(remove,),
+    )
+    status = 422 if problems else 200
+    return answer(request, "settings.html", title=page.title, status=status, page=page)
+
+
+@get(_MAIL + "/{number:int}", policy=SIGNED_IN)
+async def mail_account_show(request: AnyRequest, number: FromPath[int]) -> Response[str]:
+    """Show the form of an account."""
+    ctx = context_of(request)
+    account = await find_account(ctx, number)
+    if not may_change(ctx, account):
+        raise ForbiddenError(_("This mail account is somebody else's."))
+    return await _edit_page(request, number, _typed(account), {})
+
+
+async def _sent(request: AnyRequest) -> dict[str, str]:
+    return {name: str(value) for name, value in (await request.form()).items()}
+
+
+@post(_MAIL + "/new", policy=SIGNED_IN)
+async def mail_account_create(request: AnyRequest) -> Response[Any]:
+    """Keep a new account and try it."""
+    typed = await _sent(request)
+    try:
+        number = await save_account(context_of(request), typed)
+    except InvalidError as error:
+        return await _page(request, typed, error.problems or {"": error.message})
+    return await _tried(request, number)
+
+
+@post(_MAIL + "/{number:int}", policy=SIGNED_IN)
+async def mail_account_update(request: AnyRequest, number: FromPath[int]) -> Response[Any]:
+    """Keep an account and try it."""
+    typed = await _sent(request)
+    try:
+        await save_account(context_of(request), typed, number)
+    except InvalidError as error:
+        return await _edit_page(request, number, typed, error.problems or {"": error.message})
+    return await _tried(request, number)
+
+
+async def _tried(request: AnyRequest, number: int) -> Response[Any]:
+    """Try an account, say what came of it, and begin to read it."""
+    ctx = context_of(request)
+    account = await find_account(ctx, number)
+    problems = await try_account(ctx, account)
+    if problems:
+        flash = Flash(text=_("Saved, but: %(why)s") % {"why": " ".join(problems.values())},
+                      kind="bad")  # fmt: skip
+        return go(request, f"{_MAIL}/{number}", flash)
+    order = JobOrder(args={"account": number}, key=str(number), lane=f"mailbox:{number}")
+    await enqueue(ctx, "core.read_mailbox", [order])
+    return go(request, _MAIL, Flash(text=_("Saved; sending and reading work")))
+
+
+@post(_MAIL + "/{number:int}/remove", policy=SIGNED_IN)
+async def mail_account_delete(request: AnyRequest, number: FromPath[int]) -> Response[Any]:
+    """Forget an account."""
+    await remove_account(context_of(request), number)
+    return go(request, _MAIL, Flash(text=_("Removed")))
+
+
+@post(_MAIL + "/signature", policy=SIGNED_IN)
+async def signature_update(request: AnyRequest) -> Response[Any]:
+    """Save what stands under one's own messages."""
+    ctx = context_of(request)
+    text = (await _sent(request)).get("signature", "").replace("\0", "")
+    await ctx.db.execute(
+        "UPDATE core_user SET mail_signature = $2 WHERE id = $1",
+        ctx.user_id, text.strip()[:_LONGEST_SIGNATURE],
+    )  # fmt: skip
+    return go(request, _MAIL, Flash(text=_("Saved")))
+
+
+@get(_BOXES, policy=ADMIN)
+async def mailboxes_show(request: AnyRequest) -> Response[str]:
+    """Show how every account fares, or the messages that need a decision."""
+    ctx = context_of(request)
+    troubled = await list_troubled(ctx)
+    is_troubled = request.query_params.get("show") == "unclear"
+    filters = (
+        Link(label=_("Accounts"), url=_BOXES, current=not is_troubled),
+        Link(label=_("Need a decision"), url=f"{_BOXES}?show=unclear", current=is_troubled,
+             count=format_number(ctx, len(troubled)) if troubled else None),
+    )  # fmt: skip
+    page = _unclear(ctx, troubled) if is_troubled else await _accounts(ctx)
+    page = TablePage(
+        title=_("Mailboxes"), tabs=settings_tabs(request), filters=filters, columns=page.columns,
+        rows=page.rows, row_actions=page.row_actions, intro=page.intro, empty=page.empty,
+    )  # fmt: skip
+    return answer(request, "table.html", title=page.title, page=page)
+
+
+async def _accounts(ctx: Context) -> TablePage:
+    counts = await count_messages(ctx)
+    rows = []
+    for each in await list_accounts(ctx):
+        received, sent = counts.get(each.id, (0, 0))
+        cells = (
+            Cell(html=each.address),
+            Cell(html=_("Shared") if each.owner is None else _("Of a person")),
+            Cell(html=format_moment(ctx, each.read_at) if each.read_at else ""),
+            Cell(html=format_number(ctx, received)),
+            Cell(html=format_moment(ctx, each.sent_at) if each.sent_at else ""),
+            Cell(html=format_number(ctx, sent)),
+            Cell(html=each.error or _("Works")),
+        )
+        rows.append(Row(id=str(each.id), url="", cells=cells, label=each.address))
+    names = (
+        ("address", _("Account")), ("whose", _("Whose")), ("read", _("Last read")),
+        ("received", _("Received")), ("sent_at", _("Last sent")), ("sent", _("Sent")),
+        ("state", _("State")),
+    )  # fmt: skip
+    return TablePage(
+        title="",
+        intro=_("Each account is read once a minute."),
+        columns=tuple(Column(name=name, label=label) for name, label in names),
+        rows=tuple(rows),
+        empty=None if rows else Empty(title=_("No mail accounts yet"), icon="mail"),
+    )
+
+
+def _unclear(ctx: Context, troubled: list[dict[str, Any]]) -> TablePage:
+    rows, actions = [], []
+    for each in troubled:
+        number, label = str(each["id"]), _LABELS[each["state"]]
+        cells = (
+            Cell(html=each["recipients"]),
+            Cell(html=_(label)),
+            Cell(html=each["error"]),
+            Cell(html=format_moment(ctx, each["at"])),
+        )
+        rows.append(Row(id=number, url="", cells=cells, label=each["recipients"]))
+        if each["state"] != "bounced":
+            again = Action(name="again", label=_("Send again"), icon="refresh",
+                           url=f"{_BOXES}/messages/{number}/again",
+                           confirm=_("Who got it the first time gets it twice."))  # fmt: skip
+            done = Action(name="sent", label=_("It was sent"), icon="check",
+                          url=f"{_BOXES}/messages/{number}/sent")  # fmt: skip
+            actions.append((number, (again, done)))
+    names = (("to", _("To")), ("state", _("State")), ("error", _("What went wrong")),
+             ("at", _("When")))  # fmt: skip
+    return TablePage(
+        title="",
+        intro=_("Where the connection broke after the message, nobody knows whether it arrived: "
+                "it is never sent again by itself. Look into the mailbox, then decide."),
+        columns=tuple(Column(name=name, label=label) for name, label in names),
+        rows=tuple(rows),
+        row_actions=tuple(actions),
+        empty=None if rows else Empty(title=_("Nothing needs a decision"), icon="check"),
+    )  # fmt: skip
+
+
+@post(_BOXES + "/messages/{number:int}/again", policy=ADMIN)
+async def message_again(request: AnyRequest, number: FromPath[int]) -> Response[Any]:
+    """Send an unclear or failed message again."""
+    await decide_unclear(context_of(request), number, again=True)
+    return go(request, f"{_BOXES}?show=unclear", Flash(text=_("It is sent again")))
+
+
+@post(_BOXES + "/messages/{number:int}/sent", policy=ADMIN)
+async def message_sent(request: AnyRequest, number: FromPath[int]) -> Response[Any]:
+    """Write down that an unclear message was sent."""
+    await decide_unclear(context_of(request), number, again=False)
+    return go(request, f"{_BOXES}?show=unclear", Flash(text=_("Saved")))
+
+
+HANDLERS = (
+    mail_settings,
+    mail_account_show,
+    mail_account_create,
+    mail_account_update,
+    mail_account_delete,
+    signature_update,
+    mailboxes_show,
+    message_again,
+    message_sent,
+)

@@ -1,0 +1,344 @@
+"""Accounts mail leaves by and is read from: kept, tried, told of what goes wrong with them."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from crmkit.access.sealing import seal, unseal
+from crmkit.errors import ConfigError, CrmkitError, ForbiddenError, InvalidError, NotFoundError
+from crmkit.model.values import N_
+from crmkit.work.mail.accounts import ImapAccount, SmtpAccount, Tls, check_secrecy
+from crmkit.work.mail.addresses import check_mailbox
+from crmkit.work.mail.reading import MailboxReader
+from crmkit.work.mail.session import MailboxError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
+
+    from crmkit.model.context import Context
+
+#: What people without a role of administration may name: they must not look around in a network.
+_PORTS = {"smtp_port": {25, 465, 587, 2525}, "imap_port": {143, 993}}
+_TLS = ("implicit", "starttls", "plain")
+_TEST_SECONDS = 10.0
+_Servers = tuple[str, int, Tls, str, int, Tls]
+_GOOGLE: _Servers = ("smtp.gmail.com", 465, "implicit", "imap.gmail.com", 993, "implicit")
+_MICROSOFT: _Servers = (
+    "smtp-mail.outlook.com", 587, "starttls", "outlook.office365.com", 993, "implicit",
+)  # fmt: skip
+_YANDEX: _Servers = ("smtp.yandex.ru", 465, "implicit", "imap.yandex.ru", 993, "implicit")
+_MAIL_RU: _Servers = ("smtp.mail.ru", 465, "implicit", "imap.mail.ru", 993, "implicit")
+#: Domain of the address to where its servers are.
+PRESETS: Mapping[str, _Servers] = {
+    "gmail.com": _GOOGLE, "googlemail.com": _GOOGLE,
+    "outlook.com": _MICROSOFT, "hotmail.com": _MICROSOFT, "live.com": _MICROSOFT,
+    "yandex.ru": _YANDEX, "yandex.com": _YANDEX, "ya.ru": _YANDEX,
+    "mail.ru": _MAIL_RU, "bk.ru": _MAIL_RU, "inbox.ru": _MAIL_RU, "list.ru": _MAIL_RU,
+    "gmx.de": ("mail.gmx.net", 587, "starttls", "imap.gmx.net", 993, "implicit"),
+    "web.de": ("smtp.web.de", 587, "starttls", "imap.web.de", 993, "implicit"),
+    "icloud.com": ("smtp.mail.me.com", 587, "starttls", "imap.mail.me.com", 993, "implicit"),
+}  # fmt: skip
+
+
+class MailAccount(msgspec.Struct, frozen=True, kw_only=True):
+    """An account as it is kept.
+
+    Attributes:
+        owner: Whose it is; None is shared.
+        sends_notices: Messages that nobody in particular writes leave by it.
+        error: What went wrong last, "" when the last try went well.
+    """
+
+    id: int = 0
+    name: str = ""
+    address: str
+    owner: int | None = None
+    team: int | None = None
+    smtp_host: str
+    smtp_port: int
+    smtp_tls: Tls
+    imap_host: str
+    imap_port: int
+    imap_tls: Tls
+    username: str = ""
+    password: bytes = b""
+    active: bool = True
+    sends_notices: bool = False
+    read_at: datetime | None = None
+    sent_at: datetime | None = None
+    error: str = ""
+
+    def __repr__(self) -> str:
+        """Leave out the password, as logs and errors show this."""
+        return f"MailAccount({self.id}, {self.address})"
+
+    @property
+    def domain(self) -> str:
+        """The domain of the address."""
+        return self.address.rpartition("@")[2].lower()
+
+    def smtp(self, ctx: Context) -> SmtpAccount:
+        """Answer how it sends.
+
+        Raises:
+            ConfigError: The password cannot be read any more.
+        """
+        password = unseal(ctx.config, self.password)
+        return SmtpAccount(
+            host=self.smtp_host, port=self.smtp_port, tls=self.smtp_tls,
+            # A relay in the same house may want no password.
+            username=self.username if password else "", password=password,
+            local_name=self.domain,
+        )  # fmt: skip
+
+    def imap(self, ctx: Context) -> ImapAccount:
+        """Answer how it is read.
+
+        Raises:
+            ConfigError: The password cannot be read any more.
+        """
+        return ImapAccount(
+            host=self.imap_host, port=self.imap_port, tls=self.imap_tls,
+            username=self.username or self.address,
+            password=unseal(ctx.config, self.password),
+        )  # fmt: skip
+
+
+_COLUMNS = ", ".join(MailAccount.__struct_fields__)
+
+
+async def find_account(ctx: Context, number: int) -> MailAccount:
+    """Answer an account, whosever it is.
+
+    Raises:
+        NotFoundError: There is none of that number.
+    """
+    row = await ctx.db.row(f"SELECT {_COLUMNS} FROM core_mail_account WHERE id = $1", number)  # noqa: S608
+    if row is None:
+        raise NotFoundError(ctx.translate(N_("There is no such mail account.")))
+    return MailAccount(**dict(row))
+
+
+async def list_accounts(ctx: Context) -> list[MailAccount]:
+    """List every account, shared ones first."""
+    rows = await ctx.db.rows(
+        f"SELECT {_COLUMNS} FROM core_mail_account "  # noqa: S608 - our own names
+        "ORDER BY owner IS NOT NULL, lower(address), id LIMIT 1000"
+    )
+    return [MailAccount(**dict(row)) for row in rows]
+
+
+async def accounts_to_write(ctx: Context) -> list[MailAccount]:
+    """List the accounts the person may send by: own ones first, then those of own teams."""
+    rows = await ctx.db.rows(
+        f"SELECT {_COLUMNS} FROM core_mail_account "  # noqa: S608 - our own names
+        "WHERE active AND (owner = $1 OR (owner IS NULL AND (team IS NULL OR team = ANY($2)))) "
+        "ORDER BY owner IS NULL, id LIMIT 50",
+        ctx.user_id, list(ctx.principal.teams),
+    )  # fmt: skip
+    return [MailAccount(**dict(row)) for row in rows]
+
+
+def may_change(ctx: Context, account: MailAccount) -> bool:
+    """Say whether the person may change an account: one's own; shared ones administrators."""
+    if account.owner is not None:
+        return account.owner == ctx.user_id
+    return ctx.principal.role.scope("core.user", "admin") != "none"
+
+
+async def save_account(ctx: Context, typed: Mapping[str, str], number: int = 0) -> int:
+    """Keep an account as it was typed and answer its number.
+
+    Where no servers are typed, those of the address's host are taken.
+
+    Args:
+        typed: Names as of `MailAccount`, `password` in clear and "" for the old one; `shared` not
+            empty makes one of everybody, which administrators may.
+
+    Raises:
+        InvalidError: All that is wrong with it, by name.
+        ForbiddenError: The account is somebody else's.
+    """
+    before = await find_account(ctx, number) if number else None
+    is_admin = ctx.principal.role.scope("core.user", "admin") != "none"
+    if before is not None and not may_change(ctx, before):
+        raise ForbiddenError(ctx.translate(N_("This mail account is somebody else's.")))
+    if typed.get("shared") and not is_admin:
+        raise ForbiddenError(ctx.translate(N_("Only an administrator makes shared accounts.")))
+    values = _check(ctx, typed, before, is_admin=is_admin)
+    owner = before.owner if before else None if typed.get("shared") else ctx.user_id
+    password = typed.get("password", "")
+    sealed = seal(ctx.config, password) if password or before is None else before.password
+    values |= {"owner": owner, "password": sealed, "active": True, "error": ""}
+    async with ctx.db.transaction():
+        if await ctx.db.value(
+            "SELECT true FROM core_mail_account WHERE lower(address) = lower($1) "
+            "AND owner IS NOT DISTINCT FROM $2 AND id <> $3",
+            values["address"], owner, number,
+        ):  # fmt: skip
+            raise _invalid(ctx, {"address": ctx.translate(N_("has an account already"))})
+        if values["sends_notices"]:
+            await ctx.db.execute("UPDATE core_mail_account SET sends_notices = false")
+        names, marks = list(values), [f"${n}" for n in range(1, len(values) + 1)]
+        if before is None:
+            return int(
+                await ctx.db.value(
+                    f"INSERT INTO core_mail_account ({', '.join(names)}) "  # noqa: S608 - as above
+                    f"VALUES ({', '.join(marks)}) RETURNING id",
+                    *values.values(),
+                )
+            )
+        sets = ", ".join(f"{n} = {m}" for n, m in zip(names, marks, strict=True))
+        await ctx.db.execute(
+            f"UPDATE core_mail_account SET {sets} WHERE id = ${len(names) + 1}",  # noqa: S608
+            *values.values(), number,
+        )  # fmt: skip
+    return number
+
+
+def _invalid(ctx: Context, problems: dict[str, str]) -> InvalidError:
+    return InvalidError(ctx.translate(N_("The mail account was not saved.")), problems)
+
+
+def _check(
+    ctx: Context, typed: Mapping[str, str], before: MailAccount | None, *, is_admin: bool
+) -> dict[str, Any]:
+    text = {name: str(value).strip() for name, value in typed.items()}
+    problems: dict[str, str] = {}
+    try:
+        address = check_mailbox(text.get("address", ""), text.get("name", "")).address
+    except InvalidError as error:
+        raise _invalid(ctx, {"address": error.message}) from error
+    preset = PRESETS.get(address.rpartition("@")[2].lower())
+    names = ("smtp_host", "smtp_port", "smtp_tls", "imap_host", "imap_port", "imap_tls")
+    if preset and not text.get("smtp_host") and not text.get("imap_host"):
+        text |= {name: str(value) for name, value in zip(names, preset, strict=True)}
+    if not text.get("smtp_host"):
+        problems["smtp_host"] = ctx.translate(
+            N_("is not known for this address; ask who runs your mail")
+        )
+    ports = {}
+    for name, usual in (("smtp_port", 465), ("imap_port", 993)):
+        typed_port = text.get(name) or str(usual)
+        ports[name] = int(typed_port) if typed_port.isdecimal() and len(typed_port) < 6 else 0  # noqa: PLR2004
+        allowed = ports[name] if is_admin else ports[name] in _PORTS[name]
+        if not allowed or ports[name] > 65535:  # noqa: PLR2004 - the highest port
+            told = ", ".join(map(str, sorted(_PORTS[name])))
+            problems[name] = ctx.translate(N_("is one of {ports}")).format(ports=told)
+    for name in ("smtp_tls", "imap_tls"):
+        if (text.get(name) or "implicit") not in _TLS:
+            problems[name] = ctx.translate(N_("is one of {ports}")).format(ports=", ".join(_TLS))
+    if before is None and not typed.get("password") and not is_admin:
+        problems["password"] = ctx.translate(N_("must be filled in"))
+    if problems:
+        raise _invalid(ctx, problems)
+    team = text.get("team", "")
+    return {
+        "address": address, "name": text.get("name", "")[:120],
+        "username": text.get("username", "") or address,
+        "smtp_host": text["smtp_host"], "imap_host": text.get("imap_host", ""), **ports,
+        "smtp_tls": text.get("smtp_tls") or "implicit",
+        "imap_tls": text.get("imap_tls") or "implicit",
+        "team": int(team) if team.isdecimal() and is_admin else None,
+        "sends_notices": bool(text.get("sends_notices")) and is_admin,
+    }  # fmt: skip
+
+
+async def remove_account(ctx: Context, number: int) -> None:
+    """Forget an account with its password; its messages stay.
+
+    Raises:
+        ForbiddenError: It is somebody else's.
+    """
+    account = await find_account(ctx, number)
+    if not may_change(ctx, account):
+        raise ForbiddenError(ctx.translate(N_("This mail account is somebody else's.")))
+    await ctx.db.execute("DELETE FROM core_mail_account WHERE id = $1", number)
+
+
+async def try_account(ctx: Context, account: MailAccount) -> dict[str, str]:
+    """Sign in to the servers of an account; answer `smtp` and `imap` to what is wrong, if it is."""
+    problems = {}
+    for name, attempt in (("smtp", _try_smtp), ("imap", _try_imap)):
+        if name == "imap" and not account.imap_host:
+            continue
+        try:
+            async with asyncio.timeout(_TEST_SECONDS):
+                await attempt(ctx, account)
+        except TimeoutError:
+            problems[name] = ctx.translate(
+                N_("The server {host} does not answer. Check its name and port.")
+            ).format(host=account.smtp_host if name == "smtp" else account.imap_host)
+        except CrmkitError as error:
+            problems[name] = error.message
+    return problems
+
+
+async def _try_imap(ctx: Context, account: MailAccount) -> None:
+    async with MailboxReader(account.imap(ctx)) as reader:
+        await reader.make_cursor()
+
+
+async def _try_smtp(ctx: Context, account: MailAccount) -> None:
+    """Connect and sign in.
+
+    Raises:
+        MailboxError: It did not work; says at which step.
+    """
+    import aiosmtplib  # noqa: PLC0415 - for those who send
+
+    from crmkit.work.mail.accounts import make_tls  # noqa: PLC0415 - as above
+
+    smtp = account.smtp(ctx)
+    check_secrecy(smtp)
+    client = aiosmtplib.SMTP(
+        hostname=smtp.host, port=smtp.port, timeout=_TEST_SECONDS, local_hostname=smtp.local_name,
+        use_tls=smtp.tls == "implicit", start_tls=smtp.tls == "starttls",
+        tls_context=None if smtp.tls == "plain" else make_tls(smtp),
+    )  # fmt: skip
+    try:
+        await client.connect()
+        if smtp.username:
+            await client.login(smtp.username, smtp.password)
+    except aiosmtplib.SMTPAuthenticationError as error:
+        text = N_("{host} refuses the user name or password. Some hosts want an app password.")
+        raise MailboxError(ctx.translate(text).format(host=smtp.host)) from error
+    except (aiosmtplib.SMTPException, OSError, TimeoutError) as error:
+        text = N_("{host} cannot be reached as it is set: check server, port and encryption.")
+        raise MailboxError(ctx.translate(text).format(host=smtp.host)) from error
+    finally:
+        client.close()
+
+
+async def note_health(ctx: Context, number: int, *, error: str = "", what: str = "read") -> None:
+    """Write how an account fared.
+
+    Args:
+        what: `read` or `sent`.
+    """
+    moment = "" if error else f", {'sent_at' if what == 'sent' else 'read_at'} = now()"
+    await ctx.db.execute(
+        f"UPDATE core_mail_account SET error = $2{moment}, "  # noqa: S608 - our own names
+        "error_at = CASE WHEN $2 = '' THEN error_at ELSE now() END WHERE id = $1",
+        number, error[:500],
+    )  # fmt: skip
+
+
+@asynccontextmanager
+async def reading(ctx: Context, account: MailAccount) -> AsyncIterator[MailboxReader]:
+    """Answer a connection to the mailbox of an account.
+
+    Raises:
+        MailboxError: It cannot be reached, refuses us, or its password cannot be read.
+    """
+    try:
+        imap = account.imap(ctx)
+    except ConfigError as error:
+        raise MailboxError(error.message) from error
+    async with MailboxReader(imap) as reader:
+        yield reader

@@ -1,0 +1,166 @@
+"""Mail as people meet it: the account, the tab on a record, the timeline, what needs a decision."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+from crmkit.testing.sites import new_place
+from crmkit.work import outbox
+from tests.work.mail.test_sending import Desk, serving
+from tests.work.test_mail_flow import account, message, raw, receive
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    import httpx
+
+    from crmkit.model.context import Context
+    from crmkit.testing.sites import Running
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*Session.login_data:DeprecationWarning")
+
+
+@pytest.fixture(scope="module")
+async def desk_site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Running]:
+    """A site of the built-in plugins alone."""
+    async with new_place(tmp_path_factory.mktemp("pages")) as place, place.start() as running:
+        yield running
+
+
+@pytest.fixture
+async def running(desk_site: Running, monkeypatch: pytest.MonkeyPatch) -> Running:
+    """The site without mail; nobody waits to take a message back."""
+    monkeypatch.setattr(outbox, "UNDO_SECONDS", 0)
+    for table in ("core_job", "core_schedule", "core_message", "core_mail_account", "crm_person"):
+        await desk_site.db.execute(f"DELETE FROM {table}")
+    await desk_site.db.execute(
+        "INSERT INTO core_schedule (name, last) VALUES ('core.read_mailboxes', '2999-01-01'), "
+        "('core.remove_done_jobs', '2999-01-01')"
+    )
+    return desk_site
+
+
+async def me(running: Running) -> Context:
+    """Answer the context of who signed in last."""
+    from dataclasses import replace  # noqa: PLC0415 - here alone
+
+    from crmkit.access.principals import find_principal  # noqa: PLC0415 - as above
+
+    number = await running.db.value("SELECT max(id) FROM core_user")
+    found = await find_principal(running.db, number, running.site.roles)
+    assert found is not None
+    return replace(running.ctx, principal=found)
+
+
+async def follow(client: httpx.AsyncClient, answer: httpx.Response) -> str:
+    assert 303 == answer.status_code, answer.text[-2000:]
+    return (await client.get(answer.headers["location"])).text
+
+
+async def test_an_account_is_added_and_a_message_sent_from_a_record(running: Running) -> None:
+    client, desk = await running.client(), Desk()
+    ctx = await me(running)
+    anna = await ctx.create("crm.person", name="Anna", email="anna@example.com")
+    page = (await client.get(f"/crm.person/{anna}")).text
+    assert f"/crm.person/{anna}/mail" not in page
+    wrong = await client.post("/settings/mail/new", data={"address": "desk@example.org"})
+    assert (422, True) == (wrong.status_code, "ask who runs your mail" in wrong.text)
+    async with serving(desk) as smtp:
+        typed = {"address": "desk@example.org", "smtp_host": "127.0.0.1", "imap_host": "",
+                 "smtp_port": str(smtp.port), "smtp_tls": "plain", "imap_tls": "plain"}  # fmt: skip
+        saved = await follow(client, await client.post("/settings/mail/new", data=typed))
+        assert "sending and reading work" in saved
+        page = (await client.get(f"/crm.person/{anna}?write=email")).text
+        assert 'value="anna@example.com"' in page
+        refused = await client.post(
+            f"/crm.person/{anna}/mail", data={"to": "nonsense", "subject": "Offer", "text": "Kept"}
+        )
+        assert (422, True) == (refused.status_code, "Kept" in refused.text)
+        answer = await client.post(
+            f"/crm.person/{anna}/mail",
+            data={"to": "anna@example.com", "subject": "Offer", "text": "Hello Anna"},
+            files={"files": ("price.pdf", b"%PDF", "application/pdf")},
+        )
+        page = await follow(client, answer)
+        assert "price.pdf" in page
+        assert re.search(r"/mail/messages/\d+/undo", page)
+        await running.work()
+    assert [["anna@example.com"]] == [one.rcpt_tos for one in desk.kept]
+    file = await running.db.value("SELECT max(id) FROM core_message_file")
+    got = await client.get(f"/mail/files/{file}")
+    assert (b"%PDF", True) == (got.content, "attachment" in got.headers["content-disposition"])
+    other = await running.client()
+    assert 404 == (await other.get(f"/mail/files/{file}")).status_code
+    assert "Offer" not in (await other.get(f"/crm.person/{anna}")).text
+
+
+async def test_an_answer_stands_on_the_timeline_until_then_for_its_owner(running: Running) -> None:
+    client = await running.client()
+    ctx = await me(running)
+    anna = await ctx.create("crm.person", name="Anna", email="anna@example.com")
+    (made,) = await receive(
+        running.ctx, await account(ctx),
+        raw("<b>Offer</b>", text="Agreed.\r\n\r\nOn Mon, 2 Nov 2026, Desk wrote:\r\n> Old words"),
+    )  # fmt: skip
+    other = await running.client("seller")
+    url = f"/crm.person/{anna}"
+    page = (await client.get(url)).text
+    assert "Agreed." in page
+    assert "&lt;b&gt;Offer" in page
+    assert "<summary" in page
+    assert "Agreed." not in (await other.get(url)).text
+    assert 404 == (await other.get(f"/core.message/{made}")).status_code
+    listed = (await other.get("/api/v1/core.message")).text
+    assert "Agreed." not in listed
+    reply = (await client.get(f"{url}?write=email&reply={made}")).text
+    assert "Re: &lt;b&gt;Offer" in reply
+    hidden = (await other.get(f"{url}?write=email&reply={made}")).text
+    assert "Re: " not in hidden
+    assert 404 == (await other.post(f"/mail/messages/{made}/share")).status_code
+    assert 303 == (await client.post(f"/mail/messages/{made}/share")).status_code
+    assert "Agreed." in (await other.get(url)).text
+    assert "Agreed." in (await other.get(f"/core.message/{made}")).text
+    assert "Agreed." in (await other.get(f"/api/v1/core.message/{made}")).text
+
+
+async def test_what_is_taken_back_can_be_written_on(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbox, "UNDO_SECONDS", 10)
+    client = await running.client()
+    ctx = await me(running)
+    anna = await ctx.create("crm.person", name="Anna")
+    await account(ctx)
+    sent = {"to": "a@example.com", "subject": "Offer", "text": "Half a thought"}
+    await follow(client, await client.post(f"/crm.person/{anna}/mail", data=sent))
+    number = await running.db.value("SELECT max(id) FROM core_message")
+    assert 303 == (await client.post(f"/mail/messages/{number}/undo")).status_code
+    assert "draft" == (await message(running, number))["state"]
+    url = f"/crm.person/{anna}?write=email&draft={number}"
+    assert "Half a thought</textarea>" in (await client.get(url)).text
+    again = await client.post(f"/crm.person/{anna}/mail", data={**sent, "draft": str(number)})
+    assert 303 == again.status_code
+    assert 1 == await running.db.value("SELECT count(*) FROM core_message")
+
+
+async def test_an_administrator_decides_what_is_unclear(running: Running) -> None:
+    client = await running.client()
+    ctx = await me(running)
+    await account(ctx)
+    await running.db.execute(
+        "INSERT INTO core_message (direction, state, recipients, message_id, account, error) "
+        "SELECT 'out', 'unclear', 'a@example.com', 'x@y', id, 'broke' FROM core_mail_account"
+    )
+    number = await running.db.value("SELECT max(id) FROM core_message")
+    assert "desk@example.org" in (await client.get("/settings/mailboxes")).text
+    page = (await client.get("/settings/mailboxes?show=unclear")).text
+    assert "It was sent" in page
+    await client.post(f"/settings/mailboxes/messages/{number}/sent")
+    assert "sent" == (await message(running, number))["state"]
+    seller = await running.client("seller")
+    assert 403 == (await seller.get("/settings/mailboxes")).status_code
+    own = await running.db.value("SELECT max(id) FROM core_mail_account")
+    assert 403 == (await seller.get(f"/settings/mail/{own}")).status_code
