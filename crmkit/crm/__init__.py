@@ -12,8 +12,9 @@ from crmkit.crm.home import home_figures
 from crmkit.crm.letters import OFFER_LETTER
 from crmkit.crm.metrics import METRICS, WIDGETS
 from crmkit.crm.personal import erase_about, held_about
-from crmkit.crm.reminders import REMINDER, Settings
+from crmkit.crm.reminders import REMINDER
 from crmkit.crm.rules import follow_stage, refuse_cycles
+from crmkit.crm.settings import Settings
 from crmkit.crm.tables import Activity, Company, Lead, Opportunity, Person
 from crmkit.crm.timeline import activity_lines
 

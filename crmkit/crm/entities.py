@@ -15,6 +15,7 @@ from crmkit import (
     Steps,
 )
 from crmkit.crm.convert import ConvertLead, convert_lead
+from crmkit.crm.rules import needs_approval
 from crmkit.crm.tables import Activity, Company, Lead, Opportunity, Person
 
 _EMAIL = FieldOptions(label=N_("E-mail"))
@@ -192,6 +193,7 @@ STAGES = Lifecycle(
         State("lost", N_("Lost"), "lost", 0, 6),
     ),
     requires={"won": ("amount", "close_date"), "lost": ("lost_reason",)},
+    second_person={"won": needs_approval},
 )
 
 OPPORTUNITIES = Entity(

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from crmkit import Veto
+from crmkit.crm.settings import Settings
 
 if TYPE_CHECKING:
-    from crmkit import SaveEvent
+    from collections.abc import Mapping
+
+    from crmkit import Context, SaveEvent
 
 #: Entity to the column in which a record points at another of its kind.
 _CHAINS = {"crm.company": "parent", "crm.person": "referred_by"}
@@ -60,3 +63,12 @@ def _close(event: SaveEvent) -> None:
     known = event.values.get("close_date", event.before.get("close_date"))
     if known is None:
         event.values["close_date"] = event.ctx.now().astimezone(event.ctx.time_zone).date()
+
+
+def needs_approval(ctx: Context, record: Mapping[str, Any]) -> bool:
+    """Say whether a deal is large enough to be won only with a second person.
+
+    What an import brings was won before; nobody is asked about the past.
+    """
+    limit = ctx.settings(Settings).approve_from
+    return bool(limit) and ctx.cause != "import" and (record.get("amount") or 0) >= limit

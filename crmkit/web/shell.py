@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, cast
 
 from crmkit.model.values import initials
 from crmkit.model.working_time import CALENDAR, HOLIDAY
-from crmkit.records.approvals import asks_second
 from crmkit.records.calls import dialers
 from crmkit.web.flash import unpack_flash
 from crmkit.web.services import services_of, visit_of
@@ -181,11 +180,6 @@ def navigation_of(
         current=path == "/inbox", key="i",
     )  # fmt: skip
     first = [home, inbox]
-    if any(asks_second(plan) for plan in readable(site, principal, "edit")):
-        first.append(
-            NavItem(label=_("Approvals"), url="/approvals", icon="check",
-                    current=path == "/approvals")
-        )  # fmt: skip
     groups = [NavGroup(items=tuple(first)), NavGroup(items=tuple(items), label=_("Records"))]
     groups = _with_entries(groups, site, principal, path)
     reports = tuple(

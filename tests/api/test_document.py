@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 #: Of schemathesis, whose own types have parameters that say nothing here.
 Operation: TypeAlias = Any
 Case: TypeAlias = Any
-_EXAMPLES = {GenerationMode.POSITIVE: 20, GenerationMode.NEGATIVE: 10}
+_EXAMPLES = {GenerationMode.POSITIVE: 12, GenerationMode.NEGATIVE: 6}
 #: Who signs in is another test; a schema cannot say every rule of the records.
 _EXCLUDED = [ignored_auth, positive_data_acceptance]
 
@@ -39,7 +39,7 @@ def _cases(operation: Operation, mode: GenerationMode, *, fresh: bool) -> list[C
     found: list[Case] = []
 
     @settings(
-        max_examples=_EXAMPLES[mode] * (3 if fresh else 1),
+        max_examples=_EXAMPLES[mode] * (5 if fresh else 1),
         derandomize=not fresh,
         deadline=None,
         database=None,

@@ -59,7 +59,8 @@ async def test_a_narrow_token_sees_its_entities_only(api: Api, make: Make) -> No
         (each["name"], each["verbs"]) for each in index["entities"]
     ]
     document = (await client.get("/api/v1/openapi.json")).json()
-    assert {"/api/v1/crm.person", "/api/v1/crm.person/{id}"} == set(document["paths"])
+    base = "/api/v1/crm.person"
+    assert {base, f"{base}/{{id}}", f"{base}/{{id}}/deadlines"} == set(document["paths"])
     assert {"get"} == set(document["paths"]["/api/v1/crm.person"])
     url = f"/api/v1/crm.person/{record}"
     assert 200 == (await client.get(url)).status_code

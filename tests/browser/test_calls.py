@@ -52,7 +52,7 @@ def test_who_is_called_sees_who_calls_and_logs_it(
         answer = client.post("/api/v1/calls", json=call, headers={"X-CSRF-Token": token})
         assert {"told": 1} == answer.json()
     card = page.locator(".crm-call")
-    expect(card).to_contain_text("Wolfgang Calling")
+    expect(card).to_contain_text("Wolfgang Calling", timeout=15_000)  # asked every five seconds
     card.get_by_role("button", name="Log this call").click()
     page.wait_for_url(re.compile("/crm.activity/new.*direction=in"))
     page.goto("/")

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
-from datetime import timedelta
+from dataclasses import replace
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from crmkit.errors import InvalidError, Veto
+from crmkit.errors import InvalidError, SecondPersonError, Veto
+from crmkit.model.context import Principal
+from crmkit.records.plugins.settings import save_settings
 from crmkit.records.read import get_record
 from crmkit.records.save import save_record
 
@@ -14,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from crmkit.model.context import Context
+    from crmkit.testing.sites import Place
 
     Make = Callable[..., Awaitable[int]]
 
@@ -78,3 +82,29 @@ async def test_new_lead_cannot_be_converted_at_once(admin: Context, make: Make) 
     with pytest.raises(InvalidError) as refused:
         await save_record(admin, plan, lead, {"state": "converted"})
     assert {"state", "person"} == set(refused.value.problems)
+
+
+async def test_a_large_deal_is_won_by_a_second_person_when_the_company_wants_it(
+    place: Place,
+) -> None:
+    async with place.start() as running:
+        role = running.site.roles["administrator"]
+        people = [await running.ctx.create("core.user", name=name) for name in ("Anna", "Boris")]
+        anna, boris = (
+            replace(running.ctx, principal=Principal(number, "", role)) for number in people
+        )
+
+        async def deal(amount: int) -> int:
+            return await anna.create(
+                "crm.opportunity", name="Deal", amount=amount, close_date=date(2026, 11, 26)
+            )
+
+        await anna.save("crm.opportunity", await deal(90_000), stage="won")
+        await save_settings(running.ctx, "crm", {"approve_from": 50_000})
+        await running.rebuild()
+        anna, boris = (replace(each, site=running.site) for each in (anna, boris))
+        await anna.save("crm.opportunity", await deal(49_999), stage="won")
+        large = await deal(50_000)
+        with pytest.raises(SecondPersonError):
+            await anna.save("crm.opportunity", large, stage="won")
+        await boris.save("crm.opportunity", large, stage="won")

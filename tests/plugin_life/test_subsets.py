@@ -27,7 +27,7 @@ _STATES = {
 
 
 @pytest.mark.parametrize(
-    "part", [0, 1, *(pytest.param(part, marks=pytest.mark.long) for part in (2, 3))]
+    "part", [0, *(pytest.param(part, marks=pytest.mark.long) for part in (1, 2, 3))]
 )
 async def test_every_subset_of_the_proof_plugins_serves(place: Place, part: int) -> None:
     for name in _NAMES:

@@ -52,7 +52,8 @@ async def test_no_implicit_cascade(db: Database) -> None:
     assert cascading <= {
         "core_session", "core_link", "core_saved_view", "core_token", "core_feed",
         "core_notification", "core_notification_choice", "core_webhook_call",
-        "core_deadline_step", "core_approval",
+        "core_deadline_step", "core_approval", "core_message_link", "core_mail_cursor",
+        "core_mail_account", "core_message_file",
     }  # fmt: skip
     assert "cascade" != Reference("core_user").on_delete
 
@@ -220,6 +221,8 @@ async def test_two_forms_of_one_version(admin: Context, make: Make) -> None:
     """TRAPS R2 through the records layer, for every entity people edit."""
     anna = await make("core.user", name="Anna")
     for name, plan in admin.site.entities.items():
+        if name == "core.message":
+            continue  # sent and received, never edited
         who = {"absentee": anna} if name == "core.absence" else {}
         record = await make(name, **{plan.title: "Sample"}, **NEEDED.get(name, {}), **who)
         await admin.save(name, record, version=1, **{plan.title: "First"})

@@ -88,6 +88,8 @@ async def test_a_page_of_100_rows_asks_as_often_as_one_of_10(
                 company = await make("crm.company", name=f"For {number}")
                 more = ", company" if "company" in plan.fields else ""
                 kept = f", {company}" if more else ""
+                if entity == "core.message":
+                    more, kept = ", message_id", f", n || '-{number}'"
                 await db.execute(
                     f"INSERT INTO \"{plan.tablename}\" ({plan.title}{more}) SELECT 'R' || n{kept} "
                     "FROM generate_series(1, $1::int) n",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.trust.conftest import title_of
+from tests.trust.conftest import READ_ONLY, title_of
 
 if TYPE_CHECKING:
     from crmkit.db.engine import Database
@@ -18,6 +18,8 @@ async def test_the_second_of_two_forms_gets_both_values_for_every_entity(
     client = await browse("administrator")
     boss = await db.value("SELECT max(id) FROM core_user")
     for entity, plan in site.entities.items():
+        if entity in READ_ONLY:
+            continue
         who = {"absentee": boss} if entity == "core.absence" else {}
         record = await make(entity, **title_of(site, entity, "Stored"), **who)
         for path, name in ((f"/{entity}/{record}/edit", plan.title),

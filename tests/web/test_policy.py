@@ -22,7 +22,9 @@ def test_every_route_has_a_policy(site: Site, db: Database, config: Config) -> N
     # A stylesheet holds colours, which the sign-in page needs too.
     theme = "/theme/{name:str}"
     way = "/login/with/{name:str}"
-    assert {"/healthz", "/readyz", "/login", way, "/setup/{token:str}", theme} == public
+    # A calendar feed is known by its secret; programs that show calendars cannot sign in.
+    feed = "/calendar/{name:str}"
+    assert {"/healthz", "/readyz", "/login", way, "/setup/{token:str}", theme, feed} == public
 
 
 @pytest.mark.parametrize("policy", ["", "anybody"])

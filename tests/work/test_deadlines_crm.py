@@ -170,9 +170,9 @@ async def test_saving_an_activity_takes_the_same_statements_whatever_there_is(
 
 
 async def test_the_settings_of_crm_say_when(promises: Running) -> None:
-    from crmkit.crm.reminders import Settings  # noqa: PLC0415 - a setting of the built-in plugin
+    from crmkit.crm.settings import Settings  # noqa: PLC0415 - a setting of the built-in plugin
 
-    assert (15, True, 4) == tuple(getattr(Settings(), n) for n in Settings.__struct_fields__)
+    assert (15, True, 4, 0) == tuple(getattr(Settings(), n) for n in Settings.__struct_fields__)
     ctx = promises.ctx
     due = await now_of(promises) + 5 * HOUR
     number = await ctx.create(ACTIVITY, subject="Call", owner=await person(ctx, "D"), due_at=due)

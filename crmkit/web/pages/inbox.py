@@ -6,6 +6,7 @@ from litestar import Response, get, post
 from litestar.params import FromPath
 
 from crmkit.model.notification import CHANNELS
+from crmkit.records.approvals import asks_second
 from crmkit.web.format import format_moment
 from crmkit.web.pages.settings import settings_tabs
 from crmkit.web.policy import SIGNED_IN
@@ -52,6 +53,11 @@ async def inbox_show(request: AnyRequest) -> Response[str]:
         filters=(
             Link(label=_("All"), url=_URL, current=not unread),
             Link(label=_("Unread"), url=f"{_URL}?show=unread", current=unread),
+            *(
+                (Link(label=_("Approvals"), url="/approvals"),)
+                if any(asks_second(plan) for plan in ctx.site.entities.values())
+                else ()
+            ),
         ),
         told=tuple(
             Told(
