@@ -10,6 +10,7 @@ import time
 from typing import TYPE_CHECKING
 
 import httpx
+import pytest
 
 from tests.sites import crmkit, free_port
 
@@ -42,6 +43,7 @@ def _until(url: str, word: str) -> bool:
     return False
 
 
+@pytest.mark.long
 def test_changed_code_is_served_by_a_new_process(tmp_path: Path) -> None:
     folder = tmp_path / "plugins" / "trial"
     folder.mkdir(parents=True)

@@ -7,6 +7,8 @@ import json
 from collections import Counter
 from typing import TYPE_CHECKING
 
+import pytest
+
 from crmkit.cli.opening import open_site
 from crmkit.cli.samples import RARE, RARE_EACH, people
 from tests.sites import crmkit, run
@@ -22,6 +24,7 @@ def test_a_rare_surname_is_borne_by_as_many_whatever_the_size() -> None:
     assert {5} == {len(name) for name in RARE}
 
 
+@pytest.mark.long
 def test_samples_are_the_same_for_the_same_number_and_refused_twice(tmp_path: Path) -> None:
     words = ("--people", "40", "--companies", "8", "--history", "50", "--seed", "7")
     first, second = tmp_path / "first", tmp_path / "second"

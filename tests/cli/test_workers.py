@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import IO
 
 import httpx
+import pytest
 
 from tests.sites import crmkit, free_port, run
 
@@ -91,6 +92,7 @@ def test_workers_share_a_port_are_replaced_and_end_with_their_parent(tmp_path: P
     assert all(map(_gone, second))
 
 
+@pytest.mark.long
 def test_a_signal_ends_all_workers_in_good_order(tmp_path: Path) -> None:
     (tmp_path / "crmkit.toml").write_text("[server]\nworkers = 2\n")
     port = free_port()
