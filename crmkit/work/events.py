@@ -192,7 +192,7 @@ async def _queue(ctx: Context, all_of_it: Sequence[Happened]) -> None:
                     )
                 )
     for each in all_of_it:
-        data = {"entity": each.entity, "record": each.record_id, "by": ctx.user_id, **each.data}
+        data = {**each.data, "entity": each.entity, "record": each.record_id, "by": ctx.user_id}
         for number in webhooks_of(ctx.site, each.name):
             await queue_call(ctx, number, each.name, data)
     for plugin, wanted in orders.items():

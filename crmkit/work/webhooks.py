@@ -208,7 +208,7 @@ async def send_again(ctx: Context, number: int, call: int | None = None) -> int:
 
 
 async def _queue_try(ctx: Context, number: int, call: int, at: datetime | None = None) -> None:
-    # One lane: a receiver that is slow takes one slot, and is told in order.
+    # One lane: a receiver that is slow takes one slot. What is tried again may be overtaken.
     order = JobOrder(args={"call": call}, at=at, lane=f"webhook:{number}", key=f"call:{call}")
     await enqueue(ctx, "core.send_webhook", [order])
 
