@@ -43,8 +43,20 @@ class Receiver:
         self.endless = False
         self.slow = 0.0
         self.url = ""
+        self.open: list[tuple[asyncio.Task[None] | None, asyncio.StreamWriter]] = []
+
+    async def end(self) -> None:
+        """Leave nothing behind of answers that are still being written."""
+        for task, writer in self.open:
+            if task is not None and not task.done():
+                task.cancel()
+            writer.transport.abort()
+        tasks = [task for task, _writer in self.open if task is not None]
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.sleep(0)
 
     async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.open.append((asyncio.current_task(), writer))
         raw = await reader.readuntil(b"\r\n\r\n")
         lines = raw.decode().split("\r\n")[1:]
         headers = {k.lower(): v for k, _, v in (line.partition(": ") for line in lines if line)}
@@ -70,6 +82,7 @@ async def receiver() -> AsyncIterator[Receiver]:
     made.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/told?x=1"
     async with server:
         yield made
+        await made.end()
 
 
 @asynccontextmanager
