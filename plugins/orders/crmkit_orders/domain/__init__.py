@@ -1,0 +1,1 @@
+"""The rules of orders: pure, without I/O, clock or framework. Numbers are Decimal."""
