@@ -31,7 +31,16 @@ if TYPE_CHECKING:
     from crmkit.model.context import Context
     from crmkit.model.deadline import DeadlineKind, DeadlineOrder, Step
     from crmkit.model.document import DocumentTemplate
-    from crmkit.model.entity import CallLog, Entity, FieldOptions, Group, StepKind, Steps
+    from crmkit.model.entity import (
+        CallLog,
+        Entity,
+        FieldOptions,
+        Group,
+        Parts,
+        StepKind,
+        Steps,
+        Total,
+    )
     from crmkit.model.event import Event, EventType
     from crmkit.model.extension import (
         Computed,
@@ -115,6 +124,8 @@ _HOMES = {
     "DocumentTemplate": ("crmkit.model.document", "DocumentTemplate"),
     "remove_documents": ("crmkit.work.documents", "remove_documents"),
     "CallLog": ("crmkit.model.entity", "CallLog"),
+    "Parts": ("crmkit.model.entity", "Parts"),
+    "Total": ("crmkit.model.entity", "Total"),
     "phone_link": ("crmkit.web.fields", "phone_link"),
     "receive_call": ("crmkit.records.calls", "receive_call"),
     "Reference": ("crmkit.model.columns", "Reference"),
@@ -249,6 +260,7 @@ __all__ = [
     "NotificationKind",
     "PageEvent",
     "Panel",
+    "Parts",
     "Permission",
     "PersonEvent",
     "Plugin",
@@ -272,6 +284,7 @@ __all__ = [
     "Suggestion",
     "Tag",
     "TimelineItem",
+    "Total",
     "TransitionEvent",
     "Veto",
     "Widget",

@@ -17,6 +17,13 @@ if TYPE_CHECKING:
     from crmkit.plugin.plan import EntityPlan
 
 
+#: A part is read with its whole, and every change of it is a change of the whole.
+_OF_WHOLE: dict[Verb, Verb] = {
+    "read": "read", "export": "export", "create": "edit", "edit": "edit", "delete": "edit",
+    "admin": "admin",
+}  # fmt: skip
+
+
 def predicate(ctx: Context, plan: EntityPlan, verb: Verb, alias: str = "t", first: int = 1) -> Sql:
     """Answer the condition under which the reader may use a verb on a row.
 
@@ -30,7 +37,7 @@ def predicate(ctx: Context, plan: EntityPlan, verb: Verb, alias: str = "t", firs
     """
     if plan.name in ctx.site.guarded:
         raise _guarded(ctx, plan)
-    rule = _rule(ctx, plan, verb, alias, first)
+    rule = (_part_rule if plan.part_of else _rule)(ctx, plan, verb, alias, first)
     event = QueryEvent(ctx, plan, verb, alias, first + len(rule.args))
     more = ctx.site.hooks.conditions(event)
     return _all_of((rule, *more)) if more else rule
@@ -68,6 +75,29 @@ def _rule(ctx: Context, plan: EntityPlan, verb: Verb, alias: str, first: int) ->
     return Sql("FALSE")
 
 
+def _part_rule(ctx: Context, plan: EntityPlan, verb: Verb, alias: str, first: int) -> Sql:
+    """Answer the condition of the whole, plugins' included, for a row that is part of it."""
+    whole, column = _whole(ctx, plan)
+    if verb not in _OF_WHOLE:
+        return Sql("FALSE")
+    # Of a part of a part the inner alias must be another one.
+    inner = f"{alias}w"
+    rule = predicate(ctx, whole, _OF_WHOLE[verb], inner, first)
+    return Sql(
+        f'EXISTS (SELECT 1 FROM "{whole.tablename}" {inner} '  # noqa: S608 - names of our own
+        f'WHERE {inner}.id = {alias}."{column}" AND ({rule.text}))',
+        rule.args,
+    )
+
+
+def _whole(ctx: Context, plan: EntityPlan) -> tuple[EntityPlan, str]:
+    """Answer the entity that records of this one are part of, and their column."""
+    part = plan.part_of
+    if part is None:
+        raise TypeError(f"{plan.name} is part of nothing.")
+    return ctx.site.entity(part.entity), part.column
+
+
 def _guarded(ctx: Context, plan: EntityPlan) -> UnavailableError:
     """A plugin that hides some of these rows cannot load, so none is shown (fails closed)."""
     text = ctx.translate(
@@ -83,6 +113,8 @@ def scope_of(ctx: Context, plan: EntityPlan, verb: Verb) -> Scope:
     """Answer how far the reader may use a verb on an entity; "none" while it is guarded."""
     if plan.name in ctx.site.guarded:
         return "none"
+    if plan.part_of is not None:
+        return scope_of(ctx, _whole(ctx, plan)[0], _OF_WHOLE[verb]) if verb in _OF_WHOLE else "none"
     return ctx.principal.role.scope(plan.name, verb)
 
 
@@ -119,7 +151,22 @@ async def is_denied(
     hooks = ctx.site.hooks
     if not hooks.implementations("check_access"):
         return False
+    if plan.part_of is not None and await _is_whole_denied(ctx, plan, verb, record_id):
+        return True
     return bool(await hooks.denied(AccessEvent(ctx, plan, verb, record_id)))
+
+
+async def _is_whole_denied(
+    ctx: Context, plan: EntityPlan, verb: Verb, record_id: int | None
+) -> bool:
+    whole, column = _whole(ctx, plan)
+    of: int | None = None
+    if record_id is not None:
+        of = await ctx.db.value(
+            f'SELECT "{column}" FROM "{plan.tablename}" WHERE id = $1',  # noqa: S608
+            record_id,
+        )
+    return await is_denied(ctx, whole, _OF_WHOLE.get(verb, "edit"), of)
 
 
 async def may_use(ctx: Context, plan: EntityPlan, verb: Verb) -> bool:

@@ -87,6 +87,11 @@ class Store(Protocol):
     ) -> int:
         """Save a record."""
 
+    async def derive(
+        self, ctx: Context, entity: str, record_id: int, values: Mapping[str, Any]
+    ) -> None:
+        """Write what is computed from other values."""
+
     async def trash(self, ctx: Context, entity: str, record_id: int, version: int | None) -> None:
         """Move a record to the trash."""
 
@@ -203,6 +208,27 @@ class Context:
             NotFoundError: There is none, or it is not the writer's to delete.
         """
         await self._records.trash(self, entity_name(entity), record_id, version)
+
+    async def derive(
+        self,
+        entity: str | type[Table],
+        record_id: int,
+        **values: Any,  # noqa: ANN401 - by column
+    ) -> None:
+        """Write what is computed from other values, such as the total of lines.
+
+        What it is computed from was checked and recorded when it was saved; this makes no new
+        version, so that nobody who has the record open is told of a change that is none of his.
+
+        Args:
+            entity: Such as "orders.order", or its table.
+            record_id: Of the record.
+            values: Of columns that the entity declares as `derived`.
+
+        Raises:
+            LookupError: A column is not declared so.
+        """
+        await self._records.derive(self, entity_name(entity), record_id, values)
 
     async def sum(self, column: Column, *wheres: Where) -> Decimal | int:
         """Add up a number of all records the reader may see: `ctx.sum(Points.amount, ...)`.

@@ -6,11 +6,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from typing import Any
 
     from piccolo.columns import Column
 
     from crmkit.model.action import Action
+    from crmkit.model.context import Context
     from crmkit.model.lifecycle import Lifecycle
     from crmkit.model.record import Record
     from crmkit.model.values import Choice
@@ -35,6 +37,7 @@ class FieldOptions:
         readonly: Shown, never edited by hand.
         hidden: Neither shown nor sent.
         choices: Makes a choice of a text column, where they are known only when the Site is built.
+        derived: Computed from other values and written by `ctx.derive` alone; never by hand.
     """
 
     label: str = ""
@@ -43,6 +46,7 @@ class FieldOptions:
     readonly: bool = False
     hidden: bool = False
     choices: Sequence[Choice] = ()
+    derived: bool = False
 
 
 @dataclass(frozen=True)
@@ -109,6 +113,44 @@ class Steps:
 
 
 @dataclass(frozen=True)
+class Total:
+    """A line below a grid of parts: a label and an amount as the reader writes it."""
+
+    label: str
+    value: str
+    is_sum: bool = False
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Says that records of another entity are lines of this one's, edited on its page as a grid.
+
+    The entity of the lines says `part_of` the same reference: their rights are those of the whole.
+
+    Attributes:
+        reference: Of the lines to the whole, such as `OrderLine.order`.
+        label: English heading, such as "Lines".
+        columns: Of the grid, from left to right; those that are not edited are shown.
+        order: Number column of the lines that keeps their order.
+        below: Columns shown small under the first one, such as a text of the product.
+        totals: `async (ctx, record_id)` answers what stands below the lines.
+        locked: `(ctx, record)` answers English why they cannot be changed now, "" while they can;
+            sync. What it says must be refused in `before_save` as well.
+        paste: `async (ctx, record_id, text)` makes lines of a pasted text and answers a sentence;
+            called in one transaction, as one operation that can be undone.
+    """
+
+    reference: Column
+    label: str
+    columns: Sequence[Column]
+    order: Column
+    below: Sequence[Column] = ()
+    totals: Callable[[Context, int], Awaitable[Sequence[Total]]] | None = None
+    locked: Callable[[Context, Mapping[str, Any]], str] | None = None
+    paste: Callable[[Context, int, str], Awaitable[str]] | None = None
+
+
+@dataclass(frozen=True)
 class Entity:
     """A table and how people meet it.
 
@@ -133,6 +175,9 @@ class Entity:
         steps: Its records are things done, or to be done, about other records.
         actions: What people can do with a record besides editing it.
         person: Each record is about one person, whose data can be exported and erased.
+        part_of: Reference to the whole its records are lines of: who may read or edit the whole
+            may read or edit them, and roles say nothing of them.
+        parts: What its own records consist of.
     """
 
     table: type[Record]
@@ -155,3 +200,5 @@ class Entity:
     steps: Steps | None = None
     actions: Sequence[Action] = ()
     person: bool = False
+    part_of: Column | None = None
+    parts: Sequence[Parts] = ()

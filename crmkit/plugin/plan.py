@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from piccolo.columns import (
@@ -92,6 +92,27 @@ class StepLink(msgspec.Struct, frozen=True):
     column: str
 
 
+class PartOf(msgspec.Struct, frozen=True):
+    """The entity of the whole, and the column of the part that refers to it."""
+
+    entity: str
+    column: str
+
+
+class PartsPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """`Parts` with the names of its entity and columns; `totals`, `locked`, `paste` as declared."""
+
+    entity: str
+    column: str
+    label: str
+    columns: tuple[str, ...]
+    order: str
+    below: tuple[str, ...] = ()
+    totals: Any = None
+    locked: Any = None
+    paste: Any = None
+
+
 class EntityPlan(msgspec.Struct, frozen=True, kw_only=True):
     """An entity of the Site.
 
@@ -110,6 +131,9 @@ class EntityPlan(msgspec.Struct, frozen=True, kw_only=True):
         actions: What people can do with a record besides editing it.
         step_links: Where the steps of its own records are.
         person: Each record is about one person, whose data can be exported and erased.
+        part_of: The whole its records are lines of, whose rights are theirs.
+        parts: The lines of its own records.
+        derived: Names of the columns that `ctx.derive` writes, hidden ones included.
     """
 
     table: type[Record]
@@ -136,6 +160,9 @@ class EntityPlan(msgspec.Struct, frozen=True, kw_only=True):
     actions: tuple[Action, ...] = ()
     step_links: tuple[StepLink, ...] = ()
     person: bool = False
+    part_of: PartOf | None = None
+    parts: tuple[PartsPlan, ...] = ()
+    derived: frozenset[str] = frozenset()
 
     @property
     def title_field(self) -> Field:
@@ -232,7 +259,48 @@ def plan_entity(
         steps=_steps(entity),
         actions=_actions(names[tablename], entity),
         person=entity.person,
+        part_of=_part_of(entity, names),
+        parts=_parts(entity, names),
+        derived=frozenset(_name(c) for c, options in entity.fields.items() if options.derived),
     )
+
+
+def _part_of(entity: Entity, names: Mapping[str, str]) -> PartOf | None:
+    column = entity.part_of
+    if column is None:
+        return None
+    if not isinstance(column, Reference) or column.target not in names:
+        raise PluginError(
+            f"`{entity.table._meta.tablename}`: `part_of` is `{_name(column)}`, which refers to no "  # noqa: SLF001
+            "entity of this Site."
+        )
+    return PartOf(names[column.target], _name(column))
+
+
+def _parts(entity: Entity, names: Mapping[str, str]) -> tuple[PartsPlan, ...]:
+    made = []
+    for each in entity.parts:
+        tablename: str = entity.table._meta.tablename  # noqa: SLF001
+        lines: str = each.reference._meta.table._meta.tablename  # noqa: SLF001
+        if not isinstance(each.reference, Reference) or each.reference.target != tablename:
+            raise PluginError(
+                f"`{tablename}`: its parts `{each.label}` refer by `{_name(each.reference)}` to "
+                "another table."
+            )
+        made.append(
+            PartsPlan(
+                entity=names[lines],
+                column=_name(each.reference),
+                label=each.label,
+                columns=tuple(_name(column) for column in each.columns),
+                order=_name(each.order),
+                below=tuple(_name(column) for column in each.below),
+                totals=each.totals,
+                locked=each.locked,
+                paste=each.paste,
+            )
+        )
+    return tuple(made)
 
 
 def link_plans(
@@ -376,7 +444,7 @@ def _field(
         choices=choices,
         reference=names.get(column.target, "") if isinstance(column, Reference) else "",
         target_table=column.target if isinstance(column, Reference) else "",
-        editable=not (options.readonly or is_system),
+        editable=not (options.readonly or options.derived or is_system),
         filterable=filterable,
         sortable=kind in _SORTABLE,
         searchable=searchable,

@@ -108,7 +108,12 @@ def search_expressions(plan: EntityPlan, alias: str = "t") -> tuple[str, str]:
 
 
 async def write_search(ctx: Context, plan: EntityPlan, ids: Sequence[int]) -> None:
-    """Bring the search rows of some records up to date, in one statement."""
+    """Bring the search rows of some records up to date, in one statement.
+
+    A part is found with its whole, not by itself.
+    """
+    if plan.part_of is not None:
+        return
     title, body = search_expressions(plan)
     await ctx.db.execute(
         "INSERT INTO core_search (entity, record, title, body, trashed) "  # noqa: S608 - checked names

@@ -35,7 +35,10 @@ async def list_related(
     Owner and team are no relation here, steps stand on the timeline, and what a plugin puts beside
     the record stands among its fields. Only what the reader may see; two statements an entity.
     """
-    beside = {(side.entity, side.column) for side in ctx.site.extensions.sides_of(plan.name)}
+    parts = {(each.entity, each.column) for each in plan.parts}
+    beside = parts | {
+        (side.entity, side.column) for side in ctx.site.extensions.sides_of(plan.name)
+    }
     found = []
     for other in ctx.site.entities.values():
         if other.steps is not None or not await may_use(ctx, other, "read"):

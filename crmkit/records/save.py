@@ -55,6 +55,7 @@ async def create_record(ctx: Context, plan: EntityPlan, values: Mapping[str, Any
             new[plan.lifecycle.column] = plan.lifecycle.initial
         new.setdefault("owner", ctx.user_id)
         event = SaveEvent(ctx, plan, new)
+        await lock_whole(ctx, plan, new)
         await ctx.site.hooks.run("before_save", event)
         await _fill_defaults(ctx, plan, new)
         await _check_rules(event, new)
@@ -105,6 +106,7 @@ async def save_record(
         InvalidError: Rules are broken; all problems at once.
     """
     async with ctx.db.transaction():
+        await lock_whole(ctx, plan, values, record_id)
         stored = await get_record(ctx, plan, record_id, "edit", lock=True)
         if stored["trashed_at"] is not None:
             text = ctx.translate(N_("{record} lies in the trash. Restore it before editing."))
@@ -143,6 +145,26 @@ async def save_record(
         await follow_records(ctx, plan.name, [record_id], changed)
         await tell(ctx, plan, "updated", record_id, said)
         return int(stored["version"]) + 1
+
+
+async def lock_whole(
+    ctx: Context, plan: EntityPlan, values: Mapping[str, Any], record_id: int | None = None
+) -> None:
+    """Lock what a part belongs to, before the part: changes of the parts of one whole take turns.
+
+    Raises:
+        NotFoundError: A whole it comes from or goes to is not the writer's to edit.
+    """
+    part = plan.part_of
+    if part is None:
+        return
+    whole = ctx.site.entity(part.entity)
+    found = {values.get(part.column)}
+    if record_id is not None:
+        sql = f'SELECT "{part.column}" FROM "{plan.tablename}" WHERE id = $1'  # noqa: S608
+        found.add(await ctx.db.value(sql, record_id))
+    for number in sorted(each for each in found if isinstance(each, int)):
+        await get_record(ctx, whole, number, "edit", lock=True)
 
 
 async def tell(
@@ -242,6 +264,7 @@ async def _set_trashed(
     ctx: Context, plan: EntityPlan, record_id: int, version: int | None, *, trashed: bool
 ) -> None:
     async with ctx.db.transaction():
+        await lock_whole(ctx, plan, {}, record_id)
         stored = await get_record(ctx, plan, record_id, "delete", lock=True)
         if version is not None and version != stored["version"]:
             raise await stale_error(ctx, plan, record_id, stored)

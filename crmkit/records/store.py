@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from crmkit.records.aggregates import aggregate, read_rows
+from crmkit.records.derived import derive_values
 from crmkit.records.read import get_record
 from crmkit.records.save import create_record, save_record, trash_record
 from crmkit.work.calendars import calendar_of
@@ -43,6 +44,12 @@ class RecordStore:
     ) -> int:
         """Save a record."""
         return await save_record(ctx, ctx.site.entity(entity), record_id, values, version)
+
+    async def derive(
+        self, ctx: Context, entity: str, record_id: int, values: Mapping[str, Any]
+    ) -> None:
+        """Write what is computed from other values."""
+        await derive_values(ctx, ctx.site.entity(entity), record_id, values)
 
     async def trash(self, ctx: Context, entity: str, record_id: int, version: int | None) -> None:
         """Move a record to the trash."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 from markupsafe import Markup, escape
 
+from crmkit.access.predicate import allowed
 from crmkit.records.query import plain
 from crmkit.web.format import format_date, format_moment, format_money, format_number
 from crmkit.web.shell import avatar_of
@@ -257,7 +258,7 @@ def entity_link(ctx: Context, plan: EntityPlan) -> EntityLink:
     url = f"/{plan.name}"
 
     def may(verb: Any) -> bool:  # noqa: ANN401
-        return ctx.principal.role.scope(plan.name, verb) != "none"
+        return allowed(ctx, plan, verb)
 
     return EntityLink(
         name=plan.name,

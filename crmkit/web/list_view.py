@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 
 import msgspec
 
+from crmkit.access.predicate import allowed
 from crmkit.access.predicate import allowed as may
 from crmkit.records.actions import actions_of
 from crmkit.records.filters import NEXT_STEP, OPERATORS, Filter
@@ -273,13 +274,12 @@ def _group_choices(plan: EntityPlan, state: ListState) -> tuple[Link, ...]:
 
 
 def _bulk(ctx: Context, plan: EntityPlan, *, trashed: bool) -> tuple[BulkAction, ...]:
-    role = ctx.principal.role
-    may_delete = role.scope(plan.name, "delete") != "none"
+    may_delete = allowed(ctx, plan, "delete")
     if trashed:
         label = _("Restore")
         return (BulkAction(name="restore", label=label, icon="restore"),) if may_delete else ()
     actions: list[BulkAction] = []
-    if role.scope(plan.name, "edit") != "none":
+    if allowed(ctx, plan, "edit"):
         # Assigning first, then what the list shows: that is what people repair in many rows.
         order = dict.fromkeys(("owner", *plan.list, *plan.filters))
         for name in order:

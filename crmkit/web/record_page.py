@@ -21,6 +21,7 @@ from crmkit.web.deadline_view import deadline_panels
 from crmkit.web.document_view import document_entries, documents_of, documents_panel
 from crmkit.web.message_view import mail_tab, message_entries
 from crmkit.web.panels import find_tab, panels_of, slot_html, tab_names
+from crmkit.web.parts_view import parts_grids
 from crmkit.web.record_view import record_page
 from crmkit.web.related_view import related_panels
 from crmkit.web.side_view import side_groups
@@ -110,6 +111,7 @@ async def full_page(
         groups=(*page.groups, *side_groups(ctx, record, await list_sides(ctx, plan, record_id))),
         actions=(*buttons, *page.actions),
         header_slot=await slot_html(ctx, plan.name, record_id, "detail.header"),
+        parts=await parts_grids(ctx, plan, record),
         main_slot=await slot_html(ctx, plan.name, record_id, "detail.main"),
         tab=tab,
         call_log_url=call_log_url(ctx, plan, record),

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from markupsafe import Markup
 
+from crmkit.access.predicate import allowed
 from crmkit.records.actions import actions_of
 from crmkit.records.merge import may_merge
 from crmkit.web.action_form import action_inputs
@@ -56,7 +57,7 @@ _USERS = "core.user"
 
 def may(ctx: Context, plan: EntityPlan, verb: Any) -> bool:  # noqa: ANN401
     """Say whether the reader may use a verb on some records of the entity."""
-    return ctx.principal.role.scope(plan.name, verb) != "none"
+    return allowed(ctx, plan, verb)
 
 
 def dom_id(plan: EntityPlan, record: Mapping[str, Any], name: str) -> str:

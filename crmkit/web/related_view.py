@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from crmkit.access.predicate import allowed
 from crmkit.web.fields import badge_tag, link_of, show_text
 from crmkit.web.format import format_number
 from crmkit.web.shell import avatar_of
@@ -28,7 +29,7 @@ def related_panels(
     for each in found:
         other = each.plan
         field = other.fields[each.field]
-        may_create = ctx.principal.role.scope(other.name, "create") != "none"
+        may_create = allowed(ctx, other, "create")
         if not each.listing.rows and not may_create:
             continue
         number = format_number(ctx, each.count.number) + ("+" if each.count.capped else "")

@@ -48,7 +48,8 @@ def readable(site: Site, principal: Principal, verb: str = "read") -> list[Entit
         for plan in site.entities.values()
         if principal.role.scope(plan.name, verb) != "none"  # type: ignore[arg-type]
     ]
-    return [plan for plan in plans if plan.plugin != "core"]
+    # Parts stand on the page of their whole.
+    return [plan for plan in plans if plan.plugin != "core" and plan.part_of is None]
 
 
 def is_admin(principal: Principal) -> bool:

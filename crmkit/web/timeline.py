@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup, escape
 
+from crmkit.access.predicate import allowed
 from crmkit.records.erasing import ERASE
 from crmkit.web.fields import phone_link
 from crmkit.web.format import format_long_date, format_moment
@@ -102,7 +103,7 @@ def composer(ctx: Context, plan: EntityPlan, record: dict[str, Any]) -> tuple[Co
     for link in plan.step_links:
         target = ctx.site.entity(link.entity)
         steps = target.steps
-        if steps is None or ctx.principal.role.scope(target.name, "create") == "none":
+        if steps is None or not allowed(ctx, target, "create"):
             continue
         kind, due = target.fields[steps.kind], target.fields[steps.due]
         for each in steps.kinds:

@@ -22,6 +22,7 @@ from crmkit.web.pages import (
     mail,
     mail_settings,
     merging,
+    parts,
     people,
     personal,
     plugins,
@@ -70,6 +71,7 @@ HANDLERS = (
     *lookup.HANDLERS,
     *merging.HANDLERS,
     *documents.HANDLERS,
+    *parts.HANDLERS,
     *records.HANDLERS,
     *record_actions.HANDLERS,
 )

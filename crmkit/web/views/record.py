@@ -153,6 +153,45 @@ class Panel(View, frozen=True, kw_only=True):
     poll_url: str | None = None  # asked again in a second: something is under way
 
 
+class PartsCell(View, frozen=True, kw_only=True):
+    """A cell of a grid of parts: an input, or what is shown; `below` stands small under it."""
+
+    html: Html = ""
+    input: FieldInput | None = None
+    id: str = ""
+    css: str = ""
+    below: tuple[Html, ...] = ()
+
+
+class PartsRow(View, frozen=True, kw_only=True):
+    """A line; without `id` it is the empty one below the others."""
+
+    cells: tuple[PartsCell, ...]
+    id: str = ""
+    version: str = ""
+    url: str | None = None
+    errors: tuple[str, ...] = ()
+    label: str = ""
+
+
+class PartsGrid(View, frozen=True, kw_only=True):
+    """Lines of a record, edited as a grid: the whole form is a POST to `url`."""
+
+    id: str
+    label: str
+    url: str
+    columns: tuple[tuple[str, str], ...]  # label, css
+    rows: tuple[PartsRow, ...] = ()
+    count: int = 0
+    totals: tuple[tuple[str, str, bool], ...] = ()  # label, value, is a sum
+    editable: bool = True
+    locked: str = ""
+    paste_url: str | None = None
+    pasted: str = ""
+    errors: tuple[str, ...] = ()
+    empty: str = ""
+
+
 class RecordPage(View, frozen=True, kw_only=True):
     """One record. `related` stands under the fields on the left, `panels` on the right."""
 
@@ -170,6 +209,7 @@ class RecordPage(View, frozen=True, kw_only=True):
     panels: tuple[Panel, ...] = ()
     composer: tuple[ComposerKind, ...] = ()
     timeline: tuple[TimelineDay, ...] = ()
+    parts: tuple[PartsGrid, ...] = ()  # in the middle, above the timeline
     timeline_more_url: str | None = None
     timeline_filters: tuple[Link, ...] = ()
     tab: Panel | None = None  # of a plugin, in place of the timeline

@@ -1,0 +1,217 @@
+"""Lines of a record as a grid."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from crmkit.access.predicate import may_use
+from crmkit.records.parts import SentPart, list_parts
+from crmkit.web.fields import input_of, raw_text, show_html, show_text
+from crmkit.web.translate import _
+from crmkit.web.views import PartsCell, PartsGrid, PartsRow
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from crmkit.errors import InvalidError
+    from crmkit.model.context import Context
+    from crmkit.model.field import Field
+    from crmkit.plugin.plan import EntityPlan, PartsPlan
+
+_NUMERIC = frozenset({"number", "decimal", "money"})
+
+
+async def parts_grids(
+    ctx: Context, plan: EntityPlan, record: Mapping[str, Any]
+) -> tuple[PartsGrid, ...]:
+    """Answer a grid for each kind of parts that the reader may see."""
+    shown = [
+        parts for parts in plan.parts if await may_use(ctx, ctx.site.entity(parts.entity), "read")
+    ]
+    return tuple([await parts_grid(ctx, plan, parts, record) for parts in shown])
+
+
+async def parts_grid(  # noqa: PLR0913 - what a refused save shows again
+    ctx: Context,
+    plan: EntityPlan,
+    parts: PartsPlan,
+    record: Mapping[str, Any],
+    *,
+    typed: Sequence[SentPart] = (),
+    refused: InvalidError | None = None,
+    note: str = "",
+    pasted: str = "",
+) -> PartsGrid:
+    """Answer the lines of a record; after a refused save with what was typed and what is wrong."""
+    line: EntityPlan = ctx.site.entity(parts.entity)
+    rows = await list_parts(ctx, parts, record["id"])
+    locked = parts.locked(ctx, record) if parts.locked else ""
+    editable = not locked and record["trashed_at"] is None and await may_use(ctx, plan, "edit")
+    maker = _Rows(ctx, line, parts, str(dict(record).get("currency") or ""), refused)
+    sent = {each.id: each for each in typed if each.id is not None}
+    made = [
+        maker.row(row, place, sent.get(row["id"]), editable) for place, row in enumerate(rows, 1)
+    ]
+    if editable:
+        fresh = [each for each in typed if each.id is None]
+        made += [maker.fresh(each.place, each) for each in fresh]
+        if not fresh:
+            made.append(maker.fresh(len(rows) + 1, None))
+    totals = await parts.totals(ctx, record["id"]) if parts.totals and rows else ()
+    url = f"/{plan.name}/{record['id']}/parts/{parts.entity}"
+    problems = refused.problems if refused else {}
+    places = {f"{place}." for place in range(len(made) + 1)}
+    loose = [text for name, text in problems.items() if not any(map(name.startswith, places))]
+    return PartsGrid(
+        id=f"parts-{parts.entity.replace('.', '-').replace('_', '-')}",
+        label=_(parts.label),
+        url=url,
+        columns=tuple((_(line.fields[n].label), _css(line.fields[n])) for n in parts.columns),
+        rows=tuple(made),
+        count=len(rows),
+        totals=tuple((_(each.label), each.value, each.is_sum) for each in totals),
+        editable=editable,
+        locked=_(locked) if locked else "",
+        paste_url=f"{url}/paste" if editable and parts.paste else None,
+        pasted=pasted,
+        errors=tuple(text for text in (note, refused.message if refused else "", *loose) if text),
+        empty="" if rows or editable else _("No lines yet"),
+    )
+
+
+def _css(field: Field) -> str:
+    return "num" if field.kind in _NUMERIC else ""
+
+
+class _Rows:
+    """Makes rows of one grid."""
+
+    def __init__(
+        self, ctx: Context, plan: EntityPlan, parts: PartsPlan, currency: str,
+        refused: InvalidError | None,
+    ) -> None:  # fmt: skip
+        self._ctx, self._plan, self._parts = ctx, plan, parts
+        self._currency = currency
+        self._problems = refused.problems if refused else {}
+
+    def row(
+        self,
+        record: dict[str, Any],
+        place: int,
+        sent: SentPart | None,
+        editable: bool,  # noqa: FBT001
+    ) -> PartsRow:
+        """Answer a stored line, with what was typed where its save was refused."""
+        values = {"currency": self._currency, **record}
+        typed = sent.raw if sent is not None else {}
+        cells = [
+            self._cell(name, number, place, values, typed.get(name), editable)
+            for number, name in enumerate(self._parts.columns)
+        ]
+        version = record["version"] if sent is None or sent.version is None else sent.version
+        return PartsRow(
+            id=str(record["id"]), version=str(version), cells=tuple(cells),
+            errors=self._errors(place), label=str(record[self._plan.title] or place),
+        )  # fmt: skip
+
+    def fresh(self, place: int, sent: SentPart | None) -> PartsRow:
+        """Answer an empty line, or one that was typed and refused."""
+        typed = sent.raw if sent is not None else {}
+        cells = [
+            self._cell(name, number, place, None, typed.get(name, ""), editable=True)
+            for number, name in enumerate(self._parts.columns)
+        ]
+        return PartsRow(cells=tuple(cells), errors=self._errors(place), label=_("New line"))
+
+    def _cell(
+        self, name: str, number: int, place: int, record: dict[str, Any] | None,
+        typed: str | None, editable: bool,  # noqa: FBT001
+    ) -> PartsCell:  # fmt: skip
+        field = self._plan.fields[name]
+        below = self._below(record) if number == 0 and record is not None else ()
+        css = _css(field) + (" first" if number == 0 else "")
+        if not editable or not field.editable:
+            html = show_html(self._ctx, field, record) if record is not None else ""
+            return PartsCell(html=html, css=css, below=below)
+        stored = raw_text(self._ctx, field, record[name]) if record is not None else ""
+        shown = _short(field, stored)
+        display = show_text(self._ctx, field, record) if field.reference and record else ""
+        made = input_of(
+            self._ctx, field, shown if typed is None else typed, display=display,
+            error=self._problems.get(f"{place}.{name}"), currency=self._currency,
+        )  # fmt: skip
+        # Required is what a whole line needs, which the server says; an empty one is none.
+        kind: Any = "select" if made.kind == "choice" else made.kind
+        made = msgspec.structs.replace(made, required=False, help=None, kind=kind)
+        key = f"{self._parts.entity}-{record['id'] if record else 'new'}-{name}"
+        return PartsCell(
+            input=made, id=key.replace(".", "-").replace("_", "-"), css=css, below=below
+        )
+
+    def _below(self, record: dict[str, Any]) -> tuple[str, ...]:
+        found = (show_html(self._ctx, self._plan.fields[n], record) for n in self._parts.below)
+        return tuple(text for text in found if text)
+
+    def _errors(self, place: int) -> tuple[str, ...]:
+        """Answer problems of a line, those of its cells with their labels."""
+        found = []
+        for key, text in self._problems.items():
+            at, _dot, name = key.partition(".")
+            if at == str(place):
+                field = self._plan.field(name)
+                found.append(f"{_(field.label)} {_(text)}." if field else text)
+        return tuple(found)
+
+
+def _short(field: Field, text: str) -> str:
+    """Answer a decimal number without the zeros its column adds behind it."""
+    if field.kind not in {"decimal", "money"} or "." not in text:
+        return text
+    whole, _point, rest = text.partition(".")
+    digits = rest.rstrip("0")
+    if field.kind == "money":
+        digits = digits.ljust(2, "0")
+    return f"{whole}.{digits}" if digits else whole
+
+
+def read_sent(parts: PartsPlan, plan: EntityPlan, form: Mapping[str, Any]) -> list[SentPart]:
+    """Answer the lines that a form sent; a new one without a word is none.
+
+    Names are `<place>.<field>`; `<place>.id` and `<place>.version` say which line it is, `remove`
+    and `up` name the place of the line whose button was pressed.
+    """
+    places: dict[int, dict[str, str]] = {}
+    for key, value in form.items():
+        at, _dot, name = str(key).partition(".")
+        if at.isdecimal() and len(at) < 5:  # noqa: PLR2004 - more lines than can be sent
+            places.setdefault(int(at), {})[name] = str(value)
+    order = sorted(places)
+    moved = str(form.get("up") or "")
+    if moved.isdecimal() and int(moved) in order[1:]:
+        index = order.index(int(moved))
+        order[index - 1 : index + 1] = [order[index], order[index - 1]]
+    made = []
+    for place, number_sent in enumerate(order, 1):
+        values = places[number_sent]
+        number, version = values.pop("id", ""), values.pop("version", "")
+        for name in parts.columns:
+            field = plan.fields[name]
+            if field.kind == "checkbox" and field.editable:
+                values.setdefault(name, "")
+        raw = {name: text for name, text in values.items() if name in plan.fields}
+        if not number and not any(text.strip() for text in raw.values()):
+            continue
+        if not number:
+            raw = {name: text for name, text in raw.items() if text.strip()}
+        made.append(
+            SentPart(
+                id=int(number[:18]) if number.isdecimal() else None,
+                version=int(version[:9]) if version.isdecimal() else None,
+                raw=raw,
+                place=place,
+                removed=str(form.get("remove") or "") == str(number_sent),
+            )
+        )
+    return made
