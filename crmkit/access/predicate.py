@@ -62,7 +62,7 @@ def _all_of(parts: Sequence[Sql]) -> Sql:
 
 def _rule(ctx: Context, plan: EntityPlan, verb: Verb, alias: str, first: int) -> Sql:
     """Answer the condition of the role alone."""
-    scope = ctx.principal.role.scope(plan.name, verb)
+    scope = scope_of(ctx, plan, verb)
     if scope == "all":
         return Sql("TRUE")
     if scope == "own":
@@ -115,7 +115,16 @@ def scope_of(ctx: Context, plan: EntityPlan, verb: Verb) -> Scope:
         return "none"
     if plan.part_of is not None:
         return scope_of(ctx, _whole(ctx, plan)[0], _OF_WHOLE[verb]) if verb in _OF_WHOLE else "none"
-    return ctx.principal.role.scope(plan.name, verb)
+    scope = ctx.principal.role.scope(plan.name, verb)
+    if plan.shared and verb == "read" and scope != "none" and not _is_named(ctx, plan, verb):
+        return "all"
+    return scope
+
+
+def _is_named(ctx: Context, plan: EntityPlan, verb: Verb) -> bool:
+    """Say whether the role has a right on this entity itself, which decides."""
+    rights = ctx.principal.role.rights
+    return any(each.pattern == plan.name and each.verb == verb for each in rights)
 
 
 def allowed(ctx: Context, plan: EntityPlan, verb: Verb) -> bool:

@@ -178,6 +178,8 @@ class Entity:
         part_of: Reference to the whole its records are lines of: who may read or edit the whole
             may read or edit them, and roles say nothing of them.
         parts: What its own records consist of.
+        shared: Whoever may read some of its records reads all of them: a catalogue, which is
+            nobody's own. Roles say by a right on the entity itself where that is not so.
     """
 
     table: type[Record]
@@ -202,3 +204,4 @@ class Entity:
     person: bool = False
     part_of: Column | None = None
     parts: Sequence[Parts] = ()
+    shared: bool = False

@@ -133,6 +133,7 @@ class EntityPlan(msgspec.Struct, frozen=True, kw_only=True):
         person: Each record is about one person, whose data can be exported and erased.
         part_of: The whole its records are lines of, whose rights are theirs.
         parts: The lines of its own records.
+        shared: Whoever may read some of its records reads all of them.
         derived: Names of the columns that `ctx.derive` writes, hidden ones included.
     """
 
@@ -163,6 +164,7 @@ class EntityPlan(msgspec.Struct, frozen=True, kw_only=True):
     part_of: PartOf | None = None
     parts: tuple[PartsPlan, ...] = ()
     derived: frozenset[str] = frozenset()
+    shared: bool = False
 
     @property
     def title_field(self) -> Field:
@@ -260,6 +262,7 @@ def plan_entity(
         actions=_actions(names[tablename], entity),
         person=entity.person,
         part_of=_part_of(entity, names),
+        shared=entity.shared,
         parts=_parts(entity, names),
         derived=frozenset(_name(c) for c, options in entity.fields.items() if options.derived),
     )

@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from crmkit_orders.domain.errors import DocumentError
-from crmkit_orders.domain.money import check_number
+from crmkit_orders.domain.money import EXACT, check_number
 
 from crmkit import N_
 
@@ -62,7 +62,9 @@ def _canonical(value: object) -> object:
 def _text(value: object) -> str:
     if isinstance(value, Decimal):
         check_number(value)
-        return f"{value.normalize() + 0:f}"
+        # Not in the context of the caller, which would round after 28 digits.
+        short = value.normalize(EXACT)
+        return f"{short.copy_abs() if short.is_zero() else short:f}"
     if isinstance(value, datetime):
         if value.tzinfo is None:
             raise DocumentError(N_("{moment} has no time zone."), moment=value)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import msgspec
 from crmkit_orders.domain.errors import CountsError
-from crmkit_orders.domain.money import check_number
+from crmkit_orders.domain.money import QUANTITY_PLACES, check_number
 
 from crmkit import N_
 
@@ -65,6 +65,7 @@ def check_counts(
 
     Raises:
         CountsError: Names the first count that is wrong.
+        AmountError: A count has over 4 places or too many digits.
 
     Source:
         Order rule "delivered - returned <= ordered + tolerance; invoiced <= what may be invoiced
@@ -72,7 +73,7 @@ def check_counts(
     """
     for field in counts.__struct_fields__:
         count: Decimal = getattr(counts, field)
-        check_number(count)
+        check_number(count, QUANTITY_PLACES)
         if count < 0:
             raise CountsError(field, N_("{number} is negative; enter 0 or more."), number=count)
     if counts.returned > counts.delivered:

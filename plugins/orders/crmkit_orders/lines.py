@@ -1,0 +1,173 @@
+"""Lines of quotes and orders: what is filled in, and what is refused, at every door."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from crmkit_orders.domain.errors import RuleError
+from crmkit_orders.domain.quantities import lowest_ordered
+from crmkit_orders.pricing import price_of, taken
+from crmkit_orders.states import OPEN_ORDER, RUNNING
+from crmkit_orders.told import plain, told
+from crmkit_orders.totals import add_up_order, add_up_quote, counts_of, money_line
+
+from crmkit import N_, Veto, format_number
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from crmkit import Context, SaveEvent
+
+QUOTE_LINE, ORDER_LINE = "orders.quote_line", "orders.order_line"
+_LINES = {QUOTE_LINE: ("orders_quote", "quote"), ORDER_LINE: ("orders_order", "order")}
+_PRICED = ("product", "quantity", "unit")
+
+
+async def prepare_line(event: SaveEvent) -> None:
+    """Fill a line from its product and refuse what the document does not allow.
+
+    Raises:
+        Veto: The document is no longer open, or a number does not fit; names the field.
+    """
+    if event.entity.name not in _LINES:
+        return
+    document = await _document(event)
+    if document is None:
+        return  # the reference is refused by the rules of every record
+    check_open(event, document)
+    whole = {**event.before, **event.values}
+    if whole.get("product"):
+        await _fill(event, whole, document)
+    _check(event)
+
+
+async def _document(event: SaveEvent) -> Mapping[str, Any] | None:
+    table, column = _LINES[event.entity.name]
+    number = {**event.before, **event.values}.get(column)
+    found: Mapping[str, Any] | None = await event.ctx.db.row(
+        f"SELECT * FROM {table} WHERE id = $1",  # noqa: S608 - names of our own
+        number,
+    )
+    return found
+
+
+def check_open(event: SaveEvent, document: Mapping[str, Any]) -> None:
+    """Refuse a change of lines that the document's state does not allow.
+
+    Raises:
+        Veto: It was sent, or is done.
+    """
+    if event.entity.name == QUOTE_LINE and document["state"] != "draft":
+        text = N_("What was sent stays as it is. Make a new version to change it.")
+        raise Veto(event.ctx.translate(text))
+    if event.entity.name == ORDER_LINE and document["state"] not in OPEN_ORDER:
+        raise Veto(event.ctx.translate(N_("The order is done. Its lines can no longer be changed.")))
+
+
+async def _fill(event: SaveEvent, whole: dict[str, Any], document: Mapping[str, Any]) -> None:
+    ctx, values = event.ctx, event.values
+    product = await ctx.db.row("SELECT * FROM orders_product WHERE id = $1", whole["product"])
+    if product is None:
+        return
+    is_other = "product" in values and values["product"] != event.before.get("product")
+    if not whole.get("text") or (is_other and "text" not in values):
+        values["text"] = product["name"]
+    if whole.get("quantity") is None:
+        values["quantity"] = Decimal(1)
+    if is_other and "unit" not in values:
+        values["unit"] = product["unit"]
+    if whole.get("tax_rate") is None or (is_other and "tax_rate" not in values):
+        values["tax_rate"] = product["tax_rate"] or Decimal(0)
+    if is_other:
+        values["is_unmatched"] = False
+    whole = {**event.before, **values}
+    if values.get("unit_price") is not None:
+        values["price_rule"] = values.get("price_rule") or ctx.translate(N_("Entered by hand"))
+        return
+    by_hand = bool(whole.get("price_rule")) and event.before.get("price_rule") == ctx.translate(
+        N_("Entered by hand")
+    )
+    is_priced = whole.get("unit_price") is not None
+    if is_priced and not is_other and (by_hand or not any(name in values for name in _PRICED)):
+        return
+    try:
+        found = await price_of(ctx, product, document, whole["quantity"], whole["unit"])
+    except RuleError as error:
+        raise Veto(told(ctx, error), unit=told(ctx, error)) from error
+    if found is not None:
+        values["unit_price"], values["price_rule"] = found.unit_price, taken(ctx, found)
+
+
+def _check(event: SaveEvent) -> None:
+    """Refuse numbers that no document can hold, and fewer than were delivered."""
+    ctx = event.ctx
+    whole = {**event.before, **event.values}
+    row = {name: whole.get(name) for name in ("quantity", "unit_price", "discount", "tax_rate")}
+    try:
+        money_line({**row, "unit_cost": None})
+    except RuleError as error:
+        field = next((n for n in row if n in event.values), "quantity")
+        raise Veto(told(ctx, error), **{field: told(ctx, error)}) from error
+    if event.entity.name == ORDER_LINE and event.before:
+        least = lowest_ordered(counts_of(event.before))
+        if (whole.get("quantity") or 0) < least:
+            text = ctx.translate(N_("cannot be less than {least}, which left the house already"))
+            shown = text.format(least=format_number(ctx, plain(least)))
+            raise Veto(ctx.translate(N_("The line was not changed.")), quantity=shown)
+
+
+async def refuse_removal(event: SaveEvent) -> None:
+    """Keep lines of documents that are not open, and those of which something was delivered.
+
+    Raises:
+        Veto: It is such a line.
+    """
+    if event.entity.name not in _LINES:
+        return
+    document = await _document(event)
+    if document is not None:
+        check_open(event, document)
+    if event.entity.name == ORDER_LINE and lowest_ordered(counts_of(event.before)) > 0:
+        text = N_("Something of this line left the house or was invoiced. Record a return first.")
+        raise Veto(event.ctx.translate(text))
+
+
+async def add_up(event: SaveEvent) -> None:
+    """Bring the document of a line that changed up to date."""
+    name = event.entity.name
+    if name not in _LINES:
+        return
+    ctx = event.ctx
+    _table, column = _LINES[name]
+    documents = {event.before.get(column), event.values.get(column)} - {None}
+    if event.record_id is not None and ("product" in event.values or not event.before):
+        await _freeze_cost(ctx, name, event.record_id)
+    for document in documents:
+        if name == QUOTE_LINE:
+            await add_up_quote(ctx, document)
+        else:
+            await add_up_order(ctx, document)
+            await _mark_amended(ctx, document)
+
+
+async def _freeze_cost(ctx: Context, entity: str, line: int) -> None:
+    table = entity.replace(".", "_", 1)
+    cost = await ctx.db.value(
+        f"SELECT c.amount FROM {table} l JOIN orders_cost c ON c.product = l.product "  # noqa: S608
+        "AND c.trashed_at IS NULL WHERE l.id = $1",
+        line,
+    )
+    await ctx.derive(entity, line, unit_cost=cost)
+
+
+async def _mark_amended(ctx: Context, order: int) -> None:
+    state = await ctx.db.value("SELECT state FROM orders_order WHERE id = $1", order)
+    if state in RUNNING:
+        changed = await ctx.db.value(
+            'SELECT EXISTS (SELECT 1 FROM orders_order_line WHERE "order" = $1 AND '
+            "(trashed_at IS NULL) <> (confirmed IS NOT NULL) OR (\"order\" = $1 "
+            "AND trashed_at IS NULL AND confirmed <> quantity))",
+            order,
+        )
+        await ctx.derive("orders.order", order, is_amended=bool(changed))

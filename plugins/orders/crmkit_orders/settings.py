@@ -1,0 +1,88 @@
+"""What a company decides of its orders."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+
+from crmkit import N_
+
+_MOST_HOURS = 10_000
+_MOST_DAYS = 3650
+
+
+class Settings(msgspec.Struct, frozen=True):
+    """Promise, steps, limits and what clients see.
+
+    Attributes:
+        promise_hours: Business hours from confirmation to the promised moment.
+        warn_hours: Business hours before it at which its holder is warned; 0 warns nobody.
+        valid_days: Days a new quote is valid for.
+        discount_limit: Percent a line may be discounted without a second person; 100 is any.
+        credit_limit: Open value in the site's currency above which a client's order is `credit`;
+            0 sets none. A company's own limit counts instead where it has one.
+        credit: Whether an order beyond the limit is told of or refused without a reason.
+        tolerance: Percent by which deliveries may exceed what was ordered.
+        invoice_by: Whether what was ordered or what was delivered may be invoiced.
+        steps: Names of the steps of an order, in their order.
+        clients_see_prices: Prices stand on the status page of clients.
+        clients_see_staff: Names of who holds the order stand there.
+    """
+
+    promise_hours: Annotated[
+        int,
+        msgspec.Meta(
+            ge=0, le=_MOST_HOURS, title=N_("Promise, business hours"),
+            description=N_("A new order is promised for so many open hours after it."),
+        ),
+    ] = 24  # fmt: skip
+    warn_hours: Annotated[
+        int,
+        msgspec.Meta(
+            ge=0, le=_MOST_HOURS, title=N_("Warning, business hours before"),
+            description=N_("Who holds the order is warned then; 0 warns nobody."),
+        ),
+    ] = 4  # fmt: skip
+    valid_days: Annotated[
+        int, msgspec.Meta(ge=1, le=_MOST_DAYS, title=N_("Days a quote is valid"))
+    ] = 30
+    discount_limit: Annotated[
+        int,
+        msgspec.Meta(
+            ge=0, le=100, title=N_("Discount without a second person, %"),
+            description=N_("A quote with a larger one is sent when somebody else approves it."),
+        ),
+    ] = 100  # fmt: skip
+    credit_limit: Annotated[
+        int,
+        msgspec.Meta(
+            ge=0, title=N_("Credit limit of clients"),
+            description=N_("Value of open orders, in the site's currency; 0 sets none."),
+        ),
+    ] = 0  # fmt: skip
+    credit: Annotated[
+        Literal["warn", "block"], msgspec.Meta(title=N_("An order beyond the limit"))
+    ] = "warn"
+    tolerance: Annotated[
+        int,
+        msgspec.Meta(
+            ge=0, le=100, title=N_("Deliveries may exceed the order by, %"),
+        ),
+    ] = 0  # fmt: skip
+    invoice_by: Annotated[
+        Literal["ordered", "delivered"], msgspec.Meta(title=N_("What may be invoiced"))
+    ] = "ordered"
+    steps: Annotated[
+        str,
+        msgspec.Meta(
+            title=N_("Steps of an order"),
+            description=N_("Of check, prepare, deliver and invoice, with commas between them."),
+        ),
+    ] = "prepare, deliver, invoice"  # fmt: skip
+    clients_see_prices: Annotated[
+        bool, msgspec.Meta(title=N_("Clients see prices on the status page"))
+    ] = False
+    clients_see_staff: Annotated[
+        bool, msgspec.Meta(title=N_("Clients see who holds their order"))
+    ] = False

@@ -1,0 +1,312 @@
+"""Tables: what is sold, for how much, to whom, by when, and what has left the house.
+
+Quantities have up to 4 places and stand in the unit of their line; unit prices up to 6. Amounts of
+documents are in the currency of the document, without tax unless they are called gross.
+"""
+
+from __future__ import annotations
+
+from crmkit_orders.domain.units import UNITS
+
+from crmkit import N_, Choice, Record
+from crmkit.model.columns import (
+    Currency,
+    Date,
+    Flag,
+    Line,
+    Markdown,
+    Measure,
+    Moment,
+    Money,
+    Name,
+    Number,
+    Pick,
+    Reference,
+    Text,
+)
+
+KINDS = (
+    Choice("goods", N_("Goods"), 1),
+    Choice("service", N_("Service"), 2),
+    Choice("bundle", N_("Bundle"), 7),
+)
+UNIT_CHOICES = tuple(Choice(each.code, each.label) for each in UNITS.values())
+STATUSES = (
+    Choice("none", N_("None"), 8),
+    Choice("partial", N_("In part"), 4),
+    Choice("full", N_("All"), 3),
+)
+STEP_NAMES = (
+    Choice("check", N_("Check"), 1),
+    Choice("prepare", N_("Prepare"), 2),
+    Choice("deliver", N_("Deliver"), 7),
+    Choice("invoice", N_("Invoice"), 3),
+)
+STEP_STATES = (
+    Choice("waiting", N_("Waiting"), 8),
+    Choice("active", N_("Active"), 1),
+    Choice("done", N_("Done"), 3),
+    Choice("skipped", N_("Skipped"), 6),
+)
+DIRECTIONS = (Choice("out", N_("To the client"), 1), Choice("return", N_("Return"), 5))
+PERIODS = (
+    Choice("week", N_("Week")),
+    Choice("month", N_("Month")),
+    Choice("quarter", N_("Quarter")),
+    Choice("year", N_("Year")),
+)
+
+_QUANTITY = (18, 4)
+_PRICE = (18, 6)
+_PERCENT = (7, 4)
+
+
+class Product(Record, tablename="orders_product"):
+    """Something that is sold; a variant names the product it is one of."""
+
+    name = Name(length=200, required=True)
+    code = Line(length=60)
+    kind = Pick(KINDS, default="goods")
+    unit = Pick(UNIT_CHOICES, default="C62")
+    price = Measure(digits=_PRICE)
+    currency = Currency()
+    tax_rate = Measure(digits=_PERCENT)
+    variant_of = Reference("orders_product")
+    variant = Line(length=120)
+    description = Markdown()
+    is_active = Flag(default=True)
+    is_stocked = Flag(default=False)
+    may_go_negative = Flag(default=False)
+    on_hand = Measure(digits=_QUANTITY)
+    reserved = Measure(digits=_QUANTITY)
+
+
+class Cost(Record, tablename="orders_cost"):
+    """What a product costs, a unit, in the product's currency; beside it for those who may know."""
+
+    product = Reference("orders_product", on_delete="cascade", unique=True, required=True)
+    amount = Measure(digits=_PRICE, required=True)
+    note = Line(length=200)
+
+
+class BundlePart(Record, tablename="orders_bundle_part"):
+    """A product that a bundle consists of, and how many of it are in one."""
+
+    bundle = Reference("orders_product", on_delete="cascade", required=True)
+    product = Reference("orders_product", on_delete="cascade", required=True)
+    quantity = Measure(digits=_QUANTITY, required=True)
+    position = Number()
+
+
+class PriceList(Record, tablename="orders_price_list"):
+    """Prices for everybody, for one client or for the clients of a sector."""
+
+    name = Name(length=200, required=True)
+    currency = Currency()
+    company = Reference("crm_company")
+    sector = Line(length=120)
+    valid_from = Date()
+    valid_until = Date()
+    is_active = Flag(default=True)
+
+
+class Price(Record, tablename="orders_price"):
+    """A price of a list, or a discount in percent on the list price, from a quantity on."""
+
+    price_list = Reference("orders_price_list", on_delete="cascade", required=True)
+    product = Reference("orders_product", on_delete="cascade", required=True)
+    min_quantity = Measure(digits=_QUANTITY)
+    price = Measure(digits=_PRICE)
+    discount = Measure(digits=_PERCENT)
+    valid_from = Date()
+    valid_until = Date()
+    position = Number()
+
+
+class Quote(Record, tablename="orders_quote"):
+    """A version of an offer; `shown` is the SHA-256 of what the client accepted."""
+
+    number = Name(length=40)
+    state = Line(length=64, default="draft")
+    company = Reference("crm_company")
+    person = Reference("crm_person")
+    opportunity = Reference("crm_opportunity")
+    currency = Currency()
+    valid_until = Date()
+    prepayment = Measure(digits=_PERCENT)
+    revision = Number(default=1)
+    previous = Reference("orders_quote")
+    order = Reference("orders_order")
+    note = Markdown()
+    refused_reason = Line(length=300)
+    sent_at = Moment()
+    accepted_at = Moment()
+    accepted_by = Line(length=200)
+    accepted_from = Line(length=60)
+    shown = Line(length=64)
+    most_discount = Measure(digits=_PERCENT)
+    net = Money()
+    tax = Money()
+    gross = Money()
+
+
+class QuoteLine(Record, tablename="orders_quote_line"):
+    """A line of a quote; an option counts only when it is chosen."""
+
+    quote = Reference("orders_quote", on_delete="cascade", required=True)
+    position = Number()
+    product = Reference("orders_product")
+    text = Name(length=300)
+    quantity = Measure(digits=_QUANTITY)
+    unit = Pick(UNIT_CHOICES, default="C62")
+    unit_price = Measure(digits=_PRICE)
+    discount = Measure(digits=_PERCENT)
+    tax_rate = Measure(digits=_PERCENT)
+    is_optional = Flag(default=False)
+    is_chosen = Flag(default=False)
+    is_unmatched = Flag(default=False)
+    price_rule = Text()
+    net = Money()
+    unit_cost = Measure(digits=_PRICE)
+
+
+class Order(Record, tablename="orders_order"):
+    """What a client ordered; `first_promise` is what the on-time rate is measured against."""
+
+    number = Name(length=40)
+    state = Line(length=64, default="draft")
+    company = Reference("crm_company")
+    person = Reference("crm_person")
+    opportunity = Reference("crm_opportunity")
+    quote = Reference("orders_quote")
+    currency = Currency()
+    client_number = Line(length=80)
+    promised_at = Moment()
+    promise_reason = Line(length=300)
+    first_promise = Moment()
+    confirmed_at = Moment()
+    fulfilled_at = Moment()
+    deliver_to = Text()
+    note = Markdown()
+    prepayment = Measure(digits=_PERCENT)
+    amendment = Number(default=0)
+    is_amended = Flag(default=False)
+    cancel_reason = Line(length=300)
+    credit_override = Line(length=300)
+    step = Pick(STEP_NAMES)
+    holder = Reference("core_user")
+    delivery_status = Pick(STATUSES, default="none")
+    invoice_status = Pick(STATUSES, default="none")
+    net = Money()
+    tax = Money()
+    gross = Money()
+
+
+class OrderLine(Record, tablename="orders_order_line"):
+    """A line of an order with what became of its quantity; `bundle` is the line it is a part of."""
+
+    order = Reference("orders_order", on_delete="cascade", required=True)
+    position = Number()
+    product = Reference("orders_product")
+    text = Name(length=300)
+    quantity = Measure(digits=_QUANTITY)
+    unit = Pick(UNIT_CHOICES, default="C62")
+    unit_price = Measure(digits=_PRICE)
+    discount = Measure(digits=_PERCENT)
+    tax_rate = Measure(digits=_PERCENT)
+    promised_at = Moment()
+    is_unmatched = Flag(default=False)
+    price_rule = Text()
+    net = Money()
+    delivered = Measure(digits=_QUANTITY)
+    returned = Measure(digits=_QUANTITY)
+    invoiced = Measure(digits=_QUANTITY)
+    cancelled = Measure(digits=_QUANTITY)
+    reserved = Measure(digits=_QUANTITY)
+    confirmed = Measure(digits=_QUANTITY)
+    unit_cost = Measure(digits=_PRICE)
+
+
+class OrderStep(Record, tablename="orders_step"):
+    """A step of an order: who holds it, by when, and when it began and ended."""
+
+    order = Reference("orders_order", on_delete="cascade", required=True)
+    position = Number()
+    name = Pick(STEP_NAMES, required=True)
+    state = Pick(STEP_STATES, default="waiting")
+    holder = Reference("core_user")
+    due_at = Moment()
+    began_at = Moment()
+    ended_at = Moment()
+    reason = Line(length=300)
+
+
+class Handover(Record, tablename="orders_handover"):
+    """A step that went from one person to another; the moment is when the record was made."""
+
+    order = Reference("orders_order", on_delete="cascade", required=True)
+    step = Pick(STEP_NAMES, required=True)
+    giver = Reference("core_user")
+    taker = Reference("core_user")
+    reason = Line(length=300)
+
+
+class Delivery(Record, tablename="orders_delivery"):
+    """Goods on their way to the client, or back."""
+
+    number = Name(length=40)
+    state = Line(length=64, default="planned")
+    order = Reference("orders_order", on_delete="cascade", required=True)
+    direction = Pick(DIRECTIONS, default="out")
+    planned_for = Moment()
+    carrier = Line(length=120)
+    tracking = Line(length=120)
+    deliver_to = Text()
+    shipped_at = Moment()
+    delivered_at = Moment()
+    note = Markdown()
+
+
+class DeliveryLine(Record, tablename="orders_delivery_line"):
+    """How many of an order's line are in a delivery."""
+
+    delivery = Reference("orders_delivery", on_delete="cascade", required=True)
+    position = Number()
+    line = Reference("orders_order_line", on_delete="cascade", required=True)
+    text = Name(length=300)
+    quantity = Measure(digits=_QUANTITY)
+
+
+class Receipt(Record, tablename="orders_receipt"):
+    """Goods that are expected from a supplier."""
+
+    number = Name(length=40)
+    state = Line(length=64, default="expected")
+    supplier = Reference("crm_company")
+    order = Reference("orders_order")
+    expected_on = Date()
+    supplier_number = Line(length=80)
+    note = Markdown()
+
+
+class ReceiptLine(Record, tablename="orders_receipt_line"):
+    """A product that is expected, and how many of it have come."""
+
+    receipt = Reference("orders_receipt", on_delete="cascade", required=True)
+    position = Number()
+    product = Reference("orders_product")
+    text = Name(length=300)
+    expected = Measure(digits=_QUANTITY)
+    received = Measure(digits=_QUANTITY)
+    expected_on = Date()
+
+
+class Plan(Record, tablename="orders_plan"):
+    """An order that is made anew every period."""
+
+    name = Name(length=200, required=True)
+    order = Reference("orders_order", required=True)
+    every = Pick(PERIODS, default="month")
+    next_on = Date()
+    last_on = Date()
+    is_active = Flag(default=True)

@@ -1,0 +1,38 @@
+"""What the rules of `domain` refuse, in the reader's language."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from crmkit import format_date, format_number
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from crmkit_orders.domain.errors import RuleError
+
+    from crmkit import Context
+
+
+def fill(ctx: Context, text: str, values: Mapping[str, object]) -> str:
+    """Answer a text of the domain translated, its places filled as the reader writes them."""
+    shown: dict[str, object] = {}
+    for name, value in values.items():
+        if isinstance(value, Decimal):
+            shown[name] = format_number(ctx, plain(value))
+        else:
+            shown[name] = format_date(ctx, value) if isinstance(value, date) else value
+    return ctx.translate(text).format(**shown)
+
+
+def told(ctx: Context, error: RuleError) -> str:
+    """Answer why a rule refuses."""
+    return fill(ctx, error.text, error.values)
+
+
+def plain(number: Decimal) -> Decimal:
+    """Answer a number without zeros at its end: 2.0000 is 2."""
+    short = number.normalize()
+    return short.quantize(Decimal(1)) if short == short.to_integral() else short
