@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from litestar import Request, Response, get, post
 
     from crmkit.access.predicate import predicate
+    from crmkit.access.signing import read_link, sign_link
     from crmkit.errors import ConflictError, InvalidError, NotFoundError, Veto
     from crmkit.model.action import Action
     from crmkit.model.adapters import (
@@ -75,6 +76,7 @@ if TYPE_CHECKING:
     from crmkit.records.erasing import erase_texts
     from crmkit.web.fields import phone_link
     from crmkit.web.format import format_date, format_moment, format_money, format_number
+    from crmkit.web.guests import guest_context, speaking
     from crmkit.web.pages.signin import enter
     from crmkit.web.render import answer, go
     from crmkit.web.services import context_of
@@ -104,6 +106,7 @@ if TYPE_CHECKING:
     from crmkit.work.clock import spans as list_business_spans
     from crmkit.work.clock import subtract as subtract_business_time
     from crmkit.work.documents import remove_documents
+    from crmkit.work.outbox import queue_mail as send_mail
 
 #: Public name to the module that has it, and its name there; "" is the module itself.
 _HOMES = {
@@ -124,6 +127,11 @@ _HOMES = {
     "DocumentTemplate": ("crmkit.model.document", "DocumentTemplate"),
     "remove_documents": ("crmkit.work.documents", "remove_documents"),
     "CallLog": ("crmkit.model.entity", "CallLog"),
+    "guest_context": ("crmkit.web.guests", "guest_context"),
+    "speaking": ("crmkit.web.guests", "speaking"),
+    "sign_link": ("crmkit.access.signing", "sign_link"),
+    "read_link": ("crmkit.access.signing", "read_link"),
+    "send_mail": ("crmkit.work.outbox", "queue_mail"),
     "Parts": ("crmkit.model.entity", "Parts"),
     "Total": ("crmkit.model.entity", "Total"),
     "phone_link": ("crmkit.web.fields", "phone_link"),
@@ -307,6 +315,7 @@ __all__ = [
     "format_number",
     "get",
     "go",
+    "guest_context",
     "hookimpl",
     "is_business_time",
     "list_business_spans",
@@ -315,8 +324,12 @@ __all__ = [
     "phone_link",
     "post",
     "predicate",
+    "read_link",
     "receive_call",
     "remove_documents",
+    "send_mail",
+    "sign_link",
+    "speaking",
     "subtract_business_time",
 ]
 

@@ -42,7 +42,6 @@ if TYPE_CHECKING:
     Login = Callable[..., Awaitable[Context]]
     Browse = Callable[[str], Awaitable[httpx.AsyncClient]]
 
-pytest_plugins = ["crmkit.testing.fixtures"]
 _PROOF = Path(__file__).parent / "plugins"
 
 

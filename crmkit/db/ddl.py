@@ -44,8 +44,6 @@ _TYPES: dict[type[Column], str] = {
     BigInt: "bigint",
     SmallInt: "smallint",
     Integer: "integer",
-    Varchar: "text NOT NULL DEFAULT ''",
-    Text: "text NOT NULL DEFAULT ''",
     Date: "date",
     Timestamptz: "timestamptz",
     JSONB: "jsonb NOT NULL DEFAULT '{}'",
@@ -146,6 +144,10 @@ def _type(column: Column) -> str:
     if isinstance(column, Boolean):
         default = "true" if column._meta.params.get("default") else "false"  # noqa: SLF001
         return f"boolean NOT NULL DEFAULT {default}"
+    if isinstance(column, Varchar | Text):
+        given = column._meta.params.get("default")  # noqa: SLF001
+        written = str(getattr(given, "value", given) or "").replace("'", "''")
+        return f"text NOT NULL DEFAULT '{written}'"
     if isinstance(column, Numeric):
         precision, scale = column.digits or (18, 4)
         return f"numeric({precision}, {scale})"

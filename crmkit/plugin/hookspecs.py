@@ -307,7 +307,7 @@ class HookSpecs:
 
     @_in_transaction
     async def after_save(self, event: SaveEvent) -> None:
-        """Write derived rows in the same commit."""
+        """Write derived rows in the same commit; also, without values, of what left the trash."""
 
     @_in_transaction
     async def before_delete(self, event: SaveEvent) -> None:

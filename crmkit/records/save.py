@@ -288,6 +288,7 @@ async def _set_trashed(
             await ctx.site.hooks.run("after_delete", event)
         else:
             await forget_merge(ctx, plan, record_id)
+            await ctx.site.hooks.run("after_save", event)
         await follow_trash(ctx, plan, record_id, trashed=trashed)
         await tell(ctx, plan, "trashed" if trashed else "restored", record_id)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -11,10 +10,9 @@ import structlog
 from babel.dates import format_date
 
 from crmkit.errors import CrmkitError
-from crmkit.model.people import LANGUAGES
 from crmkit.model.values import N_
 from crmkit.plugin.events import ErrorEvent
-from crmkit.web.translate import catalogue, catalogue_in_force
+from crmkit.web.guests import speaking
 from crmkit.work.documents import apart, find_template, keep, note_failure, typeset
 
 if TYPE_CHECKING:
@@ -23,7 +21,6 @@ if TYPE_CHECKING:
     from crmkit.model.job import JobEvent
 
 _log = structlog.get_logger("crmkit.documents")
-_SPOKEN = frozenset(choice.value for choice in LANGUAGES)
 _STEPS = 2
 _PAGE = N_("Page {page} of {pages}")
 
@@ -69,25 +66,17 @@ async def _data_of(
     # Who may no longer read the record gets no document of it.
     await ctx.get(template.entity, record, template.permission)
     wanted = await template.language(ctx, record) if template.language is not None else ""
-    language = wanted if wanted in _SPOKEN else ctx.config.language
-    texts = catalogue(language, ctx.site)  # type: ignore[arg-type]
-    before = catalogue_in_force.set(texts)
-    try:
-        client = replace(
-            ctx,
-            principal=replace(ctx.principal, language=language),
-            translate=lambda text: texts.gettext(text) if text else "",
-        )
+    with speaking(ctx, wanted) as client:
         values = await template.values(client, record)
-    finally:
-        catalogue_in_force.reset(before)
+        label, page = client.translate(template.label), client.translate(_PAGE)
+    language = client.language
     today = ctx.now().astimezone(ctx.config.zone).date()
     data = {
-        "title": texts.gettext(template.label),
+        "title": label,
         "language": language,
         "date": format_date(today, "long", locale=language),
         "site": {"name": ctx.config.name, "address": ctx.config.address},
-        "texts": {"page": texts.gettext(_PAGE)},
+        "texts": {"page": page},
         "values": dict(values),
     }
     # By the way of JSON, so that decimals and dates are texts wherever they stand.

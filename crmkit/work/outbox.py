@@ -67,8 +67,16 @@ def id_domain(account: MailAccount) -> str:
     return f"crmkit.{domain}" if domain.isascii() else "crmkit.invalid"
 
 
-async def queue_mail(
-    ctx: Context, *, to: str, subject: str, text: str, html: str = "", key: str
+async def queue_mail(  # noqa: PLR0913 - what a mail is made of, by name
+    ctx: Context,
+    *,
+    to: str,
+    subject: str,
+    text: str,
+    html: str = "",
+    key: str,
+    entity: str = "",
+    record: int = 0,
 ) -> int | None:
     """Send a message that a machine writes, by the account for notices.
 
@@ -78,6 +86,9 @@ async def queue_mail(
         to: One address.
         html: Clean already; "" sends text only.
         key: What it is about, such as "task 7 due"; a second one of that key is not sent.
+        entity: With `record` on whose timeline it stands, told to a client; without one it is a
+            notice to a colleague.
+        record: Id of that record.
 
     Returns:
         The number of the message, None when one of that key is there.
@@ -96,13 +107,20 @@ async def queue_mail(
         number: int | None = await ctx.db.value(
             "INSERT INTO core_message (subject, sender, recipients, direction, scope, state, body, "
             "source_html, account, message_id, people, automatic, key, pending, error) VALUES "
-            "($1, $2, $3, 'out', 'internal', $4, $5, $6, $7, $8, $9, true, $10, $11, $12) "
+            "($1, $2, $3, 'out', $13, $4, $5, $6, $7, $8, $9, true, $10, $11, $12) "
             "ON CONFLICT (key) WHERE key IS NOT NULL DO NOTHING RETURNING id",
             subject, sender, mailbox.address, "waiting" if account else "failed", text, html,
             account["id"] if account else None, make_message_id(secret_of(ctx), domain),
             {"to": [["", mailbox.address]]}, key, [mailbox.address],
             "" if account else "No account sends notices yet.",
+            "external" if entity else "internal",
         )  # fmt: skip
+        if number is not None and entity:
+            await ctx.db.execute(
+                "INSERT INTO core_message_link (message, entity, record) VALUES ($1, $2, $3)",
+                number, entity, record,
+            )  # fmt: skip
+            await write_message_search(ctx, [number])
         if number is not None and account:
             await queue_sending(ctx, number, account["id"])
     return number

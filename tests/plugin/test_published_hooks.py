@@ -44,10 +44,10 @@ def _write(place: Place, **plugins: str) -> None:
 
 
 async def test_who_publishes_a_hook_gets_the_answers_of_others(place: Place) -> None:
-    _write(place, billing=_BILLING, orders=_ORDERS, torn=_TORN)
+    _write(place, billing=_BILLING, sales=_ORDERS, torn=_TORN)
     async with place.start() as running:
         answers = await running.site.hooks.collect("billing_lines", running.ctx)
-        assert [("orders", ["an order"])] == answers
+        assert [("sales", ["an order"])] == answers
         torn = next(each for each in running.site.hooks.seen() if each.plugin == "torn")
         assert 1 == torn.failed
         async with running.db.transaction():
@@ -57,21 +57,21 @@ async def test_who_publishes_a_hook_gets_the_answers_of_others(place: Place) -> 
 
 async def test_one_of_the_transaction_that_fails_ends_it(place: Place) -> None:
     place.options["name"] = "Broken"
-    _write(place, billing=_BILLING, orders=_ORDERS)
+    _write(place, billing=_BILLING, sales=_ORDERS)
     async with place.start() as running:
-        with pytest.raises(HookFailedError, match="orders"):
+        with pytest.raises(HookFailedError, match="sales"):
             async with running.db.transaction():
                 await running.site.hooks.run("billing_issued", running.ctx)
         assert 0 == await running.db.value("SELECT count(*) FROM crm_company")
 
 
 async def test_without_the_publisher_a_listener_waits_and_works(place: Place) -> None:
-    _write(place, billing=_BILLING, orders=_ORDERS)
+    _write(place, billing=_BILLING, sales=_ORDERS)
     async with place.start() as running:
-        assert () == running.site.plugins["orders"].notices
+        assert () == running.site.plugins["sales"].notices
         await disable_plugin(running.ctx, "billing")
         await running.rebuild()
-        info = running.site.plugins["orders"]
+        info = running.site.plugins["sales"]
         assert "enabled" == info.state
         assert [True] == ["`billing_lines`; what it does there waits" in each
                           for each in info.notices]  # fmt: skip

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from datetime import date
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping
 
     import httpx
 
     from crmkit.db.engine import Database
+    from crmkit.plugin.plan import EntityPlan
     from crmkit.plugin.site import Site
 
     Browse = Callable[[str], Awaitable[httpx.AsyncClient]]
@@ -48,6 +50,30 @@ def title_of(site: Site, entity: str, text: str) -> dict[str, Any]:
     return {plan.title: text, **NEEDED.get(entity, {})}
 
 
+def stands_alone(plan: EntityPlan) -> bool:
+    """Say whether a record can be made without another one that it belongs to."""
+    fields = plan.fields.values()
+    return plan.part_of is None and not any(each.required and each.reference for each in fields)
+
+
+def required_of(site: Site, entity: str, made: Mapping[str, int]) -> dict[str, Any]:
+    """Answer what else a record must have: records it refers to, and numbers of one."""
+    plan = site.entity(entity)
+    found: dict[str, Any] = {}
+    for name, field in plan.fields.items():
+        if not field.required or name == plan.title:
+            continue
+        if field.reference:
+            found[name] = made[field.reference]
+        elif field.kind in {"decimal", "number", "money"}:
+            found[name] = Decimal(1)
+        elif field.kind == "choice":
+            found[name] = field.choices[0].value
+        elif field.kind == "date":
+            found[name] = date(2026, 12, 1)
+    return found
+
+
 @pytest.fixture
 async def samples(site: Site, make: Make) -> Samples:
     """One record of each entity: entity to id."""
@@ -56,5 +82,6 @@ async def samples(site: Site, make: Make) -> Samples:
         if name in READ_ONLY:
             continue
         owner = {"owner": made["core.user"]} if name == "core.absence" else {}
-        made[name] = await make(name, **title_of(site, name, "Sample"), **owner)
+        more = required_of(site, name, made)
+        made[name] = await make(name, **{**more, **title_of(site, name, "Sample"), **owner})
     return made

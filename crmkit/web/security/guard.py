@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import time
 from http.cookies import CookieError, SimpleCookie
@@ -31,6 +32,8 @@ _LOCAL = frozenset({"127.0.0.1", "localhost", "[::1]", "testserver"})
 _METHODS = frozenset({"GET", "HEAD", "POST"})
 _LONGEST_COOKIE = 8192
 _CALENDARS = "/calendar/"
+#: A token in the address of a page without login, as `sign_link` makes it.
+_TOKEN = re.compile(r"/[A-Za-z0-9-]{1,80}\.[0-9a-f]{32}(?=/|$)")
 #: What says itself how long it may be kept.
 _KEEPABLE = ("/static/", "/theme/", _CALENDARS)
 #: What a page asks for every few seconds, whether somebody sits before it or not.
@@ -89,7 +92,7 @@ class Guard:
                 id=visit.request_id,
                 method=http["method"],
                 # The address of a calendar is its secret.
-                path=_CALENDARS if path.startswith(_CALENDARS) else path,
+                path=_CALENDARS if path.startswith(_CALENDARS) else _TOKEN.sub("/...", path),
                 status=status,
                 ms=round((time.perf_counter() - started) * 1000, 1),
                 user=visit.principal.user_id if visit.principal else None,

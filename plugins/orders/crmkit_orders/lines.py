@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from crmkit import N_, Veto, format_number
 from crmkit_orders.domain.errors import RuleError
 from crmkit_orders.domain.quantities import lowest_ordered
 from crmkit_orders.pricing import price_of, taken
+from crmkit_orders.reading import Row, read_row
 from crmkit_orders.states import OPEN_ORDER, RUNNING
 from crmkit_orders.told import plain, told
 from crmkit_orders.totals import add_up_order, add_up_quote, counts_of, money_line
 
-from crmkit import N_, Veto, format_number
-
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from crmkit import Context, SaveEvent
 
 QUOTE_LINE, ORDER_LINE = "orders.quote_line", "orders.order_line"
@@ -42,17 +40,13 @@ async def prepare_line(event: SaveEvent) -> None:
     _check(event)
 
 
-async def _document(event: SaveEvent) -> Mapping[str, Any] | None:
+async def _document(event: SaveEvent) -> Row | None:
     table, column = _LINES[event.entity.name]
     number = {**event.before, **event.values}.get(column)
-    found: Mapping[str, Any] | None = await event.ctx.db.row(
-        f"SELECT * FROM {table} WHERE id = $1",  # noqa: S608 - names of our own
-        number,
-    )
-    return found
+    return await read_row(event.ctx, f"SELECT * FROM {table} WHERE id = $1", number)  # noqa: S608 - names of our own
 
 
-def check_open(event: SaveEvent, document: Mapping[str, Any]) -> None:
+def check_open(event: SaveEvent, document: Row) -> None:
     """Refuse a change of lines that the document's state does not allow.
 
     Raises:
@@ -62,34 +56,47 @@ def check_open(event: SaveEvent, document: Mapping[str, Any]) -> None:
         text = N_("What was sent stays as it is. Make a new version to change it.")
         raise Veto(event.ctx.translate(text))
     if event.entity.name == ORDER_LINE and document["state"] not in OPEN_ORDER:
-        raise Veto(event.ctx.translate(N_("The order is done. Its lines can no longer be changed.")))
+        raise Veto(
+            event.ctx.translate(N_("The order is done. Its lines can no longer be changed."))
+        )
 
 
-async def _fill(event: SaveEvent, whole: dict[str, Any], document: Mapping[str, Any]) -> None:
-    ctx, values = event.ctx, event.values
-    product = await ctx.db.row("SELECT * FROM orders_product WHERE id = $1", whole["product"])
+async def _fill(event: SaveEvent, whole: Row, document: Row) -> None:
+    """Fill what is empty, or changes with the product, and the price while it is not by hand."""
+    product = await read_row(
+        event.ctx, "SELECT * FROM orders_product WHERE id = $1", whole["product"]
+    )
     if product is None:
         return
-    is_other = "product" in values and values["product"] != event.before.get("product")
-    if not whole.get("text") or (is_other and "text" not in values):
-        values["text"] = product["name"]
+    values, is_other = event.values, _is_other(event)
+    defaults = {
+        "text": product["name"],
+        "unit": product["unit"],
+        "tax_rate": product["tax_rate"] or Decimal(0),
+    }
+    for name, value in defaults.items():
+        if whole.get(name) in (None, "") or (is_other and name not in values):
+            values[name] = value
     if whole.get("quantity") is None:
         values["quantity"] = Decimal(1)
-    if is_other and "unit" not in values:
-        values["unit"] = product["unit"]
-    if whole.get("tax_rate") is None or (is_other and "tax_rate" not in values):
-        values["tax_rate"] = product["tax_rate"] or Decimal(0)
     if is_other:
         values["is_unmatched"] = False
-    whole = {**event.before, **values}
+    await _price(event, product, document)
+
+
+def _is_other(event: SaveEvent) -> bool:
+    return "product" in event.values and event.values["product"] != event.before.get("product")
+
+
+async def _price(event: SaveEvent, product: Row, document: Row) -> None:
+    ctx, values = event.ctx, event.values
+    by_hand = ctx.translate(N_("Entered by hand"))
     if values.get("unit_price") is not None:
-        values["price_rule"] = values.get("price_rule") or ctx.translate(N_("Entered by hand"))
+        values.setdefault("price_rule", by_hand)
         return
-    by_hand = bool(whole.get("price_rule")) and event.before.get("price_rule") == ctx.translate(
-        N_("Entered by hand")
-    )
-    is_priced = whole.get("unit_price") is not None
-    if is_priced and not is_other and (by_hand or not any(name in values for name in _PRICED)):
+    whole = {**event.before, **values}
+    stays = event.before.get("price_rule") == by_hand or not any(n in values for n in _PRICED)
+    if whole.get("unit_price") is not None and not _is_other(event) and stays:
         return
     try:
         found = await price_of(ctx, product, document, whole["quantity"], whole["unit"])
@@ -140,10 +147,10 @@ async def add_up(event: SaveEvent) -> None:
         return
     ctx = event.ctx
     _table, column = _LINES[name]
-    documents = {event.before.get(column), event.values.get(column)} - {None}
+    documents = {event.before.get(column), event.values.get(column)}
     if event.record_id is not None and ("product" in event.values or not event.before):
         await _freeze_cost(ctx, name, event.record_id)
-    for document in documents:
+    for document in sorted(each for each in documents if isinstance(each, int)):
         if name == QUOTE_LINE:
             await add_up_quote(ctx, document)
         else:
@@ -166,7 +173,7 @@ async def _mark_amended(ctx: Context, order: int) -> None:
     if state in RUNNING:
         changed = await ctx.db.value(
             'SELECT EXISTS (SELECT 1 FROM orders_order_line WHERE "order" = $1 AND '
-            "(trashed_at IS NULL) <> (confirmed IS NOT NULL) OR (\"order\" = $1 "
+            '(trashed_at IS NULL) <> (confirmed IS NOT NULL) OR ("order" = $1 '
             "AND trashed_at IS NULL AND confirmed <> quantity))",
             order,
         )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from crmkit_orders.domain.errors import RuleError
 from crmkit_orders.domain.prices import FoundPrice, PriceRequest, PriceRule, find_price
 from crmkit_orders.domain.units import convert
+from crmkit_orders.reading import read_row, read_rows
 from crmkit_orders.told import fill
 
 if TYPE_CHECKING:
@@ -38,8 +39,8 @@ async def price_of(
     if unit and unit != product["unit"]:
         counted = round(convert(quantity, unit, product["unit"]), 4)
         factor = convert(_ONE, unit, product["unit"])
-    company = await ctx.db.row(
-        "SELECT id, sector FROM crm_company WHERE id = $1", document["company"]
+    company = await read_row(
+        ctx, "SELECT id, sector FROM crm_company WHERE id = $1", document["company"]
     )
     request = PriceRequest(
         product=product["id"],
@@ -61,13 +62,14 @@ async def price_of(
 
 
 async def _rules(ctx: Context, product: int, currency: str) -> list[PriceRule]:
-    rows = await ctx.db.rows(
+    rows = await read_rows(
+        ctx,
         "SELECT p.id, p.min_quantity, p.price, p.discount, p.valid_from, p.valid_until, "
         "l.name, l.company, l.sector, l.currency, l.valid_from AS list_from, "
         "l.valid_until AS list_until FROM orders_price p "
         "JOIN orders_price_list l ON l.id = p.price_list AND l.trashed_at IS NULL AND l.is_active "
-        "WHERE p.product = $1 AND p.trashed_at IS NULL AND coalesce(nullif(l.currency, ''), $3) = $2 "
-        "ORDER BY p.id",
+        "WHERE p.product = $1 AND p.trashed_at IS NULL "
+        "AND coalesce(nullif(l.currency, ''), $3) = $2 ORDER BY p.id",
         product, currency, ctx.config.currency,
     )  # fmt: skip
     made = []

@@ -7,11 +7,11 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
+
+from crmkit import N_, InvalidError
 from crmkit_orders.domain.promises import promise
 from crmkit_orders.mailing import tell_promise
 from crmkit_orders.settings import Settings
-
-from crmkit import N_, InvalidError
 
 if TYPE_CHECKING:
     from crmkit import Context

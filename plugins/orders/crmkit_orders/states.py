@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from crmkit_orders.settings import Settings
-
 from crmkit import N_, Lifecycle, State
+from crmkit_orders.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from crmkit import Context
-
 
 
 def needs_second_person(ctx: Context, record: Mapping[str, Any]) -> bool:

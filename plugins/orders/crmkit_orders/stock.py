@@ -10,11 +10,12 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
-from crmkit_orders.domain.errors import UnitError
-from crmkit_orders.domain.units import convert
-from crmkit_orders.told import plain
 
 from crmkit import N_, InvalidError, Veto, format_number
+from crmkit_orders.domain.errors import UnitError
+from crmkit_orders.domain.units import convert
+from crmkit_orders.reading import read_row, read_rows
+from crmkit_orders.told import plain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -58,15 +59,15 @@ async def count_stock(
 
 async def lock_products(ctx: Context, ids: Sequence[int]) -> dict[int, Mapping[str, Any]]:
     """Lock products until the transaction ends and answer them."""
-    rows = await ctx.db.rows(
-        "SELECT * FROM orders_product WHERE id = ANY($1) ORDER BY id FOR UPDATE", sorted(set(ids))
+    rows = await read_rows(
+        ctx,
+        "SELECT * FROM orders_product WHERE id = ANY($1) ORDER BY id FOR UPDATE",
+        sorted(set(ids)),
     )
     return {row["id"]: row for row in rows}
 
 
-async def needs_of(
-    ctx: Context, lines: Sequence[tuple[Mapping[str, Any], Decimal]]
-) -> Needs:
+async def needs_of(ctx: Context, lines: Sequence[tuple[Mapping[str, Any], Decimal]]) -> Needs:
     """Answer how much of which product so much of these lines takes, bundles by their parts.
 
     Args:
@@ -79,8 +80,8 @@ async def needs_of(
     for row, quantity in lines:
         if row["product"] is None or not quantity:
             continue
-        product = await ctx.db.row(
-            "SELECT id, kind, unit FROM orders_product WHERE id = $1", row["product"]
+        product = await read_row(
+            ctx, "SELECT id, kind, unit FROM orders_product WHERE id = $1", row["product"]
         )
         if product is None:
             continue
@@ -100,7 +101,8 @@ async def _parts(
 ) -> list[tuple[int, Decimal]]:
     if product["kind"] != "bundle":
         return [(product["id"], quantity)]
-    rows = await ctx.db.rows(
+    rows = await read_rows(
+        ctx,
         "SELECT product, quantity FROM orders_bundle_part WHERE bundle = $1 "
         "AND trashed_at IS NULL ORDER BY position, id",
         product["id"],
@@ -128,7 +130,5 @@ async def change_counts(
         if more and not product["may_go_negative"] and (held > there or there < 0):
             free = max(_ZERO, (product["on_hand"] or _ZERO) - (product["reserved"] or _ZERO))
             text = ctx.translate(N_("{product}: only {free} are free. Lower the quantity or wait."))
-            raise Veto(
-                text.format(product=product["name"], free=format_number(ctx, plain(free)))
-            )
+            raise Veto(text.format(product=product["name"], free=format_number(ctx, plain(free))))
         await ctx.derive("orders.product", number, on_hand=there, reserved=held)

@@ -6,8 +6,6 @@ documents are in the currency of the document, without tax unless they are calle
 
 from __future__ import annotations
 
-from crmkit_orders.domain.units import UNITS
-
 from crmkit import N_, Choice, Record
 from crmkit.model.columns import (
     Currency,
@@ -24,6 +22,7 @@ from crmkit.model.columns import (
     Reference,
     Text,
 )
+from crmkit_orders.domain.units import UNITS
 
 KINDS = (
     Choice("goods", N_("Goods"), 1),
@@ -59,6 +58,7 @@ PERIODS = (
 _QUANTITY = (18, 4)
 _PRICE = (18, 6)
 _PERCENT = (7, 4)
+_AMOUNT = (18, 2)
 
 
 class Product(Record, tablename="orders_product"):
@@ -87,6 +87,7 @@ class Cost(Record, tablename="orders_cost"):
     product = Reference("orders_product", on_delete="cascade", unique=True, required=True)
     amount = Measure(digits=_PRICE, required=True)
     note = Line(length=200)
+    text = Name(length=300)
 
 
 class BundlePart(Record, tablename="orders_bundle_part"):
@@ -96,6 +97,7 @@ class BundlePart(Record, tablename="orders_bundle_part"):
     product = Reference("orders_product", on_delete="cascade", required=True)
     quantity = Measure(digits=_QUANTITY, required=True)
     position = Number()
+    text = Name(length=300)
 
 
 class PriceList(Record, tablename="orders_price_list"):
@@ -121,6 +123,7 @@ class Price(Record, tablename="orders_price"):
     valid_from = Date()
     valid_until = Date()
     position = Number()
+    text = Name(length=300)
 
 
 class Quote(Record, tablename="orders_quote"):
@@ -166,7 +169,7 @@ class QuoteLine(Record, tablename="orders_quote_line"):
     is_chosen = Flag(default=False)
     is_unmatched = Flag(default=False)
     price_rule = Text()
-    net = Money()
+    net = Measure(digits=_AMOUNT)
     unit_cost = Measure(digits=_PRICE)
 
 
@@ -193,6 +196,7 @@ class Order(Record, tablename="orders_order"):
     is_amended = Flag(default=False)
     cancel_reason = Line(length=300)
     credit_override = Line(length=300)
+    link = Number(default=1)
     step = Pick(STEP_NAMES)
     holder = Reference("core_user")
     delivery_status = Pick(STATUSES, default="none")
@@ -217,7 +221,7 @@ class OrderLine(Record, tablename="orders_order_line"):
     promised_at = Moment()
     is_unmatched = Flag(default=False)
     price_rule = Text()
-    net = Money()
+    net = Measure(digits=_AMOUNT)
     delivered = Measure(digits=_QUANTITY)
     returned = Measure(digits=_QUANTITY)
     invoiced = Measure(digits=_QUANTITY)

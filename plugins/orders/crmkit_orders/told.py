@@ -11,9 +11,8 @@ from crmkit import format_date, format_number
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from crmkit_orders.domain.errors import RuleError
-
     from crmkit import Context
+    from crmkit_orders.domain.errors import RuleError
 
 
 def fill(ctx: Context, text: str, values: Mapping[str, object]) -> str:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from crmkit import N_, Total, format_money, format_number
 from crmkit_orders.domain.money import Line, Totals, line_net, totals_of
 from crmkit_orders.domain.quantities import LineCounts, delivery_status, invoice_status
+from crmkit_orders.reading import read_row, read_rows
 from crmkit_orders.settings import Settings
-
-from crmkit import N_, Total, format_money, format_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -47,7 +47,8 @@ def counts_of(row: Mapping[str, Any]) -> LineCounts:
 
 async def quote_rows(ctx: Context, quote: int) -> Sequence[Mapping[str, Any]]:
     """Answer the lines of a quote in their order."""
-    return await ctx.db.rows(
+    return await read_rows(
+        ctx,
         "SELECT * FROM orders_quote_line WHERE quote = $1 AND trashed_at IS NULL "
         "ORDER BY position, id",
         quote,
@@ -56,8 +57,9 @@ async def quote_rows(ctx: Context, quote: int) -> Sequence[Mapping[str, Any]]:
 
 async def order_rows(ctx: Context, order: int) -> Sequence[Mapping[str, Any]]:
     """Answer the lines of an order in their order."""
-    return await ctx.db.rows(
-        "SELECT * FROM orders_order_line WHERE \"order\" = $1 AND trashed_at IS NULL "
+    return await read_rows(
+        ctx,
+        'SELECT * FROM orders_order_line WHERE "order" = $1 AND trashed_at IS NULL '
         "ORDER BY position, id",
         order,
     )
@@ -70,7 +72,7 @@ def counted(rows: Sequence[Mapping[str, Any]]) -> list[Line]:
 
 async def add_up_quote(ctx: Context, quote: int) -> Totals:
     """Bring the totals of a quote and the nets of its lines up to date."""
-    record = await ctx.db.row("SELECT currency FROM orders_quote WHERE id = $1", quote)
+    record = await read_row(ctx, "SELECT currency FROM orders_quote WHERE id = $1", quote)
     currency = (record and record["currency"]) or ctx.config.currency
     rows = await quote_rows(ctx, quote)
     await _set_nets(ctx, "orders.quote_line", rows, currency)
@@ -85,7 +87,7 @@ async def add_up_quote(ctx: Context, quote: int) -> Totals:
 
 async def add_up_order(ctx: Context, order: int) -> Totals:
     """Bring totals and statuses of an order and the nets of its lines up to date."""
-    record = await ctx.db.row("SELECT currency FROM orders_order WHERE id = $1", order)
+    record = await read_row(ctx, "SELECT currency FROM orders_order WHERE id = $1", order)
     currency = (record and record["currency"]) or ctx.config.currency
     rows = await order_rows(ctx, order)
     await _set_nets(ctx, "orders.order_line", rows, currency)

@@ -9,10 +9,9 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
+from crmkit import N_
 from crmkit_orders.domain.errors import DocumentError
 from crmkit_orders.domain.money import EXACT, check_number
-
-from crmkit import N_
 
 
 def shown_hash(document: Mapping[str, Any]) -> str:

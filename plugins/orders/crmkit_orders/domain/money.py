@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 from babel.numbers import list_currencies
-from crmkit_orders.domain.errors import AmountError, CurrencyError
 
 from crmkit import N_
+from crmkit_orders.domain.errors import AmountError, CurrencyError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

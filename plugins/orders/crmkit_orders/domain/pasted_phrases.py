@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 import msgspec
+
 from crmkit_orders.domain.pasted_numbers import TIMES, find_written
 
 if TYPE_CHECKING:

@@ -9,14 +9,14 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import msgspec
+
+from crmkit import N_
 from crmkit_orders.domain.errors import AmountError
 from crmkit_orders.domain.matching import How, KnownProduct, Match, Products
 from crmkit_orders.domain.money import check_price, check_quantity
 from crmkit_orders.domain.pasted_numbers import decimal_mark, find_written, read_number
 from crmkit_orders.domain.pasted_phrases import name_of, readings_of
 from crmkit_orders.domain.pasted_tables import cells_of, guess_columns, heading_of, separator_of
-
-from crmkit import N_
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

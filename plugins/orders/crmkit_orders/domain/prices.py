@@ -8,6 +8,8 @@ from decimal import Decimal, localcontext
 from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
+
+from crmkit import N_
 from crmkit_orders.domain.errors import PriceError
 from crmkit_orders.domain.money import (
     EXACT,
@@ -18,8 +20,6 @@ from crmkit_orders.domain.money import (
     places_of,
     rounded,
 )
-
-from crmkit import N_
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

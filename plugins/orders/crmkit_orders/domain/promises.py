@@ -9,10 +9,9 @@ from datetime import timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from typing import TYPE_CHECKING
 
+from crmkit import N_, add_business_time, next_business_time, subtract_business_time
 from crmkit_orders.domain.errors import AmountError
 from crmkit_orders.domain.money import check_number
-
-from crmkit import N_, add_business_time, next_business_time, subtract_business_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -6,10 +6,10 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import msgspec
-from crmkit_orders.domain.errors import CountsError
-from crmkit_orders.domain.money import QUANTITY_PLACES, check_number
 
 from crmkit import N_
+from crmkit_orders.domain.errors import CountsError
+from crmkit_orders.domain.money import QUANTITY_PLACES, check_number
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

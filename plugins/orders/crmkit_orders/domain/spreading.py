@@ -6,10 +6,9 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from crmkit import N_
 from crmkit_orders.domain.errors import AmountError
 from crmkit_orders.domain.money import check_number, places_of, rounded
-
-from crmkit import N_
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,10 +7,10 @@ from fractions import Fraction
 from types import MappingProxyType
 
 import msgspec
-from crmkit_orders.domain.errors import UnitError, UnrelatedUnitsError
-from crmkit_orders.domain.money import check_number
 
 from crmkit import N_
+from crmkit_orders.domain.errors import UnitError, UnrelatedUnitsError
+from crmkit_orders.domain.money import check_number
 
 #: Places after the point of a converted quantity that does not come out even.
 PLACES = 12

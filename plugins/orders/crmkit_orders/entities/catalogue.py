@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from crmkit import N_, Action, Entity, FieldOptions, Group, Parts
 from crmkit_orders.entities.shared import CREATED, CURRENCY, OWNER, POSITION, PRODUCT, TEAM, UPDATED
 from crmkit_orders.stock import CountStock, count_stock
 from crmkit_orders.tables import BundlePart, Cost, Price, PriceList, Product
 
-from crmkit import N_, Action, Entity, FieldOptions, Group, Parts
-
 _NAME = FieldOptions(label=N_("Name"))
+_TEXT = FieldOptions(label=N_("Text"), readonly=True)
 _FROM = FieldOptions(label=N_("Valid from"))
 _UNTIL = FieldOptions(label=N_("Valid until"))
 _QUANTITY = FieldOptions(label=N_("Quantity"))
@@ -57,8 +57,13 @@ PRODUCTS = Entity(
     ],
     actions=[
         Action(
-            "count", N_("Count stock"), count_stock, input=CountStock, icon="calculator",
-            bulk=False, undoable=False,
+            "count",
+            N_("Count stock"),
+            count_stock,
+            input=CountStock,
+            icon="calculator",
+            bulk=False,
+            undoable=False,
             visible=lambda _ctx, record: bool(record["is_stocked"]),
             labels={"on_hand": N_("Counted"), "reason": N_("Reason")},
         )
@@ -97,15 +102,16 @@ COSTS = Entity(
     Cost,
     N_("Costs"),
     singular=N_("Cost"),
-    title=Cost.note,
+    title=Cost.text,
     icon="coins",
-    list=[Cost.product, Cost.amount, Cost.note],
+    list=[Cost.text, Cost.product, Cost.amount, Cost.note],
     filters=[Cost.product],
     form=[Cost.product, Cost.amount, Cost.note],
     fields={
         Cost.product: PRODUCT,
         Cost.amount: FieldOptions(label=N_("Cost"), help=N_("Of one unit, without tax.")),
-        Cost.note: FieldOptions(label=N_("What it consists of"), required=False),
+        Cost.note: FieldOptions(label=N_("What it consists of")),
+        Cost.text: _TEXT,
     },
 )
 
@@ -113,7 +119,7 @@ BUNDLE_PARTS = Entity(
     BundlePart,
     N_("Parts of bundles"),
     singular=N_("Part of a bundle"),
-    title=BundlePart.position,
+    title=BundlePart.text,
     icon="packages",
     part_of=BundlePart.bundle,
     list=[BundlePart.product, BundlePart.quantity],
@@ -123,6 +129,7 @@ BUNDLE_PARTS = Entity(
         BundlePart.product: PRODUCT,
         BundlePart.quantity: _QUANTITY,
         BundlePart.position: POSITION,
+        BundlePart.text: _TEXT,
     },
 )
 
@@ -183,7 +190,7 @@ PRICES = Entity(
     Price,
     N_("Prices"),
     singular=N_("Price"),
-    title=Price.position,
+    title=Price.text,
     icon="tag",
     part_of=Price.price_list,
     list=[Price.product, Price.min_quantity, Price.price, Price.discount],
@@ -197,5 +204,6 @@ PRICES = Entity(
         Price.valid_from: _FROM,
         Price.valid_until: _UNTIL,
         Price.position: POSITION,
+        Price.text: _TEXT,
     },
 )

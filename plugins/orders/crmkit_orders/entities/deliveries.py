@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from crmkit import N_, Action, Entity, FieldOptions, Group, Parts
 from crmkit_orders import receiving, shipping
 from crmkit_orders.entities import shared
 from crmkit_orders.states import (
@@ -11,8 +12,6 @@ from crmkit_orders.states import (
     receipt_locked,
 )
 from crmkit_orders.tables import Delivery, DeliveryLine, Receipt, ReceiptLine
-
-from crmkit import N_, Action, Entity, FieldOptions, Group, Parts
 
 _ORDER = FieldOptions(label=N_("Order"))
 
@@ -63,17 +62,31 @@ DELIVERIES = Entity(
     ],
     actions=[
         Action(
-            "ship", N_("Ship"), shipping.ship_delivery, icon="truck",
-            states=("planned", "packed"), undoable=False,
+            "ship",
+            N_("Ship"),
+            shipping.ship_delivery,
+            icon="truck",
+            states=("planned", "packed"),
+            undoable=False,
             visible=lambda _ctx, record: record["direction"] == "out",
         ),
         Action(
-            "delivered", N_("It has arrived"), shipping.finish_delivery, icon="check",
-            states=("shipped",), undoable=False,
+            "delivered",
+            N_("It has arrived"),
+            shipping.finish_delivery,
+            icon="check",
+            states=("shipped",),
+            undoable=False,
         ),
         Action(
-            "take-back", N_("Take back"), shipping.take_back, input=shipping.TakeBack,
-            icon="arrow-back-up", states=("shipped", "delivered"), bulk=False, undoable=False,
+            "take-back",
+            N_("Take back"),
+            shipping.take_back,
+            input=shipping.TakeBack,
+            icon="arrow-back-up",
+            states=("shipped", "delivered"),
+            bulk=False,
+            undoable=False,
             visible=lambda _ctx, record: record["direction"] == "out",
             labels={"reason": N_("Reason"), "restock": N_("Put it back into stock")},
         ),
@@ -111,7 +124,7 @@ DELIVERY_LINES = Entity(
         DeliveryLine.position: shared.POSITION,
         DeliveryLine.line: FieldOptions(label=N_("Line of the order")),
         DeliveryLine.text: FieldOptions(label=N_("Text")),
-        DeliveryLine.quantity: shared.QUANTITY,
+        DeliveryLine.quantity: FieldOptions(label=N_("Quantity"), required=True),
     },
 )
 
@@ -160,8 +173,14 @@ RECEIPTS = Entity(
     ],
     actions=[
         Action(
-            "receive", N_("Receive"), receiving.receive, input=receiving.Receive,
-            icon="package-import", states=("expected", "partly"), bulk=False, undoable=False,
+            "receive",
+            N_("Receive"),
+            receiving.receive,
+            input=receiving.Receive,
+            icon="package-import",
+            states=("expected", "partly"),
+            bulk=False,
+            undoable=False,
             labels={"counts": N_("Counts that came, in the order of the lines; empty is all")},
         ),
     ],
@@ -194,7 +213,7 @@ RECEIPT_LINES = Entity(
         ReceiptLine.position: shared.POSITION,
         ReceiptLine.product: shared.PRODUCT,
         ReceiptLine.text: FieldOptions(label=N_("Text")),
-        ReceiptLine.expected: FieldOptions(label=N_("Expected")),
+        ReceiptLine.expected: FieldOptions(label=N_("Expected"), required=True),
         ReceiptLine.received: FieldOptions(label=N_("Received"), derived=True),
         ReceiptLine.expected_on: FieldOptions(label=N_("Expected on")),
     },

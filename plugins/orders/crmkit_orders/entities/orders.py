@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from crmkit import N_, Action, Entity, FieldOptions, Group, Parts
 from crmkit_orders import ordering, promising, steps
 from crmkit_orders.entities import shared
 from crmkit_orders.pasted import paste_order
@@ -9,8 +10,6 @@ from crmkit_orders.shipping import ShipLines, prepare_delivery
 from crmkit_orders.states import ORDER_STATES, order_locked
 from crmkit_orders.tables import Handover, Order, OrderLine, OrderStep, Plan
 from crmkit_orders.totals import order_totals
-
-from crmkit import N_, Action, Entity, FieldOptions, Group, Parts
 
 ORDERS = Entity(
     Order,
@@ -80,44 +79,83 @@ ORDERS = Entity(
     ],
     actions=[
         Action(
-            "confirm", N_("Confirm"), ordering.confirm_order, icon="check", states=("draft",),
+            "confirm",
+            N_("Confirm"),
+            ordering.confirm_order,
+            icon="check",
+            states=("draft",),
             undoable=False,
         ),
         Action(
-            "confirm-changes", N_("Confirm changes"), ordering.confirm_changes, icon="check",
-            visible=lambda _ctx, record: bool(record["is_amended"]), undoable=False,
+            "confirm-changes",
+            N_("Confirm changes"),
+            ordering.confirm_changes,
+            icon="check",
+            visible=lambda _ctx, record: bool(record["is_amended"]),
+            undoable=False,
             states=("confirmed", "in_progress"),
         ),
         Action(
-            "deliver", N_("Record delivery"), prepare_delivery, input=ShipLines, icon="truck",
-            states=("confirmed", "in_progress"), bulk=False,
+            "deliver",
+            N_("Record delivery"),
+            prepare_delivery,
+            input=ShipLines,
+            icon="truck",
+            states=("confirmed", "in_progress"),
+            bulk=False,
             labels={"carrier": N_("Carrier"), "tracking": N_("Tracking number")},
         ),
         Action(
-            "finish-step", N_("Finish step"), steps.finish_step, input=steps.FinishStep,
-            icon="player-track-next", states=("confirmed", "in_progress", "fulfilled"),
-            visible=lambda _ctx, record: bool(record["step"]), quiet=True,
+            "finish-step",
+            N_("Finish step"),
+            steps.finish_step,
+            input=steps.FinishStep,
+            icon="player-track-next",
+            states=("confirmed", "in_progress", "fulfilled"),
+            visible=lambda _ctx, record: bool(record["step"]),
+            quiet=True,
             labels={"reason": N_("Reason, when it is skipped"), "skip": N_("Skip it")},
         ),
         Action(
-            "hand-over", N_("Hand over"), steps.hand_over, input=steps.HandOver,
-            icon="user-share", states=("confirmed", "in_progress", "fulfilled"), quiet=True,
+            "hand-over",
+            N_("Hand over"),
+            steps.hand_over,
+            input=steps.HandOver,
+            icon="user-share",
+            states=("confirmed", "in_progress", "fulfilled"),
+            quiet=True,
             visible=lambda _ctx, record: bool(record["step"]),
             labels={"to": N_("E-mail or name of who takes it"), "reason": N_("Reason")},
         ),
         Action(
-            "move-promise", N_("Change promise"), promising.move_promise,
-            input=promising.MovePromise, icon="calendar-due",
-            states=("confirmed", "in_progress"), quiet=True, undoable=False,
+            "move-promise",
+            N_("Change promise"),
+            promising.move_promise,
+            input=promising.MovePromise,
+            icon="calendar-due",
+            states=("confirmed", "in_progress"),
+            quiet=True,
+            undoable=False,
             labels={"day": N_("Day"), "time": N_("Time"), "reason": N_("Reason")},
         ),
         Action(
-            "again", N_("Order again"), ordering.order_again, "read", icon="repeat", bulk=False,
-            quiet=True, needs=("create",),
+            "again",
+            N_("Order again"),
+            ordering.order_again,
+            "read",
+            icon="repeat",
+            bulk=False,
+            quiet=True,
+            needs=("create",),
         ),
         Action(
-            "cancel", N_("Cancel"), ordering.cancel_order, input=ordering.CancelOrder, icon="ban",
-            states=("draft", "confirmed", "in_progress"), quiet=True,
+            "cancel",
+            N_("Cancel"),
+            ordering.cancel_order,
+            input=ordering.CancelOrder,
+            icon="ban",
+            states=("draft", "confirmed", "in_progress"),
+            quiet=True,
             labels={"reason": N_("Reason")},
         ),
     ],
@@ -146,6 +184,7 @@ ORDERS = Entity(
         Order.amendment: FieldOptions(label=N_("Amendment"), readonly=True),
         Order.is_amended: FieldOptions(label=N_("Changed since it was confirmed"), derived=True),
         Order.cancel_reason: FieldOptions(label=N_("Why it was cancelled")),
+        Order.link: FieldOptions(label=N_("Status links given"), derived=True),
         Order.credit_override: FieldOptions(label=N_("Why the credit limit is exceeded")),
         Order.step: FieldOptions(label=N_("Step"), derived=True),
         Order.holder: FieldOptions(label=N_("Held by"), derived=True),
@@ -201,7 +240,6 @@ ORDER_LINES = Entity(
         OrderLine.unit_cost: shared.HIDDEN,
     },
 )
-
 
 
 STEPS = Entity(

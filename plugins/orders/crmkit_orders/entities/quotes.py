@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+from crmkit import N_, Action, Entity, FieldOptions, Group, Parts
 from crmkit_orders import quoting
 from crmkit_orders.entities import shared
 from crmkit_orders.pasted import paste_quote
 from crmkit_orders.states import QUOTE_STATES, quote_locked
 from crmkit_orders.tables import Quote, QuoteLine
 from crmkit_orders.totals import quote_totals
-
-from crmkit import N_, Action, Entity, FieldOptions, Group, Parts
 
 QUOTES = Entity(
     Quote,
@@ -75,13 +74,24 @@ QUOTES = Entity(
             "send", N_("Send"), quoting.send_quote, icon="send", states=("draft",), undoable=False
         ),
         Action(
-            "accept", N_("Accept"), quoting.accept_by_hand, input=quoting.AcceptQuote,
-            icon="check", states=("draft", "sent"), undoable=False, bulk=False,
+            "accept",
+            N_("Accept"),
+            quoting.accept_by_hand,
+            input=quoting.AcceptQuote,
+            icon="check",
+            states=("draft", "sent"),
+            undoable=False,
+            bulk=False,
             labels={"name": N_("Who accepted it")},
         ),
         Action(
-            "revise", N_("New version"), quoting.revise_quote, icon="versions",
-            states=("sent", "refused", "expired"), bulk=False, needs=("create",),
+            "revise",
+            N_("New version"),
+            quoting.revise_quote,
+            icon="versions",
+            states=("sent", "refused", "expired"),
+            bulk=False,
+            needs=("create",),
         ),
     ],
     fields={

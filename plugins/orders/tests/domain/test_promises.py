@@ -4,9 +4,10 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
-from crmkit import BusinessCalendar
 from crmkit_orders.domain.errors import AmountError
 from crmkit_orders.domain.promises import is_late, is_on_time, next_warnings, promise
+
+from crmkit import BusinessCalendar
 
 OFFICE = BusinessCalendar(zone="Europe/Berlin")  # 9 to 18 from Monday to Friday
 FRIDAY = datetime(2026, 11, 27, 16, 0, tzinfo=UTC)  # 17:00 there

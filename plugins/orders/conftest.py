@@ -1,0 +1,106 @@
+"""A site with orders on, and the few records most tests need."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from crmkit.records.actions import run_action
+from crmkit.records.plugins.switch import enable_plugin
+from crmkit.testing.sites import new_place
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+
+    from crmkit.model.context import Context
+    from crmkit.testing.sites import Running
+
+    Act = Callable[..., Awaitable[int]]
+    Draft = Callable[..., Awaitable[int]]
+
+_TABLES = (
+    "orders_handover", "orders_step", "orders_delivery_line", "orders_delivery",
+    "orders_receipt_line", "orders_receipt", "orders_plan", "orders_order_line",
+    "orders_quote_line", "orders_order", "orders_quote", "orders_price", "orders_price_list",
+    "orders_cost", "orders_bundle_part", "orders_product", "core_message", "core_notification",
+    "core_job", "core_deadline", "crm_opportunity", "crm_person", "crm_company", "core_search",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+async def orders_site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Running]:
+    """A site with the plugin on; one for all tests of a process."""
+    async with new_place(tmp_path_factory.mktemp("orders")) as place, place.start() as running:
+        await enable_plugin(running.ctx, "orders", running.dsn)
+        yield await running.rebuild()
+
+
+@pytest.fixture
+async def site(orders_site: Running) -> Running:
+    """The site as it was at first."""
+    for table in _TABLES:
+        await orders_site.db.execute(f"DELETE FROM {table}")
+    await orders_site.db.execute(
+        "INSERT INTO core_user (id, name, email, role) OVERRIDING SYSTEM VALUE "
+        "VALUES (9001, 'Anna Snelling', 'anna@example.org', 'administrator') "
+        "ON CONFLICT DO NOTHING"
+    )
+    return orders_site
+
+
+@pytest.fixture
+def ctx(site: Running) -> Context:
+    """The context of the command line."""
+    return site.ctx
+
+
+@pytest.fixture
+async def shop(ctx: Context) -> dict[str, int]:
+    """A client, a person with an address, and three products."""
+    company = await ctx.create("crm.company", name="Kan-code", sector="software")
+    person = await ctx.create(
+        "crm.person", name="Tom Whitfield", email="tom@example.com", company=company
+    )
+    values: dict[str, dict[str, Any]] = {
+        "pro": {"name": "GTX Pro", "code": "GTX-P", "price": Decimal(4821)},
+        "kit": {"name": "MG Special", "code": "MG-S", "price": Decimal(55)},
+        "work": {"name": "Installation", "kind": "service", "unit": "HUR", "price": Decimal(95)},
+    }
+    made = {"company": company, "person": person}
+    for key, each in values.items():
+        made[key] = await ctx.create(
+            "orders.product", **each, currency="EUR", tax_rate=Decimal("10.25")
+        )
+    return made
+
+
+@pytest.fixture
+def act(ctx: Context) -> Act:
+    """Do `orders.<entity>/<action>` with a record and answer the id of what it leads to."""
+
+    async def run(action: str, record: int, /, **raw: str) -> int:
+        entity, _slash, name = action.partition("/")
+        result = await run_action(ctx, ctx.site.entity(entity), name, record, raw)
+        return int(result.url.rpartition("/")[2])
+
+    return run
+
+
+@pytest.fixture
+def draft(ctx: Context, shop: dict[str, int]) -> Draft:
+    """Make a draft of two controllers and four kits, or of other counts."""
+
+    async def make(pro: int = 2, kit: int = 4, **more: object) -> int:
+        values = {"company": shop["company"], "person": shop["person"], "currency": "EUR"}
+        order = await ctx.create("orders.order", **{**values, "owner": 9001, **more})
+        for place, (name, count) in enumerate((("pro", pro), ("kit", kit)), 1):
+            if count:
+                await ctx.create(
+                    "orders.order_line", order=order, product=shop[name], position=place,
+                    quantity=Decimal(count),
+                )  # fmt: skip
+        return order
+
+    return make

@@ -1,0 +1,19 @@
+"""What happens by itself, on time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from crmkit import Job
+from crmkit_orders.quoting import expire_quotes
+
+if TYPE_CHECKING:
+    from crmkit import JobEvent
+
+
+async def expire(event: JobEvent) -> None:
+    """Expire quotes whose last day has passed."""
+    await expire_quotes(event.ctx)
+
+
+JOBS = (Job("expire_quotes", expire, every="5 * * * *"),)

@@ -1,0 +1,190 @@
+"""The steps of an order: one is active, one person holds it, and each hand-over is kept."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import msgspec
+
+from crmkit import N_, ConflictError, InvalidError, Veto
+from crmkit_orders.reading import read_rows
+from crmkit_orders.settings import Settings
+from crmkit_orders.tables import STEP_NAMES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from crmkit import Context
+
+_KNOWN = {each.value: each.label for each in STEP_NAMES}
+STEP_KIND = "orders.step"
+
+
+class FinishStep(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Whether the step was done or skipped; skipping has a reason."""
+
+    skip: bool = False
+    reason: Annotated[str, msgspec.Meta(max_length=300)] = ""
+
+
+class HandOver(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Who takes the step."""
+
+    to: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+    reason: Annotated[str, msgspec.Meta(max_length=300)] = ""
+
+
+def step_names(ctx: Context) -> list[str]:
+    """Answer the steps an order has, as the settings say; one at least."""
+    wanted = [name.strip() for name in ctx.settings(Settings).steps.split(",")]
+    return [name for name in dict.fromkeys(wanted) if name in _KNOWN] or ["deliver"]
+
+
+async def begin_steps(ctx: Context, order: Mapping[str, Any]) -> None:
+    """Give a confirmed order its steps; its owner holds the first.
+
+    Raises:
+        Veto: Nobody is there to hold it.
+    """
+    if not order["owner"]:
+        text = ctx.translate(N_("Nobody is responsible for the first step. Choose an owner."))
+        raise Veto(text, owner=ctx.translate(N_("is needed; fill it in")))
+    if await _rows(ctx, order["id"]):
+        return
+    for place, name in enumerate(step_names(ctx), 1):
+        await ctx.create("orders.step", order=order["id"], position=place, name=name)
+    await _go_on(ctx, order)
+
+
+async def _rows(ctx: Context, order: int) -> Sequence[Mapping[str, Any]]:
+    return await read_rows(
+        ctx,
+        'SELECT * FROM orders_step WHERE "order" = $1 AND trashed_at IS NULL ORDER BY position, id',
+        order,
+    )
+
+
+async def _go_on(ctx: Context, order: Mapping[str, Any], holder: int | None = None) -> None:
+    """Begin the first step that waits; its holder is the one before, or the owner."""
+    rows = await _rows(ctx, order["id"])
+    waiting = next((row for row in rows if row["state"] == "waiting"), None)
+    if waiting is None:
+        await ctx.derive("orders.order", order["id"], step="", holder=None)
+        return
+    who = waiting["holder"] or holder or order["owner"]
+    due = waiting["due_at"] or (order["promised_at"] if waiting["name"] != "invoice" else None)
+    await ctx.save(
+        "orders.step", waiting["id"], state="active", holder=who, began_at=ctx.now(), due_at=due
+    )
+    await ctx.derive("orders.order", order["id"], step=waiting["name"], holder=who)
+    if who is not None:
+        await ctx.notify(
+            [who], "orders.step", N_("{order} is with you: {step}."),
+            values={"order": str(order["number"]), "step": ctx.translate(_KNOWN[waiting["name"]])},
+            entity="orders.order", record_id=order["id"], key=f"step:{waiting['id']}:{who}",
+        )  # fmt: skip
+
+
+async def finish_step(
+    ctx: Context, order_id: int, data: FinishStep, version: int | None = None
+) -> None:
+    """End the active step and begin the next one.
+
+    Raises:
+        InvalidError: It is skipped without a reason.
+        ConflictError: No step is active.
+        StaleVersionError: The order changed since the page was shown.
+    """
+    del version  # a step has a version of its own, which its lock takes care of
+    if data.skip and not data.reason.strip():
+        text = ctx.translate(N_("is needed when a step is skipped"))
+        raise InvalidError(ctx.translate(N_("The step was not skipped.")), {"reason": text})
+    order = await ctx.get("orders.order", order_id, "edit", lock=True)
+    step = await active_step(ctx, order_id)
+    await end_step(ctx, order, step, "skipped" if data.skip else "done", data.reason)
+
+
+async def active_step(ctx: Context, order_id: int) -> Mapping[str, Any]:
+    """Answer the step an order is at.
+
+    Raises:
+        ConflictError: None is active.
+    """
+    for row in await _rows(ctx, order_id):
+        if row["state"] == "active":
+            return row
+    raise ConflictError(ctx.translate(N_("No step of this order is active.")))
+
+
+async def end_step(
+    ctx: Context, order: Mapping[str, Any], step: Mapping[str, Any], state: str, reason: str = ""
+) -> None:
+    """End a step and begin the next one."""
+    await ctx.save("orders.step", step["id"], state=state, ended_at=ctx.now(), reason=reason)
+    await _go_on(ctx, order, step["holder"])
+
+
+async def finish_named(ctx: Context, order: Mapping[str, Any], names: Sequence[str]) -> None:
+    """End the active step while it is one of these: what it asks for has happened."""
+    for _each in names:
+        rows = await _rows(ctx, order["id"])
+        active = next((row for row in rows if row["state"] == "active"), None)
+        if active is None or active["name"] not in names:
+            return
+        await end_step(ctx, order, active, "done")
+
+
+async def skip_rest(ctx: Context, order: Mapping[str, Any], reason: str) -> None:
+    """Skip all steps that are not done: the order was cancelled."""
+    for row in await _rows(ctx, order["id"]):
+        if row["state"] in {"waiting", "active"}:
+            await ctx.save(
+                "orders.step", row["id"], state="skipped", ended_at=ctx.now(), reason=reason
+            )
+    await ctx.derive("orders.order", order["id"], step="", holder=None)
+
+
+async def hand_over(
+    ctx: Context, order_id: int, data: HandOver, _version: int | None = None
+) -> None:
+    """Give the active step to somebody else, who is told.
+
+    Raises:
+        InvalidError: There is nobody of that name or address, or there are several.
+        ConflictError: No step is active.
+    """
+    order = await ctx.get("orders.order", order_id, "edit", lock=True)
+    step = await active_step(ctx, order_id)
+    taker = await _find_user(ctx, data.to)
+    if taker == step["holder"]:
+        return
+    await ctx.create(
+        "orders.handover", order=order_id, step=step["name"], giver=step["holder"], taker=taker,
+        reason=data.reason,
+    )  # fmt: skip
+    await ctx.save("orders.step", step["id"], holder=taker)
+    await ctx.derive("orders.order", order_id, holder=taker)
+    await ctx.publish(
+        "orders.step.handed_over", "orders.order", order_id,
+        step=step["name"], giver=step["holder"], taker=taker,
+    )  # fmt: skip
+    await ctx.notify(
+        [taker], "orders.step", N_("{order} is with you: {step}."),
+        values={"order": str(order["number"]), "step": ctx.translate(_KNOWN[step["name"]])},
+        entity="orders.order", record_id=order_id, key=f"step:{step['id']}:{taker}:{ctx.now()}",
+    )  # fmt: skip
+
+
+async def _find_user(ctx: Context, text: str) -> int:
+    rows = await read_rows(
+        ctx,
+        "SELECT id FROM core_user WHERE active AND trashed_at IS NULL "
+        "AND (lower(email) = lower($1) OR lower(name) = lower($1)) ORDER BY id LIMIT 2",
+        text.strip(),
+    )
+    if len(rows) != 1:
+        told = N_("is nobody's name or address here") if not rows else N_("is the name of several")
+        raise InvalidError(
+            ctx.translate(N_("The step was not handed over.")), {"to": ctx.translate(told)}
+        )
+    return int(rows[0]["id"])
