@@ -118,6 +118,8 @@ class ComposerKind(View, frozen=True, kw_only=True):
     error: str | None = None
     above: tuple[FieldInput, ...] = ()  # over the text
     multipart: bool = False
+    pick: FieldInput | None = None  # a text to begin with; its button sends `fill=1`
+    pick_label: str = ""
 
 
 class PanelLine(View, frozen=True, kw_only=True):
