@@ -9,6 +9,7 @@ import pytest
 
 from crmkit.testing.sites import new_place
 from crmkit.work import outbox
+from crmkit.work.outbox import queue_mail
 from tests.work.mail.test_sending import Desk, serving
 from tests.work.test_mail_flow import account, message, raw, receive
 
@@ -152,6 +153,21 @@ async def test_what_is_taken_back_can_be_written_on(
     again = await client.post(f"/crm.person/{anna}/mail", data={**sent, "draft": str(number)})
     assert 303 == again.status_code
     assert 1 == await running.db.value("SELECT count(*) FROM core_message")
+
+
+async def test_an_administrator_sends_lost_notices_again(running: Running) -> None:
+    client = await running.client()
+    ctx = await me(running)
+    assert "/settings/mail/resend" not in (await client.get("/settings/mail")).text
+    lost = await queue_mail(ctx, to="a@example.com", subject="s", text="t", key="lost")
+    assert "/settings/mail/resend" in (await client.get("/settings/mail")).text
+    assert 409 == (await client.post("/settings/mail/resend")).status_code
+    await account(ctx, shared="1", sends_notices="1")
+    await follow(client, await client.post("/settings/mail/resend"))
+    assert "waiting" == (await message(running, lost))["state"]
+    seller = await running.client("seller")
+    assert 403 == (await seller.post("/settings/mail/resend")).status_code
+    assert "/settings/mail/resend" not in (await seller.get("/settings/mail")).text
 
 
 async def test_an_administrator_decides_what_is_unclear(running: Running) -> None:
