@@ -62,7 +62,7 @@ async def test_two_systems_that_answer_each_other_stop_after_one_message(
     # The day is what stops them.
     monkeypatch.setattr(mail_answers, "_ONCE_IN", timedelta(0))
     (third,) = await receive(ctx, number, raw("We got that as well", "robot@example.com"))
-    assert await answer(ctx, third) is not None
+    assert await answer(ctx, third, "helpdesk.absence") is not None
 
 
 async def test_mail_of_machines_says_so_and_how_to_stop_it(site_of: Running) -> None:

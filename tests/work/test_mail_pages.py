@@ -190,6 +190,39 @@ async def test_an_administrator_decides_what_is_unclear(running: Running) -> Non
     assert 403 == (await seller.get(f"/settings/mail/{own}")).status_code
 
 
+_HTML = """<div style="display:none">preheader</div><style>p { color: red }</style>
+<p style="color: red" onclick="x()">Agreed <b>all</b></p>
+<img src="http://t.example/p.gif" alt="dot">
+<script>alert(1)</script><img src="//u.example/q.png"><a href="javascript:x()">no</a>
+<form action="/logout"><button hx-post="/settings/password">Sign in</button></form>
+<div class="gmail_quote"><p>Our old <i>words</i></p></div>"""
+
+
+async def test_a_formatted_message_is_shown_clean_and_asks_no_other_server(
+    running: Running,
+) -> None:
+    client = await running.client()
+    ctx = await me(running)
+    anna = await ctx.create("crm.person", name="Anna", email="anna@example.com")
+    sent = raw("Offer", text=_HTML, Content_Type="text/html; charset=utf-8")
+    (made,) = await receive(running.ctx, await account(ctx), sent)
+    url = f"/mail/messages/{made}/html"
+    assert url in (await client.get(f"/crm.person/{anna}")).text
+    fragment = {"HX-Request": "true", "HX-Request-Type": "partial"}
+    page = (await client.get(url, headers=fragment)).text
+    assert "<p>Agreed <b>all</b></p>" in page
+    folded = page.index("<details")
+    assert page.index("Agreed") < folded < page.index("<p>Our old <i>words</i></p>")
+    for gone in ("preheader", "red", "onclick", "alert", "javascript", "hx-post", "<form",
+                 'src="http', 'src="//', "cid:"):  # fmt: skip
+        assert gone not in page
+    # What was left out is offered as links, after a sentence of what they tell.
+    assert 'href="http://t.example/p.gif" target="_blank"' in page
+    assert 'href="https://u.example/q.png" target="_blank"' in page
+    other = await running.client("seller")
+    assert 404 == (await other.get(url)).status_code
+
+
 _TEXT = "Dear {{ person.name }} of {{ company.name }},\n{{ user.name }}"
 
 

@@ -10,18 +10,20 @@ from litestar.params import FromPath
 
 from crmkit.access.messages import message_rule
 from crmkit.errors import InvalidError, NotFoundError
+from crmkit.model.messages import MESSAGE
 from crmkit.plugin.plan import EntityPlan
 from crmkit.records.read import get_record
-from crmkit.web.message_view import EMAIL, filled, mail_tab
+from crmkit.web.message_view import EMAIL, filled, mail_tab, message_page
 from crmkit.web.policy import SIGNED_IN
 from crmkit.web.record_page import crumbs_of, full_page, plan_of
 from crmkit.web.render import answer, came_from, go
 from crmkit.web.services import AnyRequest, context_of
 from crmkit.web.translate import _
-from crmkit.web.views import Flash
+from crmkit.web.views import Flash, Link
 from crmkit.work.outbox import (
     Outgoing,
     file_of,
+    readable_message,
     send_message,
     share_message,
     undo_sending,
@@ -143,4 +145,16 @@ async def mail_file(request: AnyRequest, number: FromPath[int]) -> Response[byte
     )
 
 
-HANDLERS = (mail_create, mail_undo, mail_share, mail_hide, mail_file)
+@get("/mail/messages/{number:int}/html", policy=SIGNED_IN)
+async def mail_html(request: AnyRequest, number: FromPath[int]) -> Response[str]:
+    """Show a message as it was formatted; it asks no other server for anything."""
+    ctx = context_of(request)
+    page = await message_page(ctx, await readable_message(ctx, number))
+    crumbs = (Link(label=_("Messages"), url=f"/{MESSAGE}"),
+              Link(label=page.title, url=f"/{MESSAGE}/{number}"))  # fmt: skip
+    return answer(
+        request, "message.html", title=page.title, block="message", crumbs=crumbs, page=page
+    )
+
+
+HANDLERS = (mail_create, mail_undo, mail_share, mail_hide, mail_file, mail_html)

@@ -91,6 +91,7 @@ class TimelineItem(View, frozen=True, kw_only=True):
     id: str | None = None
     folded: Html = ""  # what was quoted, shown when asked for
     links: tuple[Link, ...] = ()  # below the text: files, an answer
+    html_url: str | None = None  # answers the text as it was formatted, in place of `text`
     actions: tuple[Action, ...] = ()
 
 
