@@ -57,6 +57,9 @@ def _is_person(plan: EntityPlan) -> bool:
 
 
 def _names(plan: EntityPlan) -> list[str]:
+    """List what may be filled of a record; of users and teams what one tells others of them."""
+    if plan.plugin == "core":
+        return [name for name in ("name", "email", "phone") if name in plan.fields]
     return [name for name in plan.fields if "." not in name]
 
 

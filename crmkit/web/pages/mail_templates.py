@@ -98,8 +98,7 @@ def _form(
     ]
     chosen = typed.get("entity", "")
     groups = places_of(ctx, chosen if chosen in ctx.site.entities else "")
-    places = ", ".join(f"{{{{ {group}.{name} }}}}" for group in sorted(groups)
-                       for name in groups[group])  # fmt: skip
+    places = "; ".join(f"{group}: {', '.join(names)}" for group, names in groups.items())
     codes = ", ".join(f"{choice.value} ({choice.label})" for choice in LANGUAGES)
     fields = (
         FieldInput(name="name", label=_("Name"), value=typed.get("name", ""), required=True,
@@ -115,7 +114,8 @@ def _form(
                    max_length=500, error=problems.get("subject")),
         FieldInput(name="body", label=_("Text"), kind="textarea", wide=True, required=True,
                    value=typed.get("body", ""), error=problems.get("body"),
-                   help=_("Places that are filled: %(places)s") % {"places": places}),
+                   help=_("Written as {{ user.name }}, it is filled. There are: %(places)s")
+                   % {"places": places}),
     )  # fmt: skip
     return FormPage(
         title="",
