@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from markupsafe import Markup, escape
+from markupsafe import escape
 
 from crmkit.errors import InvalidError, NotFoundError
 from crmkit.model.messages import MESSAGE, STATES
@@ -19,27 +18,22 @@ from crmkit.web.views import (
     ComposerKind,
     FieldInput,
     Link,
-    MessagePage,
     Option,
     TimelineItem,
 )
-from crmkit.work.mail.cleaning import clean_message
-from crmkit.work.mail.html_quotes import part_html
 from crmkit.work.mail_accounts import accounts_to_write
 from crmkit.work.mail_templates import best_versions, list_templates
 from crmkit.work.messages import list_messages
 from crmkit.work.outbox import readable_message
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from crmkit.model.context import Context
     from crmkit.plugin.plan import EntityPlan
     from crmkit.web.timeline import Entry
-    from crmkit.work.mail.cleaning import CleanHtml
 
 EMAIL = "email"
-_LONGEST_LABEL = 120
 _LABELS = {choice.value: choice.label for choice in STATES}
 _TROUBLED = {"bounced", "failed", "unclear"}
 
@@ -91,38 +85,6 @@ def _line(ctx: Context, each: dict[str, Any], url: str) -> TimelineItem:
         else None,
         id=f"m{each['id']}",
     )
-
-
-async def message_page(ctx: Context, message: dict[str, Any]) -> MessagePage:
-    """Answer a message as it was formatted: cleaned anew, its quotes folded.
-
-    Colours and widths are the page's own, whose policy forbids styles and images of others.
-    """
-    rows = await ctx.db.rows(
-        "SELECT id, content_id FROM core_message_file WHERE message = $1 AND content_id <> ''",
-        message["id"],
-    )
-    files = {row["content_id"].strip("<>"): f"/mail/files/{row['id']}" for row in rows}
-    new, quoted = await asyncio.to_thread(_clean, message["source_html"], files.get)
-    addresses = dict.fromkeys((*new.addresses, *quoted.addresses))
-    links = [f"https:{each}" if each.startswith("//") else each for each in addresses]
-    return MessagePage(
-        title=message["subject"] or _("Without a subject"),
-        who=message["sender"] or _("Unknown sender"),
-        to=message["recipients"],
-        time=format_moment(ctx, message["at"]),
-        iso=message["at"].isoformat(),
-        html=Markup(new.html) or message["body"],  # noqa: S704 - cleaned
-        folded=Markup(quoted.html),  # noqa: S704 - cleaned
-        images=tuple(Link(label=each[:_LONGEST_LABEL], url=each) for each in links),
-    )
-
-
-def _clean(html: str, image_url: Callable[[str], str | None]) -> tuple[CleanHtml, CleanHtml]:
-    """Clean what is new and what is quoted; takes long for a large message, so in a thread."""
-    new, quoted = part_html(html)
-    first = clean_message(new, image_url=image_url, styles=False)
-    return first, clean_message(quoted, image_url=image_url, styles=False)
 
 
 async def _first_address(ctx: Context, plan: EntityPlan, record: dict[str, Any]) -> str:

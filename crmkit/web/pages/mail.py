@@ -13,7 +13,8 @@ from crmkit.errors import InvalidError, NotFoundError
 from crmkit.model.messages import MESSAGE
 from crmkit.plugin.plan import EntityPlan
 from crmkit.records.read import get_record
-from crmkit.web.message_view import EMAIL, filled, mail_tab, message_page
+from crmkit.web.message_html import message_page
+from crmkit.web.message_view import EMAIL, filled, mail_tab
 from crmkit.web.policy import SIGNED_IN
 from crmkit.web.record_page import crumbs_of, full_page, plan_of
 from crmkit.web.render import answer, came_from, go
