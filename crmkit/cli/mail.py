@@ -13,6 +13,8 @@ from crmkit.errors import ConflictError
 from crmkit.model.job import JobOrder
 from crmkit.work.jobs import enqueue
 from crmkit.work.mail_accounts import list_accounts
+from crmkit.work.mail_answers import resend_lost
+from crmkit.work.mail_templates import list_templates
 from crmkit.work.messages import count_messages
 from crmkit.work.outbox import queue_mail
 
@@ -63,6 +65,38 @@ def read(site: Path) -> None:
         async with open_site(site) as opened:
             made = await enqueue(opened.context(), "core.read_mailboxes", [JobOrder(key="now")])
         click.echo("A worker reads them now." if made else "They are read already.")
+
+    _run(work())
+
+
+@mail.command()
+@_SITE
+def resend(site: Path) -> None:
+    """Send the notices that found no account to leave by, now that one sends notices."""
+
+    async def work() -> None:
+        async with open_site(site) as opened:
+            count = await resend_lost(opened.context())
+        click.echo(f"{count} are sent again." if count else "There are none.")
+
+    _run(work())
+
+
+@mail.command()
+@_SITE
+@AS_JSON
+def templates(site: Path, *, as_json: bool) -> None:
+    """List the mail templates; the settings, Mail templates, write them."""
+
+    async def work() -> None:
+        async with open_site(site) as opened:
+            found = await list_templates(opened.context())
+        rows: list[dict[str, object]] = [
+            {"id": each.id, "name": each.name, "entity": each.entity or "any",
+             "language": each.language, "subject": each.subject}
+            for each in found
+        ]  # fmt: skip
+        print_rows(rows, as_json=as_json)
 
     _run(work())
 

@@ -7,13 +7,22 @@ from urllib.parse import urlencode
 
 from markupsafe import escape
 
-from crmkit.errors import NotFoundError
+from crmkit.errors import InvalidError, NotFoundError
 from crmkit.model.messages import MESSAGE, STATES
 from crmkit.web.fields import show_text
 from crmkit.web.format import format_moment
+from crmkit.web.mail_fill import fill_template, receiver_language
 from crmkit.web.translate import _
-from crmkit.web.views import Action, ComposerKind, FieldInput, Link, Option, TimelineItem
+from crmkit.web.views import (
+    Action,
+    ComposerKind,
+    FieldInput,
+    Link,
+    Option,
+    TimelineItem,
+)
 from crmkit.work.mail_accounts import accounts_to_write
+from crmkit.work.mail_templates import best_versions, list_templates
 from crmkit.work.messages import list_messages
 from crmkit.work.outbox import readable_message
 
@@ -69,6 +78,7 @@ def _line(ctx: Context, each: dict[str, Any], url: str) -> TimelineItem:
         due=": ".join(part for part in (state, each["error"]) if part) or None,
         tone="bad" if each["state"] in _TROUBLED else "",
         links=tuple(links),
+        html_url=f"/mail/messages/{each['id']}/html" if each["has_html"] else None,
         actions=(share,) if mine else (),
         undo_url=f"/mail/messages/{each['id']}/undo"
         if each["state"] == "waiting" and each["created_by"] == ctx.user_id
@@ -138,7 +148,7 @@ async def mail_tab(
         below.append(FieldInput(name="account", label=_("From"), kind="select", value=chosen,
                                 options=options))  # fmt: skip
     hidden = [FieldInput(name=name, label="", kind="hidden", value=values[name])
-              for name in ("reply", "draft") if values.get(name)]  # fmt: skip
+              for name in _HIDDEN if values.get(name)]  # fmt: skip
     return ComposerKind(
         name=EMAIL,
         label=_("E-mail"),
@@ -150,12 +160,65 @@ async def mail_tab(
         text_label=_("Text of the message"),
         multipart=True,
         text=values.get("text", ""),
+        pick=await _pick(ctx, plan, record, values.get("template", ""), wrong.get("template")),
+        pick_label=_("Fill in"),
         error=" ".join(f"{name}: {text}." for name, text in wrong.items() if name not in _FIELDS)
         or wrong.get("text"),
     )
 
 
-_FIELDS = {"to", "cc", "subject", "files", "text"}
+_FIELDS = {"to", "cc", "subject", "files", "text", "template"}
+_HIDDEN = ("reply", "draft", "filled_text", "filled_subject")
+
+
+async def _pick(
+    ctx: Context, plan: EntityPlan, record: dict[str, Any], chosen: str, problem: str | None
+) -> FieldInput | None:
+    """Answer the choice of templates, each in the receiver's language; None without any."""
+    templates = await list_templates(ctx, plan.name)
+    if not templates:
+        return None
+    language = await receiver_language(ctx, plan, record, templates)
+    best = best_versions(templates, language, ctx.config.language)
+    options = tuple(
+        Option(value=str(each.id), label=f"{each.name} ({each.language})",
+               selected=str(each.id) == chosen)
+        for each in best
+    )  # fmt: skip
+    return FieldInput(name="template", label=_("Template"), kind="select", options=options,
+                      value=chosen, error=problem)  # fmt: skip
+
+
+async def filled(
+    ctx: Context, plan: EntityPlan, record: dict[str, Any], typed: Mapping[str, str]
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Answer what was typed with a template put in, and what is wrong with it.
+
+    Nothing a person wrote is lost: it stands below the text of the template, and its subject
+    stays. What an earlier template put in is replaced.
+    """
+    found = dict(typed)
+    templates = await list_templates(ctx, plan.name)
+    template = next((each for each in templates if str(each.id) == typed.get("template")), None)
+    if template is None:
+        return found, {"template": _("Choose a template first.")}
+    try:
+        subject, text = await fill_template(ctx, plan, record, template)
+    except InvalidError as error:
+        return found, {"template": error.message}
+    written = _lines(typed.get("text", "")).removeprefix(_lines(typed.get("filled_text", "")))
+    found["text"] = f"{text}\n\n{written.strip()}" if written.strip() else text
+    found["filled_text"] = text
+    kept = typed.get("subject", "").strip()
+    begun = await _begin(ctx, plan, record, {})
+    own = {"", begun.get("subject", ""), typed.get("filled_subject", "")}
+    if subject and kept in own and not typed.get("reply"):
+        found["subject"] = found["filled_subject"] = subject
+    return found, {}
+
+
+def _lines(text: str) -> str:
+    return text.replace("\r\n", "\n").strip()
 
 
 async def _begin(

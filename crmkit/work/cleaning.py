@@ -36,3 +36,7 @@ async def remove_done_jobs(event: JobEvent) -> None:
     await ctx.db.execute(
         "DELETE FROM core_call WHERE received_at < now() - make_interval(days => $1)", _WORKER_DAYS
     )
+    # Who was answered by a machine matters for a day.
+    await ctx.db.execute(
+        "DELETE FROM core_mail_answer WHERE at < now() - make_interval(days => $1)", _WORKER_DAYS
+    )

@@ -111,6 +111,7 @@ async def _draft(
         in_reply_to=message["in_reply_to"],
         references=message["chain"],
         automatic=message["automatic"],
+        stop_url=message["stop_url"],
     )
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 _MOST = 100
 _COLUMNS = (
     "t.id, t.subject, t.sender, t.recipients, t.direction, t.state, t.private, t.body, t.quoted, "
-    "t.at, t.error, t.owner, t.created_by"
+    "t.at, t.error, t.owner, t.created_by, t.source_html <> '' AS has_html"
 )
 
 

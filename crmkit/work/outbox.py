@@ -23,6 +23,8 @@ from crmkit.work.mail.tokens import Thread, make_message_id
 from crmkit.work.mail_accounts import accounts_to_write
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from crmkit.model.context import Context
     from crmkit.work.mail_accounts import MailAccount
 
@@ -63,11 +65,10 @@ def secret_of(ctx: Context) -> bytes:
 
 def id_domain(account: MailAccount) -> str:
     """Answer the domain of our ids, which no other program of the company uses."""
-    domain = account.domain
-    return f"crmkit.{domain}" if domain.isascii() else "crmkit.invalid"
+    return _domain_of(account.address)
 
 
-async def queue_mail(  # noqa: PLR0913 - what a mail is made of, by name
+async def queue_mail(  # noqa: PLR0913 - what a message is made of
     ctx: Context,
     *,
     to: str,
@@ -77,6 +78,8 @@ async def queue_mail(  # noqa: PLR0913 - what a mail is made of, by name
     key: str,
     entity: str = "",
     record: int = 0,
+    stop_path: str = "",
+    answered: Mapping[str, Any] | None = None,
 ) -> int | None:
     """Send a message that a machine writes, by the account for notices.
 
@@ -89,6 +92,10 @@ async def queue_mail(  # noqa: PLR0913 - what a mail is made of, by name
         entity: With `record` on whose timeline it stands, told to a client; without one it is a
             notice to a colleague.
         record: Id of that record.
+        stop_path: Page of this site where the receiver ends such messages, such as
+            "/settings/notifications"; the message names it where `base_url` is set.
+        answered: Row of the message it answers, whose account it leaves by; `answer_mail` alone
+            answers, as it knows whom and how often.
 
     Returns:
         The number of the message, None when one of that key is there.
@@ -99,21 +106,29 @@ async def queue_mail(  # noqa: PLR0913 - what a mail is made of, by name
     mailbox = check_mailbox(to)
     check_line(subject, "subject")
     account = await ctx.db.row(
-        "SELECT id, address FROM core_mail_account WHERE sends_notices AND active"
+        "SELECT id, address FROM core_mail_account WHERE active "
+        "AND CASE WHEN $1::bigint IS NULL THEN sends_notices ELSE id = $1 END",
+        answered["account"] if answered else None,
     )
     sender = account["address"] if account else ""
-    domain = f"crmkit.{sender.rpartition('@')[2]}" if sender else "crmkit.invalid"
+    base = ctx.config.server.base_url
     async with ctx.db.transaction():
         number: int | None = await ctx.db.value(
-            "INSERT INTO core_message (subject, sender, recipients, direction, scope, state, body, "
-            "source_html, account, message_id, people, automatic, key, pending, error) VALUES "
-            "($1, $2, $3, 'out', $13, $4, $5, $6, $7, $8, $9, true, $10, $11, $12) "
+            "INSERT INTO core_message (subject, sender, recipients, direction, state, body, "
+            "source_html, account, message_id, people, automatic, key, pending, error, stop_url, "
+            "in_reply_to, chain, thread, scope) VALUES ($1, $2, $3, 'out', $4, $5, $6, $7, $8, "
+            "$9, true, $10, $11, $12, $13, $14, $15, $16, $17) "
             "ON CONFLICT (key) WHERE key IS NOT NULL DO NOTHING RETURNING id",
             subject, sender, mailbox.address, "waiting" if account else "failed", text, html,
-            account["id"] if account else None, make_message_id(secret_of(ctx), domain),
+            account["id"] if account else None,
+            make_message_id(secret_of(ctx), _domain_of(sender)),
             {"to": [["", mailbox.address]]}, key, [mailbox.address],
             "" if account else "No account sends notices yet.",
-            "external" if entity else "internal",
+            f"{base}{stop_path}" if base and stop_path else "",
+            answered["message_id"] if answered else "",
+            [*answered["chain"], answered["message_id"]][-20:] if answered else [],
+            (answered["thread"] or answered["id"]) if answered else None,
+            "external" if answered or entity else "internal",
         )  # fmt: skip
         if number is not None and entity:
             await ctx.db.execute(
@@ -124,6 +139,11 @@ async def queue_mail(  # noqa: PLR0913 - what a mail is made of, by name
         if number is not None and account:
             await queue_sending(ctx, number, account["id"])
     return number
+
+
+def _domain_of(sender: str) -> str:
+    domain = sender.rpartition("@")[2].lower()
+    return f"crmkit.{domain}" if domain and domain.isascii() else "crmkit.invalid"
 
 
 async def send_message(ctx: Context, draft: Outgoing) -> int:

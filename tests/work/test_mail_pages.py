@@ -9,6 +9,7 @@ import pytest
 
 from crmkit.testing.sites import new_place
 from crmkit.work import outbox
+from crmkit.work.outbox import queue_mail
 from tests.work.mail.test_sending import Desk, serving
 from tests.work.test_mail_flow import account, message, raw, receive
 
@@ -34,7 +35,15 @@ async def desk_site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[R
 async def running(desk_site: Running, monkeypatch: pytest.MonkeyPatch) -> Running:
     """The site without mail; nobody waits to take a message back."""
     monkeypatch.setattr(outbox, "UNDO_SECONDS", 0)
-    for table in ("core_job", "core_schedule", "core_message", "core_mail_account", "crm_person"):
+    for table in (
+        "core_job",
+        "core_schedule",
+        "core_message",
+        "core_mail_account",
+        "crm_person",
+        "crm_company",
+        "core_mail_template",
+    ):
         await desk_site.db.execute(f"DELETE FROM {table}")
     await desk_site.db.execute(
         "INSERT INTO core_schedule (name, last) VALUES ('core.read_mailboxes', '2999-01-01'), "
@@ -146,6 +155,21 @@ async def test_what_is_taken_back_can_be_written_on(
     assert 1 == await running.db.value("SELECT count(*) FROM core_message")
 
 
+async def test_an_administrator_sends_lost_notices_again(running: Running) -> None:
+    client = await running.client()
+    ctx = await me(running)
+    assert "/settings/mail/resend" not in (await client.get("/settings/mail")).text
+    lost = await queue_mail(ctx, to="a@example.com", subject="s", text="t", key="lost")
+    assert "/settings/mail/resend" in (await client.get("/settings/mail")).text
+    assert 409 == (await client.post("/settings/mail/resend")).status_code
+    await account(ctx, shared="1", sends_notices="1")
+    await follow(client, await client.post("/settings/mail/resend"))
+    assert "waiting" == (await message(running, lost))["state"]
+    seller = await running.client("seller")
+    assert 403 == (await seller.post("/settings/mail/resend")).status_code
+    assert "/settings/mail/resend" not in (await seller.get("/settings/mail")).text
+
+
 async def test_an_administrator_decides_what_is_unclear(running: Running) -> None:
     client = await running.client()
     ctx = await me(running)
@@ -164,3 +188,124 @@ async def test_an_administrator_decides_what_is_unclear(running: Running) -> Non
     assert 403 == (await seller.get("/settings/mailboxes")).status_code
     own = await running.db.value("SELECT max(id) FROM core_mail_account")
     assert 403 == (await seller.get(f"/settings/mail/{own}")).status_code
+
+
+_HTML = """<div style="display:none">preheader</div><style>p { color: red }</style>
+<p style="color: red" onclick="x()">Agreed <b>all</b></p>
+<img src="http://t.example/p.gif" alt="dot">
+<script>alert(1)</script><img src="//u.example/q.png"><a href="javascript:x()">no</a>
+<form action="/logout"><button hx-post="/settings/password">Sign in</button></form>
+<div class="gmail_quote"><p>Our old <i>words</i></p></div>"""
+
+
+async def test_a_formatted_message_is_shown_clean_and_asks_no_other_server(
+    running: Running,
+) -> None:
+    client = await running.client()
+    ctx = await me(running)
+    anna = await ctx.create("crm.person", name="Anna", email="anna@example.com")
+    sent = raw("Offer", text=_HTML, Content_Type="text/html; charset=utf-8")
+    (made,) = await receive(running.ctx, await account(ctx), sent)
+    url = f"/mail/messages/{made}/html"
+    assert url in (await client.get(f"/crm.person/{anna}")).text
+    fragment = {"HX-Request": "true", "HX-Request-Type": "partial"}
+    page = (await client.get(url, headers=fragment)).text
+    assert "<p>Agreed <b>all</b></p>" in page
+    folded = page.index("<details")
+    assert page.index("Agreed") < folded < page.index("<p>Our old <i>words</i></p>")
+    for gone in ("preheader", "red", "onclick", "alert", "javascript", "hx-post", "<form",
+                 'src="http', 'src="//', "cid:"):  # fmt: skip
+        assert gone not in page
+    # What was left out is offered as links, after a sentence of what they tell.
+    assert 'href="http://t.example/p.gif" target="_blank"' in page
+    assert 'href="https://u.example/q.png" target="_blank"' in page
+    other = await running.client("seller")
+    assert 404 == (await other.get(url)).status_code
+
+
+_TEXT = "Dear {{ person.name }} of {{ company.name }},\n{{ user.name }}"
+
+
+async def template(client: httpx.AsyncClient, **more: str) -> httpx.Response:
+    typed = {"name": "Welcome", "language": "en", "entity": "crm.person",
+             "subject": "Hello {{ record.title }}", "body": _TEXT}  # fmt: skip
+    return await client.post("/settings/mail-templates", data=typed | more)
+
+
+def composed(page: str) -> tuple[str, str]:
+    """Answer subject and text as the composer of mail shows them."""
+    form = re.search(r'data-draft="[^"]*-email".*?</form>', page, re.DOTALL)
+    assert form is not None
+    subject = re.search(r'name="subject"[^>]*? value="([^"]*)"|value="([^"]*)"[^>]* id="c-email-su',
+                        form[0])  # fmt: skip
+    text = re.search(r'name="text"[^>]*>\n(.*?)</textarea>', form[0], re.DOTALL)
+    assert subject
+    assert text
+    return subject[1] or subject[2], text[1]
+
+
+async def test_an_unknown_place_of_a_template_is_named_with_what_may_be_meant(
+    running: Running,
+) -> None:
+    client = await running.client()
+    refused = await template(client, body="Dear {{ person.citty }} {{ record.title }}")
+    assert 422 == refused.status_code
+    assert "`{{ person.citty }}` is unknown; did you mean `{{ person.city }}`?" in refused.text
+    assert 0 == await running.db.value("SELECT count(*) FROM core_mail_template")
+    seller = await running.client("seller")
+    assert 403 == (await template(seller)).status_code
+    await template(client)
+    (listed,) = (await seller.get("/api/v1/mail-templates")).json()["rows"]
+    assert ("Welcome", _TEXT) == (listed["name"], listed["body"])
+
+
+async def test_a_template_fills_the_composer_in_the_language_of_the_receiver(
+    running: Running,
+) -> None:
+    client = await running.client()
+    ctx = await me(running)
+    await account(ctx)
+    acme = await ctx.create("crm.company", name="Acme & Sons")
+    anna = await ctx.create("crm.person", name="Anna", company=acme, language="German")
+    page = await follow(client, await template(client))
+    number = re.search(r"/mail-templates/(\d+)/remove", page)
+    assert number is not None
+    preview = (await client.get(f"/settings/mail-templates/{number[1]}?record={anna}")).text
+    assert "Dear Anna of Acme &amp; Sons," in preview
+    await template(client, language="de", subject="Hallo", body="Liebe {{ person.name }}")
+    chosen = await running.db.value("SELECT id FROM core_mail_template WHERE language = 'de'")
+    url = f"/crm.person/{anna}"
+    page = (await client.get(f"{url}?write=email")).text
+    assert "Welcome (de)" in page
+    assert "Welcome (en)" not in page
+    typed = {"fill": "1", "template": str(chosen), "text": "My own words", "subject": "",
+             "to": "a@example.com", "filled_text": ""}  # fmt: skip
+    shown = await client.post(f"{url}/mail", data=typed)
+    assert 200 == shown.status_code
+    assert ("Hallo", "Liebe Anna\n\nMy own words") == composed(shown.text)
+    assert 0 == await running.db.value("SELECT count(*) FROM core_message")
+    again = typed | {"text": "Liebe Anna\r\n\r\nMy own words", "filled_text": "Liebe Anna",
+                     "subject": "Mine"}  # fmt: skip
+    shown = await client.post(f"{url}/mail", data=again)
+    assert ("Mine", "Liebe Anna\n\nMy own words") == composed(shown.text)
+    await ctx.save("crm.person", anna, language="")
+    assert "Welcome (en)" in (await client.get(f"{url}?write=email")).text
+
+
+async def test_what_a_person_may_not_read_fills_nothing(running: Running) -> None:
+    client = await running.client()
+    ctx = await me(running)
+    deal = await ctx.create("crm.opportunity", name="Hidden deal")
+    lead = await ctx.create("crm.lead", name="Anna")
+    body = "[{{ opportunity.name }}|{{ record.opportunity }}|{{ record.title }}]"
+    await template(client, entity="crm.lead", body=body)
+    seller = await running.client("seller")
+    by = await me(running)
+    await account(by)
+    await account(ctx)
+    await running.db.execute("UPDATE crm_lead SET owner = $1, opportunity = $2", by.user_id, deal)
+    chosen = await running.db.value("SELECT max(id) FROM core_mail_template")
+    typed = {"fill": "1", "template": str(chosen), "text": ""}
+    found = [composed((await who.post(f"/crm.lead/{lead}/mail", data=typed)).text)[1]
+             for who in (seller, client)]  # fmt: skip
+    assert ["[||Anna]", "[Hidden deal|Hidden deal|Anna]"] == found

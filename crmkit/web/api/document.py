@@ -96,6 +96,7 @@ def build_document(ctx: Context, structs: SiteStructs, title: str) -> bytes:
         paths |= _approval_paths(schemas)
     if ctx.principal.role.scope(SCOPE, "create") != "none":
         paths |= _call_path(schemas)
+    paths |= _template_paths()
     document = {
         "openapi": "3.1.0",
         "info": {"title": title, "version": "1"},
@@ -141,6 +142,16 @@ def _metric_paths(names: list[str]) -> dict[str, Any]:
             "get": {"tags": ["metrics"], "responses": told(figure)},
         },
     }
+
+
+def _template_paths() -> dict[str, Any]:
+    names = ("name", "entity", "language", "subject", "body")
+    row = _object({"id": _ID, **{name: {"type": "string"} for name in names}}, ["id", *names])
+    rows = _object({"rows": {"type": "array", "items": row}}, ["rows"])
+    content = {"application/json": {"schema": rows}}
+    refused = {str(code): {"description": "Refused"} for code in (401, 403, 429)}
+    told = {"200": {"description": "All versions of all", "content": content}, **refused}
+    return {f"{BASE}/mail-templates": {"get": {"tags": ["mail"], "responses": told}}}
 
 
 def _approval_paths(schemas: Schemas) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from crmkit.web.api import (
     calls,
     deadlines,
     index,
+    mail,
     merging,
     metrics,
     records,
@@ -20,4 +21,5 @@ HANDLERS = (
     *merging.HANDLERS,
     *approvals.HANDLERS,
     *deadlines.HANDLERS,
+    *mail.HANDLERS,
 )

@@ -13,6 +13,7 @@ _TABLE: tuple[tuple[str, tuple[str, ...]], ...] = (
     (r"/approvals", ("GET", "POST")),
     (r"/approvals/\d+", ("POST",)),
     (r"/calls", ("POST",)),
+    (r"/mail-templates", ("GET",)),
     (rf"/{_ENTITY}", ("GET", "POST")),
     (rf"/{_ENTITY}/\d+", ("GET", "PATCH", "DELETE")),
     (rf"/{_ENTITY}/\d+/restore", ("POST",)),

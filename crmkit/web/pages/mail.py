@@ -10,17 +10,21 @@ from litestar.params import FromPath
 
 from crmkit.access.messages import message_rule
 from crmkit.errors import InvalidError, NotFoundError
+from crmkit.model.messages import MESSAGE
+from crmkit.plugin.plan import EntityPlan
 from crmkit.records.read import get_record
-from crmkit.web.message_view import EMAIL, mail_tab
+from crmkit.web.message_html import message_page
+from crmkit.web.message_view import EMAIL, filled, mail_tab
 from crmkit.web.policy import SIGNED_IN
 from crmkit.web.record_page import crumbs_of, full_page, plan_of
 from crmkit.web.render import answer, came_from, go
 from crmkit.web.services import AnyRequest, context_of
 from crmkit.web.translate import _
-from crmkit.web.views import Flash
+from crmkit.web.views import Flash, Link
 from crmkit.work.outbox import (
     Outgoing,
     file_of,
+    readable_message,
     send_message,
     share_message,
     undo_sending,
@@ -42,6 +46,10 @@ async def mail_create(
     plan = plan_of(ctx, entity)
     form = await request.form()
     typed = {name: str(value) for name, value in form.items() if isinstance(value, str)}
+    if typed.pop("fill", ""):
+        record = await get_record(ctx, plan, record_id)
+        typed, wrong = await filled(ctx, plan, record, typed)
+        return await _again(request, plan, record_id, typed, wrong)
     files = [
         file_of(sent.filename, await sent.read())
         for sent in form.getall("files", [])
@@ -64,26 +72,37 @@ async def mail_create(
         await get_record(ctx, plan, record_id)
         number = await send_message(ctx, draft)
     except InvalidError as error:
-        page = await full_page(ctx, plan, record_id)
-        record = await get_record(ctx, plan, record_id)
         wrong = error.problems or {"": error.message.rstrip(".")}
-        tab = await mail_tab(ctx, plan, record, {}, typed, wrong)
-        if tab is None:
-            raise
-        tab = msgspec.structs.replace(tab, current=True, error=tab.error or error.message)
-        others = [
-            msgspec.structs.replace(each, current=False)
-            for each in page.composer
-            if each.name != EMAIL
-        ]
-        page = msgspec.structs.replace(page, composer=(*others, tab))
-        crumbs = crumbs_of(plan, page.title)
-        return answer(
-            request, "record.html", title=page.title, block="timeline", status=422, crumbs=crumbs,
-            page=page,
-        )  # fmt: skip
+        return await _again(request, plan, record_id, typed, wrong, error.message)
     flash = Flash(text=_("It is sent in ten seconds"), undo_url=f"/mail/messages/{number}/undo")
     return go(request, f"/{entity}/{record_id}", flash)
+
+
+async def _again(
+    request: AnyRequest,
+    plan: EntityPlan,
+    record_id: int,
+    typed: dict[str, str],
+    wrong: dict[str, str],
+    message: str = "",
+) -> Response[Any]:
+    """Show the record again with what was typed, and what is wrong with it."""
+    ctx = context_of(request)
+    page = await full_page(ctx, plan, record_id)
+    record = await get_record(ctx, plan, record_id)
+    tab = await mail_tab(ctx, plan, record, {}, typed, wrong)
+    if tab is None:
+        raise InvalidError(_("You have no mail account yet. Add one in Settings, Mail."))
+    tab = msgspec.structs.replace(tab, current=True, error=tab.error or message or None)
+    others = [
+        msgspec.structs.replace(each, current=False) for each in page.composer if each.name != EMAIL
+    ]
+    page = msgspec.structs.replace(page, composer=(*others, tab))
+    crumbs = crumbs_of(plan, page.title)
+    return answer(
+        request, "record.html", title=page.title, block="timeline", status=422 if wrong else 200,
+        crumbs=crumbs, page=page,
+    )  # fmt: skip
 
 
 @post("/mail/messages/{number:int}/undo", policy=SIGNED_IN)
@@ -127,4 +146,16 @@ async def mail_file(request: AnyRequest, number: FromPath[int]) -> Response[byte
     )
 
 
-HANDLERS = (mail_create, mail_undo, mail_share, mail_hide, mail_file)
+@get("/mail/messages/{number:int}/html", policy=SIGNED_IN)
+async def mail_html(request: AnyRequest, number: FromPath[int]) -> Response[str]:
+    """Show a message as it was formatted; it asks no other server for anything."""
+    ctx = context_of(request)
+    page = await message_page(ctx, await readable_message(ctx, number))
+    crumbs = (Link(label=_("Messages"), url=f"/{MESSAGE}"),
+              Link(label=page.title, url=f"/{MESSAGE}/{number}"))  # fmt: skip
+    return answer(
+        request, "message.html", title=page.title, block="message", crumbs=crumbs, page=page
+    )
+
+
+HANDLERS = (mail_create, mail_undo, mail_share, mail_hide, mail_file, mail_html)

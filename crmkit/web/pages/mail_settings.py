@@ -43,6 +43,7 @@ from crmkit.work.mail_accounts import (
     save_account,
     try_account,
 )
+from crmkit.work.mail_answers import count_lost, resend_lost
 from crmkit.work.messages import count_messages, list_troubled
 from crmkit.work.outbox import decide_unclear
 
@@ -152,6 +153,7 @@ async def _page(
     field = FieldInput(name="signature", label=_("Signature"), kind="textarea", wide=True,
                        value=signature or "", max_length=_LONGEST_SIGNATURE)  # fmt: skip
     forms = (
+        *(await _lost(ctx) if is_admin(ctx.principal) else ()),
         await _form(ctx, typed or {}, 0, problems or {}),
         FormPage(
             title=_("Signature"),
@@ -171,6 +173,24 @@ async def _page(
     )  # fmt: skip
     status = 422 if problems else 200
     return answer(request, "settings.html", title=page.title, status=status, page=page)
+
+
+async def _lost(ctx: Context) -> tuple[FormPage, ...]:
+    """Answer the button that sends again what found no account; nothing where none is lost."""
+    count = await count_lost(ctx)
+    if not count:
+        return ()
+    told = _("%(n)s notices had no account to leave by. Mark one that sends notices, then send "
+             "them again.")  # fmt: skip
+    again = FormPage(
+        title=_("Notices that were not sent"),
+        intro=told % {"n": format_number(ctx, count)},
+        groups=(),
+        action_url=f"{_MAIL}/resend",
+        cancel_url=_MAIL,
+        submit=_("Send them again"),
+    )
+    return (again,)
 
 
 async def _edit_page(
@@ -245,6 +265,13 @@ async def mail_account_delete(request: AnyRequest, number: FromPath[int]) -> Res
     """Forget an account."""
     await remove_account(context_of(request), number)
     return go(request, _MAIL, Flash(text=_("Removed")))
+
+
+@post(_MAIL + "/resend", policy=ADMIN)
+async def notices_resend(request: AnyRequest) -> Response[Any]:
+    """Send the notices again that found no account to leave by."""
+    count = await resend_lost(context_of(request))
+    return go(request, _MAIL, Flash(text=_("%(n)s are sent again") % {"n": count}))
 
 
 @post(_MAIL + "/signature", policy=SIGNED_IN)
@@ -359,6 +386,7 @@ HANDLERS = (
     mail_account_update,
     mail_account_delete,
     signature_update,
+    notices_resend,
     mailboxes_show,
     message_again,
     message_sent,

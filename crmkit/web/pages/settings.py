@@ -56,6 +56,7 @@ def settings_tabs(request: AnyRequest) -> tuple[Link, ...]:
             (_("Webhooks"), "/settings/webhooks"),
             (_("Jobs"), "/settings/work"),
             (_("Mailboxes"), "/settings/mailboxes"),
+            (_("Mail templates"), "/settings/mail-templates"),
         ]
     return tuple(Link(label=text, url=url, current=path == url) for text, url in tabs)
 
@@ -99,6 +100,8 @@ def settings_links(ctx: Context) -> tuple[Link, ...]:
                  help=_("What is done besides pages, and what failed")),
             Link(label=_("Mailboxes"), url="/settings/mailboxes", icon="mail",
                  help=_("Whether mail is read and sent, and what needs a decision")),
+            Link(label=_("Mail templates"), url="/settings/mail-templates", icon="mail",
+                 help=_("Texts to begin a message with, in each language")),
             Link(label=_("Where it comes from"), url="/settings/explain", icon="list-search",
                  help=_("Which plugin put a field, panel or button there")),
             Link(label=_("History"), url="/history", icon="history",

@@ -11,8 +11,8 @@ Template and block answered to htmx: list.html (list), board.html (board, after 
 record.html (record, header, fields, timeline, side), field.html (field with `field`, editor with
 `editor`), form.html (form, duplicates), options.html (options with `options`), home.html (home,
 after done), import.html (import, progress), search.html (results), table.html (table),
-history.html (history), calls.html (calls), error.html (alert; toast for 5xx). Whole pages
-only: merge.html, settings.html, login.html, setup.html.
+history.html (history), calls.html (calls), message.html (message), error.html (alert; toast for
+5xx). Whole pages only: merge.html, settings.html, login.html, setup.html.
 
 Tones are "", "ok", "warn", "bad", "info", "mute". Hues are 1 to 8 (avatars, tags),
 steps of an order are 1 to 5 (`seq`, 5 is won). Icons are Tabler outline names.
@@ -64,6 +64,7 @@ from crmkit.web.views.list import (
     RowGroup,
 )
 from crmkit.web.views.merging import MergeField, MergePage, MergeRecord
+from crmkit.web.views.message import MessagePage
 from crmkit.web.views.pieces import (
     Action,
     Align,
@@ -162,6 +163,7 @@ __all__ = [
     "MergeField",
     "MergePage",
     "MergeRecord",
+    "MessagePage",
     "NavGroup",
     "NavItem",
     "Notice",

@@ -91,6 +91,7 @@ class TimelineItem(View, frozen=True, kw_only=True):
     id: str | None = None
     folded: Html = ""  # what was quoted, shown when asked for
     links: tuple[Link, ...] = ()  # below the text: files, an answer
+    html_url: str | None = None  # answers the text as it was formatted, in place of `text`
     actions: tuple[Action, ...] = ()
 
 
@@ -118,6 +119,8 @@ class ComposerKind(View, frozen=True, kw_only=True):
     error: str | None = None
     above: tuple[FieldInput, ...] = ()  # over the text
     multipart: bool = False
+    pick: FieldInput | None = None  # a text to begin with; its button sends `fill=1`
+    pick_label: str = ""
 
 
 class PanelLine(View, frozen=True, kw_only=True):

@@ -18,6 +18,7 @@ BLOCKED = "cid:blocked"
 #: The same for an image of the message that is not there.
 MISSING = "cid:missing"
 _MOST = 2_000_000
+_MOST_ADDRESSES = 100
 _TAGS = {
     "a", "abbr", "address", "article", "b", "bdi", "big", "blockquote", "br", "caption", "center",
     "cite", "code", "col", "colgroup", "dd", "del", "details", "dfn", "div", "dl", "dt", "em",
@@ -33,6 +34,15 @@ _GONE = {
     "audio", "video", "canvas", "frameset", "frame", "form", "button", "input", "meta", "link",
     "base", "portal",
 }  # fmt: skip
+#: What a page shows in its own colours and widths.
+_PLAIN_ATTRIBUTES = {
+    "*": {"title", "dir", "lang"},
+    "a": {"href"},
+    "img": {"src", "alt"},
+    "td": {"colspan", "rowspan"},
+    "th": {"colspan", "rowspan"},
+    "ol": {"start", "type"},
+}
 _CELL = {"align", "valign", "width", "height", "bgcolor", "colspan", "rowspan"}
 _ATTRIBUTES = {
     "*": {"style", "title", "dir", "lang"},
@@ -72,6 +82,8 @@ class CleanHtml(Struct, frozen=True):
     html: str
     #: Images that were not asked for, so that the page can offer to.
     blocked_images: int
+    #: Their addresses, each once, the first hundred.
+    addresses: tuple[str, ...] = ()
 
 
 def clean_html(
@@ -89,6 +101,7 @@ def clean_message(
     *,
     remote_images: bool = False,
     image_url: Callable[[str], str | None] | None = None,
+    styles: bool = True,
 ) -> CleanHtml:
     """Clean the HTML of a message, by a list of what may stay.
 
@@ -100,10 +113,13 @@ def clean_message(
             the message, when and where.
         image_url: Content id, without brackets, to a local address that begins with `/`, or None
             for an image the message does not have.
+        styles: Keep colours, fonts and widths; without them a page whose policy forbids styles
+            shows it, and an image that is not shown has no address at all.
     """
     import nh3  # noqa: PLC0415 - for those who read mail
 
     blocked = 0
+    addresses: list[str] = []
 
     def judge(_tag: str, attribute: str, value: str) -> str | None:
         nonlocal blocked
@@ -114,21 +130,23 @@ def clean_message(
         if attribute != "src":
             return value
         source = _image(value.strip(), image_url, remote_images=remote_images)
-        blocked += source == BLOCKED
-        return source
+        if source == BLOCKED:
+            blocked += 1
+            addresses.append(value.strip())
+        return source if styles or source not in {BLOCKED, MISSING} else None
 
     cleaned = nh3.clean(
         _levelled(html),
         tags=_TAGS,
         clean_content_tags=_GONE,
-        attributes=_ATTRIBUTES,
+        attributes=_ATTRIBUTES if styles else _PLAIN_ATTRIBUTES,
         attribute_filter=judge,
         url_schemes={"http", "https", "mailto", "tel", "cid", "data"},
         link_rel="noopener nofollow noreferrer",
         set_tag_attribute_values={"a": {"target": "_blank"}, "img": {"loading": "lazy"}},
         filter_style_properties=_STYLES,
     )
-    return CleanHtml(cleaned.strip(), blocked)
+    return CleanHtml(cleaned.strip(), blocked, tuple(dict.fromkeys(addresses))[:_MOST_ADDRESSES])
 
 
 def _levelled(html: str) -> str:

@@ -70,6 +70,8 @@ class Draft(Struct, frozen=True, kw_only=True):
     automatic: bool = False
     #: Address that ends a subscription by one POST (RFC 8058); "" for none.
     unsubscribe_url: str = ""
+    #: Page on which the receiver, signed in, ends it; "" for none.
+    stop_url: str = ""
     #: Bytes the whole may have; servers usually take 25 MB.
     largest: int = 25_000_000
 
@@ -142,12 +144,14 @@ def _headers(draft: Draft) -> Iterator[str]:
         yield write_line("In-Reply-To", [f"<{chain[-1]}>"])
         yield write_line("References", [f"<{one}>" for one in chain])
     if draft.automatic:
-        yield write_line("Auto-Submitted", ["auto-generated"])
+        yield write_line("Auto-Submitted", ["auto-replied" if chain else "auto-generated"])
         # Exchange reads no RFC 3834 but this (MS-OXCMAIL, 2.2.3.2.14).
         yield write_line("X-Auto-Response-Suppress", ["All"])
     if draft.unsubscribe_url:
         yield write_line("List-Unsubscribe", [f"<{_check_url(draft.unsubscribe_url)}>"])
         yield write_line("List-Unsubscribe-Post", ["List-Unsubscribe=One-Click"])
+    elif draft.stop_url:
+        yield write_line("List-Unsubscribe", [f"<{_check_url(draft.stop_url)}>"])
 
 
 def _check_id(id_: str) -> str:

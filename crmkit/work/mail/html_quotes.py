@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from crmkit.work.mail.html_text import parse_html, tree_to_text
+from crmkit.work.mail.html_text import HIDDEN, parse_html, tree_to_text
 from crmkit.work.mail.quoting import SplitReply, split_reply
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 #: The quote itself, and a mark above it.
 _HOLDS = re.compile(
@@ -37,8 +40,34 @@ def split_reply_html(html: str) -> SplitReply:
     return SplitReply(found.new, quoted, found.signature)
 
 
-def _take_quotes(root: Any) -> str:  # noqa: ANN401 - lxml has no types
-    """Take quotes out of a tree; answer their text."""
+def part_html(html: str) -> tuple[str, str]:
+    """Part the HTML of an answer into what is new and what mailers mark as quoted.
+
+    What its styles hide is left out, as it would be seen where styles are not kept. Neither part
+    is safe to show.
+
+    Returns:
+        All as new when nothing would be left of it.
+    """
+    from lxml import html as lxml_html  # noqa: PLC0415 - 10 MB, for messages only
+
+    def write(node: Any) -> str:  # noqa: ANN401 - lxml has no types
+        return str(lxml_html.tostring(node, encoding="unicode", with_tail=False))
+
+    root = parse_html(html)
+    if root is None:
+        return "", ""
+    for node in [one for one in root.iter() if isinstance(one.tag, str)]:
+        if node is not root and HIDDEN.search(node.get("style") or ""):
+            _drop(node)
+    whole = write(root)
+    quoted = _take_quotes(root, write)
+    has_new = bool(tree_to_text(root).strip()) or root.find(".//img") is not None
+    return (write(root), quoted) if quoted and has_new else (whole, "")
+
+
+def _take_quotes(root: Any, write: Callable[[Any], str] = tree_to_text) -> str:  # noqa: ANN401 - lxml has no types
+    """Take quotes out of a tree; answer them as `write` makes them, their text by default."""
     taken: list[str] = []
     for node in [one for one in root.iter() if isinstance(one.tag, str)]:
         if not _is_quote(node) or not _is_inside(node, root):
@@ -48,11 +77,11 @@ def _take_quotes(root: Any) -> str:  # noqa: ANN401 - lxml has no types
         if _MARKS_BEGIN.search(_names(node)):
             # A mark, and all that follows it is the quote.
             following = list(node.itersiblings())
-            taken += [tree_to_text(one) for one in (node, *following)]
+            taken += [write(one) for one in (node, *following)]
             for one in (node, *following):
                 _drop(one)
         else:
-            taken.append(tree_to_text(node))
+            taken.append(write(node))
             _drop(node)
     return "\n\n".join(part for part in taken if part)
 

@@ -17,7 +17,7 @@ _CELLS = {"td", "th"}
 _MOST = 2_000_000
 _BLANKS = re.compile(r"[ \t\r\n\f\v\u200b\u200c\u2060\ufeff]+")
 #: Bounded, so that a strange style cannot take long.
-_HIDDEN = re.compile(r"display\s{0,9}:\s{0,9}none|mso-hide\s{0,9}:\s{0,9}all", re.IGNORECASE)
+HIDDEN = re.compile(r"display\s{0,9}:\s{0,9}none|mso-hide\s{0,9}:\s{0,9}all", re.IGNORECASE)
 _XML_HEAD = re.compile(r"^\s*<\?xml[^>]*\?>", re.IGNORECASE)
 
 
@@ -142,7 +142,7 @@ class _Lines:
 
 def _is_hidden(node: Any) -> bool:  # noqa: ANN401 - as above
     """Say whether a mailer hides it: preview texts of mailings."""
-    return bool(_HIDDEN.search(node.get("style") or ""))
+    return bool(HIDDEN.search(node.get("style") or ""))
 
 
 def _before(out: _Lines, node: Any, tag: str) -> None:  # noqa: ANN401 - as above

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Mapping
 from datetime import date
@@ -60,8 +61,7 @@ def _look_up(name: str, values: Mapping[str, object]) -> str:
     found: object = values
     for part in name.split("."):
         if not isinstance(found, Mapping) or part not in found:
-            known = ", ".join(sorted(map(str, found))[:20]) if isinstance(found, Mapping) else ""
-            raise KeyError(f"is unknown; there are: {known}" if known else "is unknown")
+            raise KeyError(_unknown(name, part, found))
         found = found[part]
     if found is None:
         return ""
@@ -70,3 +70,17 @@ def _look_up(name: str, values: Mapping[str, object]) -> str:
     if not isinstance(found, _PLAIN):
         raise KeyError("is no text, number or date")
     return str(found)
+
+
+def _unknown(name: str, part: str, found: object) -> str:
+    """Say that a part of a name is unknown, and which one may be meant."""
+    if not isinstance(found, Mapping) or not found:
+        return "is unknown"
+    known = sorted(map(str, found))
+    near = difflib.get_close_matches(part.lower(), known, 1)
+    hint = ""
+    if near:
+        parts = name.split(".")
+        parts[parts.index(part)] = near[0]
+        hint = f"did you mean `{{{{ {'.'.join(parts)} }}}}`? "
+    return f"is unknown; {hint}there are: {', '.join(known[:20])}"
