@@ -77,7 +77,7 @@ WITH RECURSIVE me AS (
 SELECT me.*, ARRAY(SELECT id FROM mine UNION SELECT id FROM led) AS teams,
     me.seen_at < now() - make_interval(secs => $3) AS stale,
     (SELECT count(*) FROM (SELECT FROM core_notification n
-        WHERE n.user_id = me.id AND n.read_at IS NULL LIMIT 100) x) AS unread
+        WHERE n.user_id = me.id AND n.read_at IS NULL AND n.in_app LIMIT 100) x) AS unread
 FROM me
 """
 

@@ -335,7 +335,7 @@ class Context:
             key: Of one key a person is told once.
 
         Returns:
-            How many are told in the app.
+            How many are told, in the app or by mail.
 
         Raises:
             NotFoundError: No plugin that is on declares the kind.

@@ -11,7 +11,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 #: Ways people are told, with the English label of each.
-CHANNELS = {"app": N_("In the app")}
+CHANNELS = {
+    "app": N_("In the app"),
+    "mail": N_("By mail, at once"),
+    "digest": N_("By mail, in the digest"),
+}
 
 
 @dataclass(frozen=True)
@@ -21,7 +25,8 @@ class NotificationKind:
     Attributes:
         name: `<plugin>.<name>`.
         label: English, such as "Reminders of activities".
-        channels: How a person is told who has chosen nothing: "app", or not at all.
+        channels: How a person is told who has chosen nothing: "app", "mail" at once or in the
+            "digest" of the day (once: at once goes before), or not at all.
 
     Raises:
         ValueError: There is no such channel.

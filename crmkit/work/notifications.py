@@ -12,9 +12,10 @@ from crmkit.access.predicate import predicate
 from crmkit.errors import NotFoundError
 from crmkit.model.notification import NotificationKind
 from crmkit.model.values import N_
+from crmkit.work.notice_plans import TIMES, plan_mail
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from crmkit.model.context import Context
     from crmkit.model.notification import Telling
@@ -25,21 +26,37 @@ PAGE_SIZE = 50
 #: "me/<user>" when what a person was told has changed.
 LIVE = "crmkit_live"
 CORE_KINDS = (
-    NotificationKind("core.deadline", N_("Reminders and deadlines")),
-    NotificationKind("core.approval", N_("Approvals that wait for me, and answers to mine")),
+    NotificationKind("core.deadline", N_("Reminders and deadlines"), ("app", "digest")),
+    NotificationKind(
+        "core.approval", N_("Approvals that wait for me, and answers to mine"), ("app", "digest")
+    ),
 )
-# Who chose another channel, or none, is told there or not at all.
-_TELL = """
-WITH made AS (
-INSERT INTO core_notification (user_id, kind, text, values, url, entity, record, key, created_at)
-SELECT u.id, $2, $3, $4, $5, $6, $7, nullif($8, ''), $9
+# Whether mail reaches user u.
+_REACHES = """u.email <> '' AND EXISTS (
+    SELECT FROM core_mail_account WHERE sends_notices AND active)"""
+# Who chose another channel, or none, is told there or not at all. Mail needs an address and an
+# account it leaves by: without one of them what was to come by mail stands in the inbox.
+_TELL = f"""
+WITH wanted AS (
+SELECT u.id,
+    'app' = ANY(w.channels) OR (w.channels && '{{mail,digest}}' AND NOT w.reaches) AS in_app,
+    CASE WHEN NOT w.reaches THEN '' WHEN 'mail' = ANY(w.channels) THEN 'mail'
+        WHEN 'digest' = ANY(w.channels) THEN 'digest' ELSE '' END AS mail
 FROM core_user u LEFT JOIN core_notification_choice c ON c.user_id = u.id AND c.kind = $2
+CROSS JOIN LATERAL (SELECT coalesce(c.channels, $10::text[]) AS channels, {_REACHES} AS reaches) w
 WHERE u.id = ANY($1) AND u.active AND u.trashed_at IS NULL
-    AND 'app' = ANY(coalesce(c.channels, $10::text[]))
-ON CONFLICT (user_id, key) WHERE key IS NOT NULL DO NOTHING RETURNING user_id
+), made AS (
+INSERT INTO core_notification (user_id, kind, text, values, url, entity, record, key, created_at,
+    in_app, mail)
+SELECT id, $2, $3, $4, $5, $6, $7, nullif($8, ''), $9, in_app, mail
+FROM wanted WHERE in_app OR mail <> ''
+ON CONFLICT (user_id, key) WHERE key IS NOT NULL DO NOTHING RETURNING user_id, in_app, mail
 )
-SELECT count(*) FROM (SELECT pg_notify($11, 'me/' || user_id || ' 0') FROM made) told
-"""
+SELECT m.user_id, m.mail, u.time_zone, now() AS now, {TIMES},
+    CASE WHEN m.in_app THEN pg_notify($11, 'me/' || m.user_id || ' 0')::text END
+FROM made m JOIN core_user u ON u.id = m.user_id
+LEFT JOIN core_notification_settings s ON s.user_id = m.user_id
+"""  # noqa: S608 - of our own
 
 
 class Notification(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,7 +90,7 @@ async def notify(ctx: Context, users: Iterable[int], telling: Telling) -> int:
     not active are told nothing.
 
     Returns:
-        How many are told in the app.
+        How many are told, in the app or by mail.
 
     Raises:
         NotFoundError: No plugin that is on declares the kind.
@@ -89,12 +106,13 @@ async def notify(ctx: Context, users: Iterable[int], telling: Telling) -> int:
         wanted.discard(ctx.user_id or 0)
     if not wanted:
         return 0
-    number: int = await ctx.db.value(
+    rows = await ctx.db.rows(
         _TELL,
         sorted(wanted), kind, telling.text, dict(telling.values), telling.url, telling.entity,
         telling.record_id, telling.key, ctx.now(), list(declared[kind].channels), LIVE,
     )  # fmt: skip
-    return number
+    await plan_mail(ctx, [row for row in rows if row["mail"]])
+    return len(rows)
 
 
 async def list_notifications(
@@ -102,10 +120,16 @@ async def list_notifications(
 ) -> list[Notification]:
     """Answer what the reader was told, newest first, one more than a page when there is more."""
     rows = await ctx.db.rows(
-        "SELECT * FROM core_notification WHERE user_id = $1 AND ($2::bigint IS NULL OR id < $2) "
-        "AND (NOT $3 OR read_at IS NULL) ORDER BY id DESC LIMIT $4",
+        "SELECT * FROM core_notification WHERE user_id = $1 AND in_app "
+        "AND ($2::bigint IS NULL OR id < $2) AND (NOT $3 OR read_at IS NULL) "
+        "ORDER BY id DESC LIMIT $4",
         ctx.user_id, before, unread, PAGE_SIZE + 1,
     )  # fmt: skip
+    return await show_to(ctx, rows)
+
+
+async def show_to(ctx: Context, rows: Sequence[Any]) -> list[Notification]:
+    """Answer rows of notifications as the reader may see them now, in the order given."""
     seen = await _readable(ctx, rows)
     return [_shown(ctx, row, seen) for row in rows]
 
@@ -159,6 +183,13 @@ async def mark_read(ctx: Context, number: int | None = None) -> None:
         "SELECT pg_notify($4, 'me/' || user_id || ' 0') FROM seen LIMIT 1",
         ctx.user_id, ctx.now(), number, LIVE,
     )  # fmt: skip
+
+
+async def is_reached(ctx: Context) -> bool:
+    """Say whether notices can reach the reader by mail."""
+    return bool(
+        await ctx.db.value(f"SELECT {_REACHES} FROM core_user u WHERE u.id = $1", ctx.user_id)  # noqa: S608
+    )
 
 
 async def read_choices(ctx: Context) -> dict[str, tuple[str, ...]]:

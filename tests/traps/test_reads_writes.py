@@ -51,7 +51,8 @@ async def test_no_implicit_cascade(db: Database) -> None:
     # Sessions, links, tokens and saved views belong to a person and go with them.
     assert cascading <= {
         "core_session", "core_link", "core_saved_view", "core_token", "core_feed",
-        "core_notification", "core_notification_choice", "core_webhook_call",
+        "core_notification", "core_notification_choice", "core_notification_settings",
+        "core_webhook_call",
         "core_deadline_step", "core_approval", "core_message_link", "core_mail_cursor",
         "core_mail_account", "core_message_file",
     }  # fmt: skip

@@ -107,7 +107,7 @@ class Post(Plugin):
         opened = await client.post(f"/inbox/{number}")
         assert "/crm.lead/1" == opened.headers["location"]
         assert "Nothing unread" in (await client.get("/inbox?show=unread")).text
-        await client.post("/settings/notifications", data={"sent": "1"})
+        await client.post("/settings/notifications", data={"sent": "1", "digest_at": "08:00"})
         await running.ctx.create("crm.lead", name="Boris", owner=me)
         assert "Boris" not in (await client.get("/inbox")).text
 

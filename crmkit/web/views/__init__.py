@@ -51,7 +51,7 @@ from crmkit.web.views.importing import (
     Progress,
     RunPage,
 )
-from crmkit.web.views.inbox import InboxPage, Told
+from crmkit.web.views.inbox import InboxPage, NoticeRow, NoticesPage, Told, ToldDay
 from crmkit.web.views.list import (
     BulkAction,
     Cell,
@@ -167,6 +167,8 @@ __all__ = [
     "NavGroup",
     "NavItem",
     "Notice",
+    "NoticeRow",
+    "NoticesPage",
     "Option",
     "Pair",
     "Panel",
@@ -193,6 +195,7 @@ __all__ = [
     "TimelineDay",
     "TimelineItem",
     "Told",
+    "ToldDay",
     "UserBadge",
     "View",
     "WeekDay",
