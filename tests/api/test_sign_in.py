@@ -65,6 +65,7 @@ async def test_a_narrow_token_sees_its_entities_only(api: Api, make: Make) -> No
     url = f"/api/v1/crm.person/{record}"
     assert 200 == (await client.get(url)).status_code
     assert 403 == (await client.get("/api/v1/crm.company")).status_code
+    assert 403 == (await client.get("/api/v1/mail-templates")).status_code
     assert 403 == (await client.patch(url, json={"name": "Eve", "version": 1})).status_code
     assert 403 == (await client.delete(url)).status_code
 

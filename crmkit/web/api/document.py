@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from crmkit.access.predicate import allowed
+from crmkit.model.messages import MESSAGE
 from crmkit.records.actions import actions_of, may_act
 from crmkit.records.approvals import Approval, asks_second
 from crmkit.records.merge import may_merge
@@ -96,7 +97,7 @@ def build_document(ctx: Context, structs: SiteStructs, title: str) -> bytes:
         paths |= _approval_paths(schemas)
     if ctx.principal.role.scope(SCOPE, "create") != "none":
         paths |= _call_path(schemas)
-    paths |= _template_paths()
+    paths |= _template_paths() if MESSAGE in made else {}
     document = {
         "openapi": "3.1.0",
         "info": {"title": title, "version": "1"},
