@@ -35,13 +35,11 @@ async def list_related(
     Owner and team are no relation here, steps stand on the timeline, and what a plugin puts beside
     the record stands among its fields. Only what the reader may see; two statements an entity.
     """
-    parts = {(each.entity, each.column) for each in plan.parts}
-    beside = parts | {
-        (side.entity, side.column) for side in ctx.site.extensions.sides_of(plan.name)
-    }
+    beside = {(side.entity, side.column) for side in ctx.site.extensions.sides_of(plan.name)}
     found = []
     for other in ctx.site.entities.values():
-        if other.steps is not None or not await may_use(ctx, other, "read"):
+        is_part = other.part_of is not None and other.part_of.entity == plan.name
+        if other.steps is not None or is_part or not await may_use(ctx, other, "read"):
             continue
         for field in other.fields.values():
             if field.reference != plan.name or not field.filterable or field.name in _WHO:

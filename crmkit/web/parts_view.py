@@ -42,6 +42,7 @@ async def parts_grid(  # noqa: PLR0913 - what a refused save shows again
     typed: Sequence[SentPart] = (),
     refused: InvalidError | None = None,
     note: str = "",
+    stale: str = "",
     pasted: str = "",
 ) -> PartsGrid:
     """Answer the lines of a record; after a refused save with what was typed and what is wrong."""
@@ -76,7 +77,8 @@ async def parts_grid(  # noqa: PLR0913 - what a refused save shows again
         locked=_(locked) if locked else "",
         paste_url=f"{url}/paste" if editable and parts.paste else None,
         pasted=pasted,
-        errors=tuple(text for text in (note, refused.message if refused else "", *loose) if text),
+        errors=tuple(text for text in (stale, refused.message if refused else "", *loose) if text),
+        note=note,
         empty="" if rows or editable else _("No lines yet"),
     )
 

@@ -19,6 +19,11 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 RUSSIAN = ROOT / "crmkit" / "locale" / "ru" / "LC_MESSAGES" / "crmkit.po"
+#: Package of each bundled plugin to its own catalogue, which follows that of crmkit.
+PLUGINS = {
+    folder: folder / "locale" / "ru" / "LC_MESSAGES" / f"{folder.name.partition('_')[2]}.po"
+    for folder in sorted(ROOT.glob("plugins/*/crmkit_*"))
+}
 _PLACE = re.compile(r"%\(\w+\)[sd]|(?<!\w)\{\w+\}")
 
 
@@ -28,16 +33,21 @@ def russian() -> Catalog:
         return read_po(file)
 
 
-def _marked() -> set[str]:
-    """Every text that Python and templates mark, plural ones by their first form."""
+def _marked(folder: Path = ROOT / "crmkit") -> set[str]:
+    """Every text that Python and templates of a package mark, plural ones by their first form."""
     with (ROOT / "babel.cfg").open(encoding="utf-8") as file:
         methods, options = parse_mapping_cfg(file)  # type: ignore[no-untyped-call]
     keywords = {**DEFAULT_KEYWORDS, "N_": None}
-    found = extract_from_dir(str(ROOT / "crmkit"), methods, options, keywords)
+    found = extract_from_dir(str(folder), methods, options, keywords)
     return {
         message if isinstance(message, str) else message[0]
         for _file, _line, message, _comments, _context in found
     }
+
+
+def _read(path: Path) -> Catalog:
+    with path.open("rb") as file:
+        return read_po(file)
 
 
 def _translated(russian: Catalog, text: str) -> bool:
@@ -59,13 +69,26 @@ def test_every_marked_text_has_a_russian_one(russian: Catalog) -> None:
     assert [] == sorted(text for text in texts if not _translated(russian, text))
 
 
+@pytest.mark.parametrize("folder", PLUGINS, ids=lambda each: each.name)
+def test_every_marked_text_of_a_plugin_has_a_russian_one(russian: Catalog, folder: Path) -> None:
+    own = _read(PLUGINS[folder])
+    texts = _marked(folder)
+    assert len(texts) > 20
+    missing = (t for t in texts if not _translated(russian, t) and not _translated(own, t))
+    assert [] == sorted(missing)
+    assert [] == sorted(str(each.id) for each in own if each.id and each.id not in texts)
+
+
 def test_every_label_of_the_site_has_a_russian_one(russian: Catalog, site: Site) -> None:
+    catalogues = [russian, *map(_read, PLUGINS.values())]
     labels = {role.label for role in load_roles(Path("none")).values()}
     for plan in site.entities.values():
         labels |= {plan.label, plan.singular, *(group.label for group in plan.form)}
         for field in plan.fields.values():
             labels |= {field.label, field.help, *(choice.label for choice in field.choices)}
-    assert [] == sorted(text for text in labels - {""} if not _translated(russian, text))
+    labels.discard("")
+    found = {text for text in labels for each in catalogues if _translated(each, text)}
+    assert [] == sorted(labels - found)
 
 
 def test_plural_texts_have_three_forms(russian: Catalog) -> None:

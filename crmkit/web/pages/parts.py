@@ -50,19 +50,19 @@ async def parts_save(
     line = plan_of(ctx, parts.entity)
     form = await request.form()
     sent = read_sent(parts, line, form)
-    status, refused, note = 200, None, ""
+    status, refused, stale = 200, None, ""
     try:
         named = [await _with_titles(ctx, line, each) for each in sent]
         await save_parts(ctx, plan, parts, record_id, named)
     except InvalidError as error:
         status, refused = 422, error
     except StaleVersionError as error:
-        status, note, sent = 409, error.message, []
+        status, stale, sent = 409, error.message, []
     if status == 200 and not wants_fragment(request):  # noqa: PLR2004
         return go(request, f"/{entity}/{record_id}", Flash(text=_("Saved")))
     record = await get_record(ctx, plan, record_id)
     grid = await parts_grid(
-        ctx, plan, parts, record, typed=sent if refused else (), refused=refused, note=note
+        ctx, plan, parts, record, typed=sent if refused else (), refused=refused, stale=stale
     )
     return await _show(request, entity, record_id, grid, status)
 

@@ -192,6 +192,7 @@ class PartsGrid(View, frozen=True, kw_only=True):
     paste_url: str | None = None
     pasted: str = ""
     errors: tuple[str, ...] = ()
+    note: str = ""  # what was done
     empty: str = ""
 
 

@@ -131,6 +131,8 @@ def _shown(ctx: Context, record: Mapping[str, Any], lines: Sequence[Line]) -> li
     totals = totals_of(lines, currency)
     made = [Total(ctx.translate(N_("Subtotal")), format_money(ctx, totals.net, currency))]
     for group in totals.tax_groups:
+        if not group.base and not group.tax:
+            continue  # lines without a price yet
         label = ctx.translate(N_("Tax {rate} % of {base}")).format(
             rate=format_number(ctx, group.rate.normalize()),
             base=format_money(ctx, group.base, currency),

@@ -437,22 +437,22 @@
   });
   /* ---------- grids of parts: each cell is saved when it is left ---------- */
   const grid = () => document.activeElement?.closest?.("[data-parts]");
-  let sent = null;
+  let sentCells = null;
   on("htmx:before:request", (event) => {
     const form = (event.detail?.ctx?.sourceElement || event.target)?.closest?.("[data-parts]");
-    if (form) sent = new Map([...new FormData(form)].map(([name, value]) => [name, value]));
+    if (form) sentCells = new Map([...new FormData(form)].map(([name, value]) => [name, value]));
   });
-  let typing = null;
+  let typedCell = null;
   on("htmx:before:swap", () => {
     const cell = document.activeElement;
     // what was typed after the request left is kept in the cell that has the focus
-    typing = grid() && sent && cell.name && cell.type !== "hidden" ? { id: cell.id, value: cell.value, changed: cell.value !== sent.get(cell.name) } : null;
+    typedCell = grid() && sentCells && cell.name && cell.type !== "hidden" ? { id: cell.id, value: cell.value, changed: cell.value !== sentCells.get(cell.name) } : null;
   });
   on("htmx:after:swap", () => {
-    const cell = typing && document.getElementById(typing.id);
-    if (cell && typing.changed) cell.value = typing.value;
+    const cell = typedCell && document.getElementById(typedCell.id);
+    if (cell && typedCell.changed) cell.value = typedCell.value;
     if (cell && document.activeElement !== cell) cell.focus({ preventScroll: true });
-    typing = null;
+    typedCell = null;
   });
   const cellOf = (row, name) => $(`[data-col="${name}"] :is(input:not([type=hidden]), select, textarea):not(.js-only[hidden])`, row);
   on("keydown", (event) => {
