@@ -8,6 +8,7 @@ import pytest
 
 from crmkit.access import predicate as predicates
 from crmkit.errors import InvalidError, NotFoundError, StaleVersionError
+from crmkit.plugin.sql import Sql
 from crmkit.records.parts import SentPart, find_parts, list_parts, save_parts
 from crmkit.testing.sites import new_place
 
@@ -176,7 +177,7 @@ async def test_without_the_rule_of_the_whole_the_part_shows(
 ) -> None:
     """Counter-test: rights of the part alone would let a manager of nobody's team in."""
     _bill_id, row, client = await _strangers(bills)
-    monkeypatch.setattr(predicates, "_part_rule", lambda *_: predicates.Sql("TRUE"))
+    monkeypatch.setattr(predicates, "_part_rule", lambda *_: Sql("TRUE"))
     assert "Zyxwvut" in (await client.get(f"/bills.row/{row}")).text
 
 
