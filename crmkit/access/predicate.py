@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from crmkit.model.context import Context
-    from crmkit.model.role import Scope, Verb
+    from crmkit.model.role import Role, Scope, Verb
+    from crmkit.model.site import SiteLike
     from crmkit.plugin.plan import EntityPlan
 
 
@@ -111,20 +112,26 @@ def _guarded(ctx: Context, plan: EntityPlan) -> UnavailableError:
 
 def scope_of(ctx: Context, plan: EntityPlan, verb: Verb) -> Scope:
     """Answer how far the reader may use a verb on an entity; "none" while it is guarded."""
-    if plan.name in ctx.site.guarded:
+    return scope_of_role(ctx.site, ctx.principal.role, plan, verb)
+
+
+def scope_of_role(site: SiteLike, role: Role, plan: EntityPlan, verb: Verb) -> Scope:
+    """Answer how far a role reaches with a verb: a part as far as its whole, a catalogue whole."""
+    if plan.name in site.guarded:
         return "none"
     if plan.part_of is not None:
-        return scope_of(ctx, _whole(ctx, plan)[0], _OF_WHOLE[verb]) if verb in _OF_WHOLE else "none"
-    scope = ctx.principal.role.scope(plan.name, verb)
-    if plan.shared and verb == "read" and scope != "none" and not _is_named(ctx, plan, verb):
+        if verb not in _OF_WHOLE:
+            return "none"
+        return scope_of_role(site, role, site.entity(plan.part_of.entity), _OF_WHOLE[verb])
+    scope = role.scope(plan.name, verb)
+    if plan.shared and verb == "read" and scope != "none" and not _is_named(role, plan, verb):
         return "all"
     return scope
 
 
-def _is_named(ctx: Context, plan: EntityPlan, verb: Verb) -> bool:
-    """Say whether the role has a right on this entity itself, which decides."""
-    rights = ctx.principal.role.rights
-    return any(each.pattern == plan.name and each.verb == verb for each in rights)
+def _is_named(role: Role, plan: EntityPlan, verb: Verb) -> bool:
+    """Say whether a role has a right on this entity itself, which decides."""
+    return any(each.pattern == plan.name and each.verb == verb for each in role.rights)
 
 
 def allowed(ctx: Context, plan: EntityPlan, verb: Verb) -> bool:

@@ -10,6 +10,7 @@ import msgspec
 import rich_click as click
 
 from crmkit.access.core import site_of
+from crmkit.access.predicate import scope_of_role
 from crmkit.access.sealing import key_path
 from crmkit.cli import _SITE, _commands, _run
 from crmkit.cli.opening import Opened, open_site
@@ -76,8 +77,12 @@ def policies(site: Path, *, as_json: bool) -> None:
         async with open_site(site, migrating=False) as opened:
             built = opened.site
         rows = [
-            {"entity": name, "role": role.name, **{verb: role.scope(name, verb) for verb in VERBS}}
-            for name in built.entities
+            {
+                "entity": name,
+                "role": role.name,
+                **{verb: scope_of_role(built, role, plan, verb) for verb in VERBS},
+            }
+            for name, plan in built.entities.items()
             for role in built.roles.values()
         ]
         rows += [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from crmkit.cli.opening import Opened
 
 _LOOK_SECONDS = 1.0
+_NICE = 5
 _log = structlog.get_logger("crmkit.work")
 
 
@@ -37,6 +39,9 @@ def work(folder: Path, slots: int | None = None) -> None:
         MigrationError: The core's schema cannot be brought up to date.
     """
     configure_logging()
+    if hasattr(os, "nice"):
+        # On a machine that also serves, a page somebody waits for goes before a job.
+        os.nice(_NICE)
     with asyncio.Runner(loop_factory=fast_loop()) as runner:
         runner.run(_work(folder, slots))
 

@@ -31,8 +31,12 @@ class Samples:
         self._made: dict[str, list[int]] = {}
         self._number = 0
 
-    async def make(self, entity: str) -> int:
+    async def make(self, entity: str, **fixed: int) -> int:
         """Make one record and answer its id.
+
+        Args:
+            entity: Such as "loyalty.points".
+            fixed: References it must have.
 
         Raises:
             InvalidError: No values were found that the entity takes; names it.
@@ -41,7 +45,7 @@ class Samples:
         refused: list[str] = []
         # All fields show more of the plugin; rules of its own may take no more than the least.
         for least in (False, True):
-            values = await self.values(plan, least=least)
+            values = await self.values(plan, least=least) | fixed
             try:
                 record = await self._ctx.create(entity, **values)
             except CrmkitError as error:
@@ -61,18 +65,37 @@ class Samples:
         self._number += 1
         values: dict[str, Any] = {}
         for name, field in plan.fields.items():
-            if not field.editable or name == plan.board:
+            # What code alone writes is made up where a record cannot be without it.
+            if not field.editable and not field.required:
+                continue
+            if name == plan.board:
                 continue
             if least and not field.required and name != plan.title:
                 continue
-            value = await self._value(plan, field)
+            value = await self._value(plan, field, least=least)
             if value is not None:
                 values[name] = value
+        await self._same_whole(plan, values)
         return values
 
-    async def _value(self, plan: EntityPlan, field: Field) -> Any:  # noqa: ANN401
+    async def _same_whole(self, plan: EntityPlan, values: dict[str, Any]) -> None:
+        """Let a part refer to parts of what its own whole is of, as lines of one order do."""
+        if plan.part_of is None or plan.part_of.column not in values:
+            return
+        whole: EntityPlan = self._site.entity(plan.part_of.entity)
+        record = await self._ctx.get(whole.name, values[plan.part_of.column])
+        for name, field in plan.fields.items():
+            target = self._site.entities.get(field.reference)
+            if name not in values or target is None or target.part_of is None:
+                continue
+            for other, link in whole.fields.items():
+                if link.reference == target.part_of.entity and record.get(other):
+                    fixed = {target.part_of.column: record[other]}
+                    values[name] = await self.make(target.name, **fixed)
+
+    async def _value(self, plan: EntityPlan, field: Field, *, least: bool) -> Any:  # noqa: ANN401
         if field.kind == "reference":
-            return await self._target(plan, field)
+            return await self._target(plan, field, least=least)
         if field.choices:
             return field.choices[self._number % len(field.choices)].value
         text = f"Sample {self._number}"[: field.max_length or None]
@@ -84,14 +107,15 @@ class Samples:
             "url": f"https://example.com/{self._number}",
         }.get(field.kind)  # fmt: skip
 
-    async def _target(self, plan: EntityPlan, field: Field) -> int | None:
+    async def _target(self, plan: EntityPlan, field: Field, *, least: bool) -> int | None:
         entity = field.reference
         if not entity or entity.startswith("core.") or entity == plan.name:
             return None
         if field.unique:
             return await self.make(entity)
         made = self._made.get(entity, [])
-        if len(made) < _TARGETS and (field.required or not self._refers_back(plan, entity)):
+        is_wanted = field.required or not self._refers_back(plan, entity)
+        if len(made) < (1 if least else _TARGETS) and is_wanted:
             return await self.make(entity)
         return made[self._number % len(made)] if made else None
 

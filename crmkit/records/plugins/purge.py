@@ -61,6 +61,9 @@ async def purge_plugin(ctx: Context, plugin: str, owner_dsn: str) -> Path:
         await ctx.db.execute(
             "DELETE FROM core_custom_field WHERE starts_with(entity, $1)", f"{plugin}."
         )
+        await ctx.db.execute(
+            "DELETE FROM core_stage_history WHERE starts_with(entity, $1)", f"{plugin}."
+        )
         await remove_deadlines(ctx.db, plugin)
         await remove_jobs(ctx.db, plugin)
         await remove_documents_of(ctx.db, plugin)

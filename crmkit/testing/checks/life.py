@@ -81,6 +81,10 @@ async def archive_brings_the_same_back(trial: Trial) -> AsyncIterator[str]:
         yield each
 
 
+#: What the core keeps of records, also of those others got meanwhile.
+_OF_RECORDS = ("core_search", "core_stage_history")
+
+
 async def purge_leaves_nothing(
     trial: Trial, schema: set[str], counts: dict[str, int]
 ) -> AsyncIterator[str]:
@@ -105,10 +109,12 @@ async def purge_leaves_nothing(
     for line in sorted(schema - await trial.schema()):
         yield f"taken away: `{line}`"
     for table, number in (await trial.counts()).items():
-        if table not in others and table != "core_search" and number != counts.get(table, 0):
+        if table not in others and table not in _OF_RECORDS and number != counts.get(table, 0):
             yield f"{table} had {counts.get(table, 0)} rows and has {number}"
-    left = await trial.running.db.value(
-        "SELECT count(*) FROM core_search WHERE starts_with(entity, $1)", f"{trial.plugin}."
-    )
-    if left:
-        yield f"core_search still finds {left} of its records"
+    for table in _OF_RECORDS:
+        left = await trial.running.db.value(
+            f"SELECT count(*) FROM {table} WHERE starts_with(entity, $1)",  # noqa: S608 - of our own
+            f"{trial.plugin}.",
+        )
+        if left:
+            yield f"{table} still has {left} rows of its records"

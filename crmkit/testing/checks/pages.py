@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from crmkit.access.predicate import scope_of_role
 from crmkit.errors import CrmkitError
 
 if TYPE_CHECKING:
@@ -62,11 +63,13 @@ async def pages_answer_as_roles_say(trial: Trial) -> AsyncIterator[str]:
         client = await trial.client(role.name)
         for entity in sorted(trial.records):
             for path, verb, shows in _addresses(trial, entity):
-                scope = role.scope(entity, verb)
+                plan = trial.running.site.entity(entity)
+                scope = scope_of_role(trial.running.site, role, plan, verb)
                 # The sample is the administrator's: own and team do not reach it.
                 may = scope == "all" or (scope != "none" and not shows)
                 if shows and verb != "read":
-                    may = may and role.scope(entity, "read") == "all"
+                    reads = scope_of_role(trial.running.site, role, plan, "read")
+                    may = may and reads == "all"
                 try:
                     status = (await client.get(path)).status_code
                 except Exception as error:  # noqa: BLE001 - an answer that breaks off half-way

@@ -3,6 +3,7 @@
 from litestar import Response, get, post
 from litestar.params import FromPath
 
+from crmkit.access.predicate import scope_of_role
 from crmkit.access.setup import Kind, make_link
 from crmkit.errors import ConflictError, InvalidError
 from crmkit.model.role import VERBS
@@ -151,7 +152,7 @@ async def roles_show(request: AnyRequest) -> Response[str]:
             url=f"/{plan.name}",
             cells=(
                 Cell(html=_(plan.label)),
-                *(Cell(html=scopes[role.scope(plan.name, verb)]) for verb in VERBS),
+                *(Cell(html=scopes[scope_of_role(ctx.site, role, plan, verb)]) for verb in VERBS),
             ),
         )
         for plan in ctx.site.entities.values()

@@ -123,8 +123,10 @@ async def accept_quote(
         Veto: It is not complete.
     """
     quote = await ctx.get("orders.quote", quote_id, "edit", lock=True)
-    if quote["state"] == "accepted" and quote["order"]:
-        return int(quote["order"])
+    if quote["state"] == "accepted":
+        made = await ctx.db.value("SELECT id FROM orders_order WHERE quote = $1", quote_id)
+        if made is not None:
+            return int(made)
     await check_acceptable(ctx, quote, by_hand=not address)
     rows = await quote_rows(ctx, quote_id)
     for row in rows:
@@ -138,7 +140,7 @@ async def accept_quote(
     )
     await ctx.save(
         "orders.quote", quote_id, state="accepted", accepted_at=ctx.now(), accepted_by=name[:200],
-        accepted_from=address[:60], shown=shown_hash(shown_of(quote, rows)), order=order,
+        accepted_from=address[:60], shown=shown_hash(shown_of(quote, rows)),
     )  # fmt: skip
     return order
 

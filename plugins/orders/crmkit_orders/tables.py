@@ -139,7 +139,6 @@ class Quote(Record, tablename="orders_quote"):
     prepayment = Measure(digits=_PERCENT)
     revision = Number(default=1)
     previous = Reference("orders_quote")
-    order = Reference("orders_order")
     note = Markdown()
     refused_reason = Line(length=300)
     sent_at = Moment()
