@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from litestar import Request, Response, get, post
+    from litestar.params import FromPath
 
     from crmkit.access.predicate import predicate
     from crmkit.access.signing import read_link, sign_link
@@ -132,6 +133,7 @@ _HOMES = {
     "sign_link": ("crmkit.access.signing", "sign_link"),
     "read_link": ("crmkit.access.signing", "read_link"),
     "send_mail": ("crmkit.work.outbox", "queue_mail"),
+    "FromPath": ("litestar.params", "FromPath"),
     "Parts": ("crmkit.model.entity", "Parts"),
     "Total": ("crmkit.model.entity", "Total"),
     "phone_link": ("crmkit.web.fields", "phone_link"),
@@ -251,6 +253,7 @@ __all__ = [
     "FileFormat",
     "Flash",
     "FormEvent",
+    "FromPath",
     "FunnelStep",
     "Group",
     "HealthCheck",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from crmkit import N_, NotificationKind, Permission, Plugin
 from crmkit_orders.catalogue import call_after_product
@@ -12,6 +12,8 @@ from crmkit_orders.jobs import JOBS
 from crmkit_orders.lines import add_up, prepare_line, refuse_removal
 from crmkit_orders.numbering import give_number
 from crmkit_orders.ordering import check_order, order_moved, order_saved, prepare_order
+from crmkit_orders.pages import HANDLERS
+from crmkit_orders.papers import PAPERS
 from crmkit_orders.quoting import begin_quote, check_quote, quote_moved
 from crmkit_orders.receiving import check_receipt_line
 from crmkit_orders.settings import Settings
@@ -20,7 +22,7 @@ from crmkit_orders.shipping import check_delivery_line, delivery_moved
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from crmkit import Entity, EventType, Job, SaveEvent, TransitionEvent
+    from crmkit import DocumentTemplate, Entity, EventType, Job, SaveEvent, TransitionEvent
 
 
 class Orders(Plugin):
@@ -47,6 +49,14 @@ class Orders(Plugin):
     def jobs(self) -> Iterable[Job]:
         """Contribute what happens by itself."""
         return JOBS
+
+    def routes(self) -> Iterable[Any]:
+        """Contribute the pages clients reach by a link."""
+        return HANDLERS
+
+    def documents(self) -> Iterable[DocumentTemplate]:
+        """Contribute quotation, confirmation and packing slip."""
+        return PAPERS
 
     async def before_save(self, event: SaveEvent) -> None:
         """Number documents, fill and check their lines."""

@@ -280,3 +280,9 @@ async def repeat_order(ctx: Context, order_id: int) -> int:
             said = " · ".join(part for part in (new["price_rule"], text) if part)
             await ctx.derive("orders.order_line", new["id"], price_rule=said)
     return made
+
+
+async def end_links(ctx: Context, order_id: int, _data: None, _version: int | None = None) -> None:
+    """End all links to the status page that were given so far; the next mail has a new one."""
+    order = await ctx.get("orders.order", order_id, "edit", lock=True)
+    await ctx.derive("orders.order", order_id, link=(order["link"] or 1) + 1)

@@ -228,3 +228,20 @@ async def expire_quotes(ctx: Context) -> int:
     for row in rows:
         await ctx.save("orders.quote", row["id"], state="expired")
     return len(rows)
+
+
+async def refuse_quote(ctx: Context, quote_id: int, reason: str) -> None:
+    """Refuse a quote for the client; refused already, it stays so.
+
+    Raises:
+        ConflictError: It was accepted, or is superseded; says which.
+    """
+    async with ctx.db.transaction():
+        quote = await ctx.get("orders.quote", quote_id, "edit", lock=True)
+        if quote["state"] == "refused":
+            return
+        if quote["state"] not in {"sent", "expired"}:
+            text = _REASONS.get(quote["state"], N_("This quote was accepted already."))
+            raise ConflictError(ctx.translate(text))
+        said = reason or ctx.translate(N_("Without a reason"))
+        await ctx.save("orders.quote", quote_id, state="refused", refused_reason=said)

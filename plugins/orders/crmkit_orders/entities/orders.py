@@ -149,6 +149,15 @@ ORDERS = Entity(
             needs=("create",),
         ),
         Action(
+            "end-links",
+            N_("End status links"),
+            ordering.end_links,
+            icon="link-off",
+            quiet=True,
+            undoable=False,
+            confirm=N_("Links that were sent to the client stop working."),
+        ),
+        Action(
             "cancel",
             N_("Cancel"),
             ordering.cancel_order,

@@ -1,0 +1,170 @@
+"""What clients see of a quote and of an order: nothing of others, and no more than is allowed."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from crmkit import N_, format_date, format_moment, format_money, format_number
+from crmkit_orders.domain.money import share_of, totals_of
+from crmkit_orders.reading import read_rows
+from crmkit_orders.settings import Settings
+from crmkit_orders.states import DELIVERY_STATES, ORDER_STATES
+from crmkit_orders.tables import STEP_NAMES, UNIT_CHOICES
+from crmkit_orders.told import plain
+from crmkit_orders.totals import counted, money_line, order_rows, quote_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from crmkit import Context
+    from crmkit_orders.domain.money import Totals
+    from crmkit_orders.reading import Row
+
+_UNITS = {each.value: each.label for each in UNIT_CHOICES}
+_STEPS = {each.value: each.label for each in STEP_NAMES}
+_ENDED = {
+    "refused": N_("This quote was refused. Write to us if you would like another one."),
+    "expired": N_("This quote has expired. Write to us, and you get a new one."),
+    "superseded": N_("There is a newer version of this quote. Look for our latest mail."),
+}
+
+
+def shown_line(ctx: Context, row: Mapping[str, Any], currency: str) -> dict[str, Any]:
+    """Answer a line as it stands in a document."""
+    discount = row["discount"] or Decimal(0)
+    return {
+        "id": row["id"],
+        "text": row["text"],
+        "quantity": format_number(ctx, plain(row["quantity"] or Decimal(0))),
+        "unit": ctx.translate(_UNITS.get(row["unit"], "")),
+        "price": _price(ctx, row["unit_price"] or Decimal(0), currency),
+        "discount": f"{format_number(ctx, plain(discount))} %" if discount else "",
+        "tax": f"{format_number(ctx, plain(row['tax_rate'] or Decimal(0)))} %",
+        "net": format_money(ctx, row["net"] or Decimal(0), currency),
+    }
+
+
+def _price(ctx: Context, price: Decimal, currency: str) -> str:
+    """Answer a unit price, with more places than the currency where it has them."""
+    if price == round(price, 2):
+        return format_money(ctx, price, currency)
+    return f"{format_number(ctx, plain(price))} {currency}"
+
+
+def shown_totals(ctx: Context, totals: Totals, currency: str) -> list[dict[str, Any]]:
+    """Answer the lines below a document, the sum last."""
+    made = [
+        {"label": ctx.translate(N_("Subtotal")), "value": format_money(ctx, totals.net, currency)}
+    ]
+    for group in totals.tax_groups:
+        label = ctx.translate(N_("Tax {rate} % of {base}")).format(
+            rate=format_number(ctx, plain(group.rate)),
+            base=format_money(ctx, group.base, currency),
+        )
+        made.append({"label": label, "value": format_money(ctx, group.tax, currency)})
+    label = ctx.translate(N_("Total, {currency}")).format(currency=currency)
+    made.append({"label": label, "value": format_money(ctx, totals.gross, currency)})
+    return made
+
+
+async def quote_page(ctx: Context, quote: Row) -> dict[str, Any]:
+    """Answer what a client sees of a quote."""
+    currency = quote["currency"] or ctx.config.currency
+    rows = await quote_rows(ctx, quote["id"])
+    totals = totals_of(counted(rows), currency)
+    order = await ctx.db.value("SELECT number FROM orders_order WHERE quote = $1", quote["id"])
+    share = ""
+    if quote["prepayment"]:
+        amount = share_of(totals.gross, quote["prepayment"], currency)
+        share = ctx.translate(N_("Prepayment of {percent} %: {amount}")).format(
+            percent=format_number(ctx, plain(quote["prepayment"])),
+            amount=format_money(ctx, amount, currency),
+        )
+    fixed = [row for row in rows if not row["is_optional"] or row["is_chosen"]]
+    open_options = [row for row in rows if row["is_optional"] and not row["is_chosen"]]
+    until = quote["valid_until"]
+    is_late = until is not None and until < ctx.now().astimezone(ctx.config.zone).date()
+    ended = ctx.translate(_ENDED[quote["state"]]) if quote["state"] in _ENDED else ""
+    if quote["state"] == "sent" and is_late:
+        ended = ctx.translate(_ENDED["expired"])
+    return {
+        "number": quote["number"],
+        "seller": ctx.config.name,
+        "note": quote["note"],
+        "until": format_date(ctx, until) if until else "",
+        "lines": [shown_line(ctx, row, currency) for row in fixed],
+        "options": [shown_line(ctx, row, currency) for row in open_options],
+        "totals": shown_totals(ctx, totals, currency),
+        "prepayment": share,
+        "is_open": quote["state"] == "sent" and not is_late,
+        "accepted": order if quote["state"] == "accepted" else "",
+        "accepted_by": quote["accepted_by"],
+        "accepted_at": format_moment(ctx, quote["accepted_at"]) if quote["accepted_at"] else "",
+        "ended": ended,
+    }
+
+
+async def order_status(ctx: Context, order: Row) -> dict[str, Any]:
+    """Answer what a client sees of an order: state, steps, promise, what is on its way."""
+    settings = ctx.settings(Settings)
+    currency = order["currency"] or ctx.config.currency
+    rows = await order_rows(ctx, order["id"])
+    label = next(each.label for each in ORDER_STATES.states if each.name == order["state"])
+    totals = totals_of([money_line(row) for row in rows], currency)
+    return {
+        "number": order["number"],
+        "client_number": order["client_number"],
+        "seller": ctx.config.name,
+        "state": ctx.translate(label),
+        "promise": format_moment(ctx, order["promised_at"]) if order["promised_at"] else "",
+        "reason": order["promise_reason"],
+        "steps": await _steps(ctx, order["id"], with_names=settings.clients_see_staff),
+        "lines": [shown_line(ctx, row, currency) | _counts(ctx, row) for row in rows],
+        "deliveries": await _deliveries(ctx, order["id"]),
+        "totals": shown_totals(ctx, totals, currency) if settings.clients_see_prices else [],
+    }
+
+
+def _counts(ctx: Context, row: Mapping[str, Any]) -> dict[str, str]:
+    gone = (row["delivered"] or Decimal(0)) - (row["returned"] or Decimal(0))
+    return {"delivered": format_number(ctx, plain(gone)) if gone else ""}
+
+
+async def _steps(ctx: Context, order: int, *, with_names: bool) -> list[dict[str, Any]]:
+    rows = await read_rows(
+        ctx,
+        "SELECT s.*, u.name AS who FROM orders_step s LEFT JOIN core_user u ON u.id = s.holder "
+        "WHERE s.\"order\" = $1 AND s.trashed_at IS NULL AND s.state <> 'skipped' "
+        "ORDER BY s.position, s.id",
+        order,
+    )
+    return [
+        {
+            "label": ctx.translate(_STEPS[row["name"]]),
+            "state": row["state"],
+            "who": row["who"] if with_names and row["state"] == "active" else "",
+            "at": format_moment(ctx, row["ended_at"]) if row["ended_at"] else "",
+        }
+        for row in rows
+    ]
+
+
+async def _deliveries(ctx: Context, order: int) -> Sequence[dict[str, Any]]:
+    rows = await read_rows(
+        ctx,
+        'SELECT * FROM orders_delivery WHERE "order" = $1 AND trashed_at IS NULL '
+        "AND direction = 'out' ORDER BY id",
+        order,
+    )
+    labels = {each.name: each.label for each in DELIVERY_STATES.states}
+    return [
+        {
+            "number": row["number"],
+            "state": ctx.translate(labels[row["state"]]),
+            "carrier": row["carrier"],
+            "tracking": row["tracking"],
+            "at": format_moment(ctx, row["shipped_at"]) if row["shipped_at"] else "",
+        }
+        for row in rows
+    ]

@@ -1,0 +1,165 @@
+"""Documents to print and to send: the quotation, the confirmation, the packing slip."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from crmkit import N_, DocumentTemplate, _, format_date, format_moment, format_money, format_number
+from crmkit_orders.client_pages import shown_line, shown_totals
+from crmkit_orders.domain.money import share_of, totals_of
+from crmkit_orders.mailing import client_of
+from crmkit_orders.reading import read_row, read_rows
+from crmkit_orders.told import plain
+from crmkit_orders.totals import counted, money_line, order_rows, quote_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from crmkit import Context
+
+_TABLES = {
+    "orders.quote": "orders_quote", "orders.order": "orders_order",
+    "orders.delivery": "orders_delivery",
+}  # fmt: skip
+
+
+async def _recipient(ctx: Context, document: Mapping[str, Any]) -> str:
+    row = await read_row(
+        ctx,
+        "SELECT c.name, c.address, c.city, c.country, p.name AS person FROM (SELECT 1) one "
+        "LEFT JOIN crm_company c ON c.id = $1 LEFT JOIN crm_person p ON p.id = $2",
+        document["company"], document["person"],
+    )  # fmt: skip
+    found = row or {}
+    names = ("name", "person", "address", "city", "country")
+    return "\n".join(str(found[name]) for name in names if found.get(name))
+
+
+def _language(entity: str) -> Any:  # noqa: ANN401 - as DocumentTemplate wants it
+    async def language(ctx: Context, record: int) -> str:
+        row = await read_row(
+            ctx,
+            f"SELECT * FROM {_TABLES[entity]} WHERE id = $1",  # noqa: S608 - of our own
+            record,
+        )
+        if row is not None and entity == "orders.delivery":
+            row = await read_row(ctx, "SELECT * FROM orders_order WHERE id = $1", row["order"])
+        return (await client_of(ctx, row))[2] if row is not None else ""
+
+    return language
+
+
+def _table(ctx: Context, rows: list[dict[str, Any]], currency: str) -> dict[str, Any]:
+    shown = [shown_line(ctx, row, currency) for row in rows]
+    names = ("quantity", "price", "discount", "tax", "net")
+    return {
+        "columns": [
+            _("Description"),
+            _("Quantity"),
+            _("Price"),
+            _("Discount"),
+            _("Tax"),
+            _("Amount"),
+        ],
+        "rows": [
+            [line["text"], f"{line['quantity']} {line['unit']}", *(line[n] for n in names[1:])]
+            for line in shown
+        ],
+    }
+
+
+async def quote_values(ctx: Context, quote_id: int) -> Mapping[str, Any]:
+    """Answer what the quotation prints."""
+    quote = await ctx.get("orders.quote", quote_id)
+    currency = quote["currency"] or ctx.config.currency
+    rows = await quote_rows(ctx, quote_id)
+    fixed = [row for row in rows if not row["is_optional"] or row["is_chosen"]]
+    options = [row for row in rows if row["is_optional"] and not row["is_chosen"]]
+    totals = totals_of(counted(rows), currency)
+    notes = [quote["note"]] if quote["note"] else []
+    if quote["prepayment"]:
+        amount = share_of(totals.gross, quote["prepayment"], currency)
+        share = _("Prepayment of {percent} %: {amount}")
+        notes.append(share.format(
+            percent=format_number(ctx, plain(quote["prepayment"])),
+            amount=format_money(ctx, amount, currency),
+        ))  # fmt: skip
+    if quote["valid_until"]:
+        until = _("Valid until {day}.").format(day=format_date(ctx, quote["valid_until"]))
+        notes.append(until)
+    return {
+        "recipient": await _recipient(ctx, quote),
+        "heading": _("Quote %(number)s") % {"number": quote["number"]},
+        **_table(ctx, fixed, currency),
+        "options_label": _("Options") if options else "",
+        "options": _table(ctx, options, currency)["rows"],
+        "totals": [[each["label"], each["value"]] for each in shown_totals(ctx, totals, currency)],
+        "notes": "\n".join(notes),
+        "signature": str(quote["owner__title"] or ctx.config.name),
+    }
+
+
+async def order_values(ctx: Context, order_id: int) -> Mapping[str, Any]:
+    """Answer what the confirmation prints."""
+    order = await ctx.get("orders.order", order_id)
+    currency = order["currency"] or ctx.config.currency
+    rows = await order_rows(ctx, order_id)
+    totals = totals_of([money_line(row) for row in rows], currency)
+    notes = [order["note"]] if order["note"] else []
+    if order["promised_at"]:
+        moment = format_moment(ctx, order["promised_at"])
+        notes.append(_("You will get it by {moment}.").format(moment=moment))
+    return {
+        "recipient": await _recipient(ctx, order),
+        "heading": _("Order %(number)s") % {"number": order["number"]},
+        **_table(ctx, [dict(row) for row in rows], currency),
+        "options_label": "",
+        "options": [],
+        "totals": [[each["label"], each["value"]] for each in shown_totals(ctx, totals, currency)],
+        "notes": "\n".join(notes),
+        "signature": str(order["owner__title"] or ctx.config.name),
+    }
+
+
+async def slip_values(ctx: Context, delivery_id: int) -> Mapping[str, Any]:
+    """Answer what the packing slip prints: no prices."""
+    delivery = await ctx.get("orders.delivery", delivery_id)
+    order = await read_row(ctx, "SELECT * FROM orders_order WHERE id = $1", delivery["order"])
+    rows = await read_rows(
+        ctx,
+        "SELECT d.text, d.quantity, l.unit FROM orders_delivery_line d "
+        "JOIN orders_order_line l ON l.id = d.line WHERE d.delivery = $1 "
+        "AND d.trashed_at IS NULL ORDER BY d.position, d.id",
+        delivery_id,
+    )
+    carrier = " ".join(part for part in (delivery["carrier"], delivery["tracking"]) if part)
+    return {
+        "recipient": delivery["deliver_to"] or (await _recipient(ctx, order) if order else ""),
+        "heading": _("Delivery %(number)s") % {"number": delivery["number"]},
+        "columns": [_("Description"), _("Quantity")],
+        "rows": [
+            [row["text"], format_number(ctx, plain(row["quantity"] or Decimal(0)))] for row in rows
+        ],
+        "options_label": "",
+        "options": [],
+        "totals": [],
+        "notes": "\n".join(part for part in (carrier, delivery["note"]) if part),
+        "signature": "",
+    }
+
+
+PAPERS = (
+    DocumentTemplate(
+        "quotation", "orders.quote", N_("Quotation"), quote_values, "paper.typ",
+        _language("orders.quote"),
+    ),
+    DocumentTemplate(
+        "confirmation", "orders.order", N_("Order confirmation"), order_values, "paper.typ",
+        _language("orders.order"),
+    ),
+    DocumentTemplate(
+        "packing_slip", "orders.delivery", N_("Packing slip"), slip_values, "paper.typ",
+        _language("orders.delivery"),
+    ),
+)  # fmt: skip
