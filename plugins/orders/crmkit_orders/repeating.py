@@ -54,18 +54,20 @@ async def repeat_due(ctx: Context, most: int = MOST) -> int:
     """
     today = ctx.now().astimezone(ctx.config.zone).date()
     failed: list[int] = []
-    for done in range(most):
+    made = 0
+    while made < most:
         async with ctx.db.transaction():
             plan = await read_row(ctx, _DUE, today, failed)
             if plan is None:
-                return done
+                break
             try:
                 async with ctx.db.transaction():
                     await _repeat(ctx, plan)
+                made += 1
             except _REFUSALS as error:
                 failed.append(plan["id"])
                 await _tell(ctx, plan, N_("{plan} made no order: {reason}"), reason=str(error))
-    return most
+    return made
 
 
 async def _repeat(ctx: Context, plan: Mapping[str, Any]) -> None:

@@ -58,18 +58,21 @@ async def begin_steps(ctx: Context, order: Mapping[str, Any]) -> None:
 
 
 async def check_step(event: SaveEvent) -> None:
-    """Refuse to begin a step of an order that is not running, such as by an undo.
+    """Refuse to begin a step of an order that is not running, or to end none, such as by an undo.
 
     Raises:
         Veto: It is so.
     """
-    if event.entity.name != "orders.step" or event.values.get("state") != "active":
+    before, state = event.before, event.values.get("state")
+    if event.entity.name != "orders.step" or not before or state not in {"active", "waiting"}:
         return
-    state = await event.ctx.db.value(
-        "SELECT state FROM orders_order WHERE id = $1", event.before.get("order")
+    order = await event.ctx.db.value(
+        "SELECT state FROM orders_order WHERE id = $1", before["order"]
     )
-    if state not in FOLLOWING:
+    if state == "active" and order not in FOLLOWING:
         raise Veto(event.ctx.translate(N_("The order is not running, so no step of it begins.")))
+    if state == "waiting" and before["position"] == 1:
+        raise Veto(event.ctx.translate(N_("The first step waits for nothing.")))
 
 
 async def note_step(event: SaveEvent) -> None:
