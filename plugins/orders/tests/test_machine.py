@@ -9,7 +9,8 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import HealthCheck, settings
+from crmkit_orders import lines, reserving
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -59,7 +60,10 @@ class Orders(RuleBasedStateMachine):
         self.model, self.orders = PlainShop(), dict[int, PlainOrder]()
         self.run(self._clean())
         for product, count in (("pro", pro), ("kit", kit)):
-            self.count(product, count)
+            self.count(product, 4 + count)
+        # Most of what can happen needs an order that was confirmed.
+        self.order([("pro", 2, "0"), ("set", 1, "10"), ("air", 3, "33.3333")], is_quoted=True)
+        self.confirm(0)
 
     async def _clean(self) -> None:
         for table in ("orders_delivery", "orders_receipt", "orders_order", "orders_quote",
@@ -284,7 +288,7 @@ class Orders(RuleBasedStateMachine):
             assert active == (order.state in {"confirmed", "in_progress", "fulfilled"})
 
 
-def check(site: Running, examples: int, steps: int) -> None:
+def check(site: Running, examples: int, steps: int, *, shrinks: bool = True) -> None:
     loop = asyncio.new_event_loop()
     Orders.running, Orders.loop = site, loop
     Orders.db = Database(site.dsn, pool_min=1, pool_max=1)
@@ -293,19 +297,40 @@ def check(site: Running, examples: int, steps: int) -> None:
         run_state_machine_as_test(
             Orders,
             settings=settings(
-                max_examples=examples, stateful_step_count=steps, deadline=None, database=None,
-                derandomize=True, suppress_health_check=list(HealthCheck),
+                max_examples=examples,
+                stateful_step_count=steps,
+                deadline=None,
+                database=None,
+                derandomize=True,
+                phases=list(Phase) if shrinks else [Phase.generate],
+                suppress_health_check=list(HealthCheck),
             ),
-        )  # fmt: skip
+        )
     finally:
         loop.run_until_complete(Orders.db.close())
         loop.close()
 
 
 def test_orders_do_what_the_plain_model_says(site: Running) -> None:
-    check(site, examples=4, steps=10)
+    check(site, examples=6, steps=12)
 
 
 @pytest.mark.long
 def test_orders_do_what_the_plain_model_says_for_long(site: Running) -> None:
-    check(site, examples=60, steps=40)
+    check(site, examples=50, steps=30)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("rule_that_is_gone", ["reserved", "amended"])
+def test_the_machine_sees_a_rule_that_is_gone(
+    site: Running, rule_that_is_gone: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def nothing(_ctx: Context, *_args: object) -> None:
+        pass
+
+    if rule_that_is_gone == "reserved":
+        monkeypatch.setattr(reserving, "_reserve_again", nothing)
+    else:
+        monkeypatch.setattr(lines, "mark_amended", nothing)
+    with pytest.raises(AssertionError):
+        check(site, examples=50, steps=30, shrinks=False)
