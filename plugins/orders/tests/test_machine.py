@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 ORDER, LINE, QUOTE = "orders.order", "orders.order_line", "orders.quote"
 _KEPT = (
     "orders_order", "orders_order_line", "orders_product", "orders_delivery", "orders_step",
-    "orders_delivery_line", "orders_receipt", "core_message", "core_journal",
+    "orders_delivery_line", "orders_receipt", "core_message",
 )  # fmt: skip
 PICK, COUNT = st.integers(0, 99), st.integers(1, 6)
 LINES = st.lists(
@@ -312,7 +312,7 @@ def check(site: Running, examples: int, steps: int, *, shrinks: bool = True) -> 
 
 
 def test_orders_do_what_the_plain_model_says(site: Running) -> None:
-    check(site, examples=6, steps=12)
+    check(site, examples=2, steps=12)
 
 
 @pytest.mark.long
