@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
+from crmkit_orders.settings import Settings
 
+from crmkit.model.context import Principal
+from crmkit.plugin.site import Site
 from crmkit.records.actions import run_action
 from crmkit.records.plugins.switch import enable_plugin
 from crmkit.testing.sites import new_place
@@ -19,6 +24,7 @@ if TYPE_CHECKING:
 
     Act = Callable[..., Awaitable[int]]
     Draft = Callable[..., Awaitable[int]]
+    Decide = Callable[..., None]
 
 _TABLES = (
     "orders_handover", "orders_step", "orders_delivery_line", "orders_delivery",
@@ -44,7 +50,8 @@ async def site(orders_site: Running) -> Running:
         await orders_site.db.execute(f"DELETE FROM {table}")
     await orders_site.db.execute(
         "INSERT INTO core_user (id, name, email, role) OVERRIDING SYSTEM VALUE "
-        "VALUES (9001, 'Anna Snelling', 'anna@example.org', 'administrator') "
+        "VALUES (9001, 'Anna Snelling', 'anna@example.org', 'administrator'), "
+        "(9002, 'Boris Marlow', 'boris@example.org', 'administrator') "
         "ON CONFLICT DO NOTHING"
     )
     return orders_site
@@ -104,3 +111,37 @@ def draft(ctx: Context, shop: dict[str, int]) -> Draft:
         return order
 
     return make
+
+
+@pytest.fixture
+def anna(ctx: Context) -> Context:
+    """Who owns the orders."""
+    return _person(ctx, 9001, "Anna Snelling")
+
+
+@pytest.fixture
+def boris(ctx: Context) -> Context:
+    """Somebody else."""
+    return _person(ctx, 9002, "Boris Marlow")
+
+
+def _person(ctx: Context, number: int, name: str) -> Context:
+    return replace(ctx, principal=Principal(number, name, ctx.site.roles["administrator"]))
+
+
+@pytest.fixture
+def decide(monkeypatch: pytest.MonkeyPatch) -> Decide:
+    """Decide settings of the plugin for a test."""
+    chosen: dict[str, Any] = {}
+    found = Site.settings
+
+    def settings(site: Site, kind: type[msgspec.Struct]) -> msgspec.Struct:
+        if kind is Settings:
+            return msgspec.structs.replace(Settings(), **chosen)
+        return found(site, kind)
+
+    def choose(**values: object) -> None:
+        chosen.update(values)
+
+    monkeypatch.setattr(Site, "settings", settings)
+    return choose

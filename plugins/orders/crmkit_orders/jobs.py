@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from crmkit import Job
 from crmkit_orders.quoting import expire_quotes
+from crmkit_orders.repeating import repeat_orders
 
 if TYPE_CHECKING:
     from crmkit import JobEvent
@@ -16,4 +17,7 @@ async def expire(event: JobEvent) -> None:
     await expire_quotes(event.ctx)
 
 
-JOBS = (Job("expire_quotes", expire, every="5 * * * *"),)
+JOBS = (
+    Job("expire_quotes", expire, every="5 * * * *"),
+    Job("repeat", repeat_orders, every="*/15 * * * *"),
+)

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 from crmkit import N_, Veto, format_number
 from crmkit_orders.domain.errors import RuleError
 from crmkit_orders.domain.quantities import lowest_ordered
+from crmkit_orders.ordering import mark_amended
 from crmkit_orders.pricing import price_of, taken
 from crmkit_orders.reading import Row, read_row
+from crmkit_orders.settings import Settings
 from crmkit_orders.states import OPEN_ORDER, RUNNING
 from crmkit_orders.told import plain, told
 from crmkit_orders.totals import add_up_order, add_up_quote, counts_of, money_line
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 QUOTE_LINE, ORDER_LINE = "orders.quote_line", "orders.order_line"
 _LINES = {QUOTE_LINE: ("orders_quote", "quote"), ORDER_LINE: ("orders_order", "order")}
 _PRICED = ("product", "quantity", "unit")
+_FIXED = ("product", "unit", "tax_rate", "order")
 
 
 async def prepare_line(event: SaveEvent) -> None:
@@ -34,10 +37,38 @@ async def prepare_line(event: SaveEvent) -> None:
     if document is None:
         return  # the reference is refused by the rules of every record
     check_open(event, document)
+    if event.entity.name == ORDER_LINE and event.record_id is not None:
+        await _keep_confirmed(event, document)
     whole = {**event.before, **event.values}
     if whole.get("product"):
         await _fill(event, whole, document)
     _check(event)
+
+
+async def _keep_confirmed(event: SaveEvent, document: Row) -> None:
+    """Keep what the confirmation of an order fixed: another product is another line.
+
+    Raises:
+        Veto: It is changed, or discounted further than one person may.
+    """
+    ctx, values, before = event.ctx, event.values, event.before
+    confirmed = await ctx.db.value(
+        "SELECT confirmed FROM orders_order_line WHERE id = $1", event.record_id
+    )
+    refused = ctx.translate(N_("The line was not changed."))
+    if confirmed is not None:
+        text = ctx.translate(N_("is fixed once the order is confirmed; add a line instead"))
+        wrong = {n: text for n in _FIXED if n in values and values[n] != before[n]}
+        if wrong:
+            raise Veto(refused, **wrong)
+        if "unit_price" not in values and before["unit_price"] is not None:
+            values["unit_price"] = before["unit_price"]  # as agreed, whatever the lists say now
+            values["price_rule"] = before["price_rule"]
+    limit = ctx.settings(Settings).discount_limit
+    discount = values.get("discount") or 0
+    if document["state"] in RUNNING and limit < discount > (before["discount"] or 0):
+        text = ctx.translate(N_("is more than {limit} %, which a second person allows in a quote"))
+        raise Veto(refused, discount=text.format(limit=limit))
 
 
 async def _document(event: SaveEvent) -> Row | None:
@@ -146,6 +177,11 @@ async def add_up(event: SaveEvent) -> None:
     if name not in _LINES:
         return
     ctx = event.ctx
+    if event.before.get("trashed_at") is not None:
+        # It came out of the trash, where nothing asks before: the document may be done meanwhile.
+        whole = await _document(event)
+        if whole is not None:
+            check_open(event, whole)
     _table, column = _LINES[name]
     documents = {event.before.get(column), event.values.get(column)}
     if event.record_id is not None and ("product" in event.values or not event.before):
@@ -155,7 +191,7 @@ async def add_up(event: SaveEvent) -> None:
             await add_up_quote(ctx, document)
         else:
             await add_up_order(ctx, document)
-            await _mark_amended(ctx, document)
+            await mark_amended(ctx, document)
 
 
 async def _freeze_cost(ctx: Context, entity: str, line: int) -> None:
@@ -166,15 +202,3 @@ async def _freeze_cost(ctx: Context, entity: str, line: int) -> None:
         line,
     )
     await ctx.derive(entity, line, unit_cost=cost)
-
-
-async def _mark_amended(ctx: Context, order: int) -> None:
-    state = await ctx.db.value("SELECT state FROM orders_order WHERE id = $1", order)
-    if state in RUNNING:
-        changed = await ctx.db.value(
-            'SELECT EXISTS (SELECT 1 FROM orders_order_line WHERE "order" = $1 AND '
-            '(trashed_at IS NULL) <> (confirmed IS NOT NULL) OR ("order" = $1 '
-            "AND trashed_at IS NULL AND confirmed <> quantity))",
-            order,
-        )
-        await ctx.derive("orders.order", order, is_amended=bool(changed))

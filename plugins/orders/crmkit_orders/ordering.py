@@ -7,18 +7,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 
-from crmkit import N_, Veto, format_money, format_number
+from crmkit import N_, ConflictError, Veto, format_money, format_number
 from crmkit_orders.domain.quantities import open_quantity
+from crmkit_orders.guards import check_move
 from crmkit_orders.mailing import send_confirmation
 from crmkit_orders.promising import default_promise, promise_moved
 from crmkit_orders.quoting import check_lines, copy_lines
-from crmkit_orders.reading import read_row, read_rows
+from crmkit_orders.reading import read_row
+from crmkit_orders.reserving import follow_order, release, reserve
 from crmkit_orders.settings import Settings
-from crmkit_orders.states import RUNNING
+from crmkit_orders.states import FOLLOWING, RUNNING
 from crmkit_orders.steps import begin_steps, skip_rest
-from crmkit_orders.stock import change_counts, needs_of
 from crmkit_orders.told import plain
-from crmkit_orders.totals import counts_of, order_rows
+from crmkit_orders.totals import add_up_order, counts_of, every_order_row, order_rows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -47,28 +48,58 @@ async def confirm_order(
 
 
 async def prepare_order(event: SaveEvent) -> None:
-    """Fill in what an order has when it is confirmed, whatever door it comes through."""
+    """Fill in what an order has when it is confirmed, whatever door it comes through.
+
+    Raises:
+        Veto: Something changes that the confirmation fixed, or the promise has no reason.
+    """
     if event.entity.name != "orders.order":
         return
     ctx, values = event.ctx, event.values
     old = event.before.get("state", "draft")
     whole = {**event.before, **values}
     if values.get("state") == "confirmed" and old == "draft":
-        if whole.get("promised_at") is None:
-            team = whole.get("team") or event.before.get("team_id")
-            values["promised_at"] = await default_promise(ctx, team)
-        values["first_promise"] = values.get("promised_at") or whole["promised_at"]
-        values["confirmed_at"] = ctx.now()
-        if not whole.get("deliver_to") and whole.get("company"):
-            values["deliver_to"] = await _address(ctx, whole["company"])
+        await _prepare_confirmation(event, whole)
     if values.get("state") == "fulfilled":
         values["fulfilled_at"] = ctx.now()
-    if old in RUNNING and "currency" in values and values["currency"] != event.before["currency"]:
-        text = ctx.translate(N_("is fixed once the order is confirmed"))
-        raise Veto(ctx.translate(N_("The order was not changed.")), currency=text)
-    if old in RUNNING and "promised_at" in values and values["promised_at"] is None:
-        text = ctx.translate(N_("is needed; fill it in"))
-        raise Veto(ctx.translate(N_("The order was not changed.")), promised_at=text)
+    if old != "draft":
+        _keep_confirmed(event, whole)
+
+
+def _keep_confirmed(event: SaveEvent, whole: Mapping[str, Any]) -> None:
+    """Keep what the confirmation fixed, and give a promise that moves its reason.
+
+    Raises:
+        Veto: It is not so.
+    """
+    ctx, values, old = event.ctx, event.values, event.before["state"]
+    wrong: dict[str, str] = {}
+    for name in ("company", "currency"):
+        if name in values and values[name] != event.before[name]:
+            wrong[name] = ctx.translate(N_("is fixed once the order is confirmed"))
+    moved = values.get("promised_at", event.before["promised_at"]) != event.before["promised_at"]
+    if moved and old in RUNNING:
+        needed = ctx.translate(N_("is needed; fill it in"))
+        if values["promised_at"] is None:
+            wrong["promised_at"] = needed
+        if not str(whole.get("promise_reason") or "").strip():
+            wrong["promise_reason"] = needed
+    if wrong:
+        raise Veto(ctx.translate(N_("The order was not changed.")), **wrong)
+
+
+async def _prepare_confirmation(event: SaveEvent, whole: Mapping[str, Any]) -> None:
+    ctx, values = event.ctx, event.values
+    promised = whole.get("promised_at")
+    if promised is None:
+        team = whole.get("team") or event.before.get("team_id")
+        promised = values["promised_at"] = await default_promise(ctx, team)
+    elif promised <= ctx.now():
+        text = ctx.translate(N_("has passed; promise a moment to come"))
+        raise Veto(ctx.translate(N_("The order was not confirmed.")), promised_at=text)
+    values["first_promise"], values["confirmed_at"] = promised, ctx.now()
+    if not whole.get("deliver_to") and whole.get("company"):
+        values["deliver_to"] = await _address(ctx, whole["company"])
 
 
 async def order_saved(event: SaveEvent) -> None:
@@ -76,9 +107,24 @@ async def order_saved(event: SaveEvent) -> None:
     before = event.before
     if event.entity.name != "orders.order" or before.get("state") not in RUNNING:
         return
+    if "deliver_to" in event.values and event.record_id:
+        await mark_amended(event.ctx, event.record_id)
     moved = event.values.get("promised_at")
     if moved is not None and moved != before.get("promised_at") and event.record_id:
         await promise_moved(event.ctx, event.record_id)
+
+
+async def mark_amended(ctx: Context, order: int) -> None:
+    """Note whether a confirmed order says something else than what was confirmed."""
+    # A line is as it was confirmed when it is there as it was, or is gone and was never confirmed.
+    await ctx.db.execute(
+        "UPDATE orders_order o SET is_amended = o.deliver_to <> o.confirmed_to OR EXISTS ("
+        'SELECT 1 FROM orders_order_line l WHERE l."order" = o.id AND CASE '
+        "WHEN l.trashed_at IS NULL THEN (l.confirmed, l.confirmed_net) "
+        "IS DISTINCT FROM (coalesce(l.quantity, 0), l.net) "
+        "ELSE l.confirmed IS NOT NULL END) WHERE o.id = $1 AND o.state = ANY($2)",
+        order, sorted(FOLLOWING),
+    )  # fmt: skip
 
 
 async def _address(ctx: Context, company: int) -> str:
@@ -95,13 +141,15 @@ async def check_order(event: TransitionEvent) -> None:
         Veto: Names what is missing.
     """
     ctx, order = event.ctx, event.record_id
-    if event.old in RUNNING and event.new == "draft":
-        raise Veto(ctx.translate(N_("A confirmed order is cancelled, not taken back.")))
-    rows = await order_rows(ctx, order) if order else []
+    check_move(event)
+    rows = await order_rows(ctx, order)
     if event.new == "confirmed" and event.old == "draft":
         check_lines(ctx, rows)
-        await _check_credit(ctx, event.record, order)
-        await reserve(ctx, rows)
+        await _check_credit(event)
+        await reserve(ctx, rows, confirming=True)
+        await ctx.derive(
+            "orders.order", order, confirmed_to=event.record["deliver_to"], most_discount=_ZERO
+        )
     elif event.new == "fulfilled":
         if any(open_quantity(counts_of(row)) > 0 for row in rows):
             raise Veto(ctx.translate(N_("Not everything is delivered yet.")))
@@ -112,67 +160,46 @@ async def check_order(event: TransitionEvent) -> None:
             raise Veto(ctx.translate(N_("Something was invoiced. Issue a credit note first.")))
 
 
-async def _check_credit(ctx: Context, order: Mapping[str, Any], number: int) -> None:
-    """Refuse an order beyond the client's limit that nobody gives a reason for.
+async def _check_credit(event: TransitionEvent) -> None:
+    """Refuse an order beyond the client's limit that nobody gives a reason for, or tell of it.
 
     Raises:
         Veto: It is so, and the settings say "block".
     """
+    ctx, order = event.ctx, event.record
     settings = ctx.settings(Settings)
-    if not order["company"]:
-        return
     own = await ctx.db.value(
-        "SELECT custom -> 'orders' ->> 'credit_limit' FROM crm_company WHERE id = $1",
+        "SELECT custom -> 'orders' ->> 'credit_limit' FROM crm_company WHERE id = $1 "
+        # Two orders of one client take turns, so that each sees the other.
+        "FOR NO KEY UPDATE",
         order["company"],
     )
     limit = Decimal(own) if own else Decimal(settings.credit_limit)
-    if limit <= 0 or settings.credit != "block" or str(order.get("credit_override") or "").strip():
+    if limit <= 0:
         return
-    # Two orders of one client take turns, so that each sees the other.
-    await ctx.db.execute("SELECT 1 FROM crm_company WHERE id = $1 FOR UPDATE", order["company"])
-    running: Decimal = await ctx.db.value(
-        "SELECT coalesce(sum(gross), 0) FROM orders_order WHERE company = $1 AND id <> $2 "
-        "AND state = ANY($3) AND trashed_at IS NULL AND currency = $4",
-        order["company"], number, sorted(RUNNING), order["currency"],
+    total: Decimal = await ctx.db.value(
+        "SELECT coalesce(sum(gross), 0) FROM orders_order WHERE company = $1 "
+        "AND trashed_at IS NULL AND currency = $4 AND (id = $2 OR state = ANY($3))",
+        order["company"], event.record_id, sorted(RUNNING), order["currency"],
     )  # fmt: skip
-    gross = await ctx.db.value("SELECT gross FROM orders_order WHERE id = $1", number) or _ZERO
-    if running + gross > limit:
-        text = ctx.translate(
-            N_("The client's open orders would come to {sum}; the limit is {limit}.")
-        ).format(
-            sum=format_money(ctx, running + gross, order["currency"]),
-            limit=format_money(ctx, limit, order["currency"]),
-        )
+    if total <= limit:
+        return
+    amounts = {
+        "sum": format_money(ctx, total, order["currency"]),
+        "limit": format_money(ctx, limit, order["currency"]),
+    }
+    is_allowed = bool(str(order.get("credit_override") or "").strip())
+    if settings.credit == "block" and not is_allowed:
+        text = N_("The client's open orders would come to {sum}; the limit is {limit}.")
         field = ctx.translate(N_("is needed to go beyond it; say why"))
-        raise Veto(text, credit_override=field)
-
-
-async def reserve(ctx: Context, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Reserve what lines still need and give back what they no longer need.
-
-    Raises:
-        Veto: Not enough is left of a product.
-    """
-    changes = []
-    for row in rows:
-        wanted = open_quantity(counts_of(row)) if row["trashed_at"] is None else _ZERO
-        changes.append((row, wanted - (row["reserved"] or _ZERO)))
-    await change_counts(ctx, reserved=await needs_of(ctx, changes))
-    for row, change in changes:
-        confirmed = row["quantity"] if row["trashed_at"] is None else None
-        if change or row["confirmed"] != confirmed:
-            await ctx.derive(
-                "orders.order_line", row["id"],
-                reserved=(row["reserved"] or _ZERO) + change, confirmed=confirmed,
-            )  # fmt: skip
-
-
-async def release(ctx: Context, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Give back what lines have reserved."""
-    held = [(row, -(row["reserved"] or _ZERO)) for row in rows if row["reserved"]]
-    await change_counts(ctx, reserved=await needs_of(ctx, held))
-    for row, _change in held:
-        await ctx.derive("orders.order_line", row["id"], reserved=_ZERO)
+        raise Veto(ctx.translate(text).format(**amounts), credit_override=field)
+    if order["owner"]:
+        await ctx.notify(
+            [order["owner"]], "orders.credit",
+            N_("{order}: the client's open orders come to {sum}; the limit is {limit}."),
+            values={"order": str(order["number"]), **amounts}, entity="orders.order",
+            record_id=event.record_id, key=f"credit:{event.record_id}",
+        )  # fmt: skip
 
 
 async def order_moved(event: TransitionEvent) -> None:
@@ -186,7 +213,9 @@ async def order_moved(event: TransitionEvent) -> None:
         await ctx.publish("orders.order.confirmed", "orders.order", number, amendment=0)
     elif event.new == "cancelled":
         order = await ctx.get("orders.order", number)
-        await release(ctx, await order_rows(ctx, number))
+        await release(ctx, await every_order_row(ctx, number))
+        await ctx.derive("orders.order", number, is_amended=False)
+        await add_up_order(ctx, number)
         await skip_rest(ctx, order, str(order["cancel_reason"]))
         await ctx.publish("orders.order.cancelled", "orders.order", number)
     elif event.new == "fulfilled":
@@ -213,18 +242,16 @@ async def confirm_changes(
         StaleVersionError: The order changed since the page was shown.
     """
     order = await ctx.get("orders.order", order_id, "edit", lock=True)
-    rows = await read_rows(
-        ctx,
-        'SELECT * FROM orders_order_line WHERE "order" = $1 AND (trashed_at IS NULL '
-        "OR confirmed IS NOT NULL) ORDER BY position, id",
-        order_id,
-    )
+    if not order["is_amended"]:
+        raise ConflictError(ctx.translate(N_("Nothing changed since the order was confirmed.")))
+    rows = await every_order_row(ctx, order_id)
     check_lines(ctx, [row for row in rows if row["trashed_at"] is None])
-    changes = differences(ctx, rows)
-    await reserve(ctx, rows)
+    changes = await differences(ctx, order, rows)
+    await reserve(ctx, rows, confirming=True)
     number = (order["amendment"] or 0) + 1
     await ctx.save("orders.order", order_id, version=version, amendment=number)
-    await ctx.derive("orders.order", order_id, is_amended=False)
+    await ctx.derive("orders.order", order_id, is_amended=False, confirmed_to=order["deliver_to"])
+    await follow_order(ctx, order_id)
     order = await ctx.get("orders.order", order_id)
     if not await send_confirmation(ctx, order, changes):
         await _tell_no_address(ctx, order)
@@ -233,15 +260,27 @@ async def confirm_changes(
     )
 
 
-def differences(ctx: Context, rows: Sequence[Mapping[str, Any]]) -> str:
+async def differences(
+    ctx: Context, order: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]
+) -> str:
     """Answer what differs from what was confirmed, a line for each."""
     made = []
     for row in rows:
         old, new = row["confirmed"], row["quantity"] if row["trashed_at"] is None else None
-        if old == new:
+        if old != new:
+            said = [format_number(ctx, plain(each or _ZERO)) for each in (old, new)]
+        elif row["confirmed_net"] != row["net"]:
+            nets = (row["confirmed_net"] or _ZERO, row["net"] or _ZERO)
+            said = [format_money(ctx, each, order["currency"]) for each in nets]
+        else:
             continue
-        said = [format_number(ctx, plain(each)) if each is not None else "0" for each in (old, new)]
         made.append(f"{row['text']}: {said[0]} → {said[1]}")
+    confirmed_to = await ctx.db.value(
+        "SELECT confirmed_to FROM orders_order WHERE id = $1", order["id"]
+    )
+    if confirmed_to != order["deliver_to"]:
+        where = [", ".join(each.split("\n")) for each in (confirmed_to, order["deliver_to"])]
+        made.append(f"{ctx.translate(N_('Deliver to'))}: {where[0]} → {where[1]}")
     return "\n".join(made)
 
 
@@ -264,21 +303,23 @@ async def order_again(ctx: Context, order_id: int, _data: None, _version: int | 
     return f"/orders.order/{await repeat_order(ctx, order_id)}"
 
 
-async def repeat_order(ctx: Context, order_id: int) -> int:
-    """Make a draft of the same lines at the prices of today; a line says what it cost before."""
+async def repeat_order(ctx: Context, order_id: int, owner: int | None = None) -> int:
+    """Make a draft of the same lines at the prices of today; a line says what is different.
+
+    Args:
+        owner: Whom it belongs to; None is who does it.
+    """
     order = await ctx.get("orders.order", order_id)
     shared = ("company", "person", "currency", "deliver_to", "note", "prepayment")
-    made = await ctx.create("orders.order", **{name: order[name] for name in shared})
+    values = {name: order[name] for name in shared}
+    made = await ctx.create("orders.order", **values, **({"owner": owner} if owner else {}))
     rows = await order_rows(ctx, order_id)
     await copy_lines(ctx, rows, "orders.order_line", "order", made, at_todays_prices=True)
-    fresh = await order_rows(ctx, made)
-    for old, new in zip(rows, fresh, strict=True):
-        if old["unit_price"] != new["unit_price"]:
-            text = ctx.translate(N_("Was {price}")).format(
-                price=format_number(ctx, plain(old["unit_price"] or _ZERO))
-            )
-            said = " · ".join(part for part in (new["price_rule"], text) if part)
-            await ctx.derive("orders.order_line", new["id"], price_rule=said)
+    for old, new in zip(rows, await order_rows(ctx, made), strict=True):
+        said = [new["price_rule"], *await _news(ctx, old, new)]
+        if len(said) > 1:
+            text = " · ".join(part for part in said if part)
+            await ctx.derive("orders.order_line", new["id"], price_rule=text)
     return made
 
 
@@ -286,3 +327,17 @@ async def end_links(ctx: Context, order_id: int, _data: None, _version: int | No
     """End all links to the status page that were given so far; the next mail has a new one."""
     order = await ctx.get("orders.order", order_id, "edit", lock=True)
     await ctx.derive("orders.order", order_id, link=(order["link"] or 1) + 1)
+
+
+async def _news(ctx: Context, old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """Answer what is different when a line is ordered again."""
+    said = []
+    if old["unit_price"] != new["unit_price"]:
+        before = format_number(ctx, plain(old["unit_price"] or _ZERO))
+        said.append(ctx.translate(N_("Was {price}")).format(price=before))
+    product = await read_row(
+        ctx, "SELECT is_active, trashed_at FROM orders_product WHERE id = $1", old["product"]
+    )
+    if product is not None and (product["trashed_at"] or not product["is_active"]):
+        said.append(ctx.translate(N_("No longer sold")))
+    return said

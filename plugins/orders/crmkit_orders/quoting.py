@@ -9,9 +9,11 @@ import msgspec
 
 from crmkit import N_, ConflictError, Veto, format_date
 from crmkit_orders.domain.hashing import shown_hash
+from crmkit_orders.guards import check_move
 from crmkit_orders.mailing import send_quote_mail
 from crmkit_orders.reading import read_rows
 from crmkit_orders.settings import Settings
+from crmkit_orders.states import needs_second_person
 from crmkit_orders.totals import add_up_quote, quote_rows
 
 if TYPE_CHECKING:
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 _COPIED = (
     "product", "text", "quantity", "unit", "unit_price", "discount", "tax_rate", "price_rule",
 )  # fmt: skip
+#: What a client was sent of a quote besides its lines.
+_SENT = ("company", "currency", "valid_until", "prepayment", "note")
 _REASONS = {
     "draft": N_("This quote was not sent yet."),
     "refused": N_("This quote was refused."),
@@ -38,12 +42,24 @@ class AcceptQuote(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def begin_quote(event: SaveEvent) -> None:
-    """Give a new quote the last day it is valid on."""
-    if event.entity.name == "orders.quote" and event.record_id is None:
-        today = event.ctx.now().astimezone(event.ctx.time_zone).date()
-        days = timedelta(days=event.ctx.settings(Settings).valid_days)
-        if event.values.get("valid_until") is None:
-            event.values["valid_until"] = today + days
+    """Give a new quote the last day it is valid on; keep what was sent as it was read.
+
+    Raises:
+        Veto: Something changes that the client was sent.
+    """
+    if event.entity.name != "orders.quote":
+        return
+    ctx, values, before = event.ctx, event.values, event.before
+    if event.record_id is None:
+        today = ctx.now().astimezone(ctx.time_zone).date()
+        days = timedelta(days=ctx.settings(Settings).valid_days)
+        if values.get("valid_until") is None:
+            values["valid_until"] = today + days
+    elif before["state"] != "draft":
+        text = ctx.translate(N_("stays as it was sent; make a new version"))
+        wrong = {name: text for name in _SENT if name in values and values[name] != before[name]}
+        if wrong:
+            raise Veto(ctx.translate(N_("The quote was not changed.")), **wrong)
 
 
 async def send_quote(ctx: Context, quote_id: int, _data: None, version: int | None = None) -> None:
@@ -63,8 +79,11 @@ async def check_quote(event: TransitionEvent) -> None:
         Veto: There is no line, one has no product that was found, or its last day has passed.
     """
     ctx = event.ctx
-    if event.new not in {"sent", "accepted"} or not event.record_id:
+    check_move(event)
+    if event.new not in {"sent", "accepted"}:
         return
+    if event.new == "accepted" and not event.record["order"]:
+        raise Veto(ctx.translate(N_("A quote is accepted by “Accept”, which makes its order.")))
     rows = await quote_rows(ctx, event.record_id)
     check_lines(ctx, rows)
     last = event.record["valid_until"]
@@ -122,6 +141,14 @@ async def accept_quote(
         ConflictError: It was refused, has expired or is superseded; says which.
         Veto: It is not complete.
     """
+    async with ctx.db.transaction():
+        return await _accept(ctx, quote_id, name, address, chosen)
+
+
+async def _accept(
+    ctx: Context, quote_id: int, name: str, address: str, chosen: Collection[int]
+) -> int:
+    # Who comes second waits here, and finds it accepted.
     quote = await ctx.get("orders.quote", quote_id, "edit", lock=True)
     if quote["state"] == "accepted":
         made = await ctx.db.value("SELECT id FROM orders_order WHERE quote = $1", quote_id)
@@ -154,6 +181,9 @@ async def check_acceptable(ctx: Context, quote: Mapping[str, Any], *, by_hand: b
     today = ctx.now().astimezone(ctx.config.zone).date()
     state = quote["state"]
     if state == "draft" and by_hand:
+        if needs_second_person(ctx, quote):
+            text = N_("Send it first: its discount has to be approved by a second person.")
+            raise ConflictError(ctx.translate(text))
         return
     if state == "sent" and quote["valid_until"] is not None and quote["valid_until"] < today:
         text = ctx.translate(N_("This quote was valid until {day}; ask for a new one."))
@@ -196,6 +226,8 @@ async def copy_lines(
             del values["unit_price"], values["price_rule"]
         if entity == "orders.quote_line":
             values["is_optional"] = row["is_optional"]
+        if row["is_unmatched"]:
+            values["is_unmatched"] = True
         await ctx.create(entity, **values, **{column: document}, position=place)
 
 
@@ -222,7 +254,7 @@ async def expire_quotes(ctx: Context) -> int:
     rows = await read_rows(
         ctx,
         "SELECT id FROM orders_quote WHERE state = 'sent' AND valid_until < $1 "
-        "AND trashed_at IS NULL ORDER BY id LIMIT 500",
+        "AND trashed_at IS NULL ORDER BY id LIMIT 500 FOR UPDATE SKIP LOCKED",
         today,
     )
     for row in rows:

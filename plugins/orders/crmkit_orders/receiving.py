@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 
 from crmkit import N_, InvalidError, Veto, format_number
+from crmkit_orders.guards import check_move
 from crmkit_orders.reading import read_rows
-from crmkit_orders.stock import change_counts
+from crmkit_orders.stock import change_counts, needs_of
 from crmkit_orders.told import plain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from crmkit import Context, SaveEvent
+    from crmkit import Context, SaveEvent, TransitionEvent
 
 _ZERO = Decimal(0)
 
@@ -38,14 +39,13 @@ async def receive(ctx: Context, receipt_id: int, data: Receive, version: int | N
     if not rows:
         raise InvalidError(ctx.translate(N_("There is no line yet. Add a product first.")))
     counts = _read(ctx, data.counts, rows)
-    stock: dict[int, Decimal] = {}
+    came: list[tuple[Mapping[str, Any], Decimal]] = []
     for row, count in zip(rows, counts, strict=True):
         if count:
             received = (row["received"] or _ZERO) + count
             await ctx.derive("orders.receipt_line", row["id"], received=received)
-        if count and row["product"]:
-            stock[row["product"]] = stock.get(row["product"], _ZERO) + count
-    await change_counts(ctx, on_hand=stock)
+            came.append(({"product": row["product"], "unit": ""}, count))
+    await change_counts(ctx, on_hand=await needs_of(ctx, came))
     left = sum((_open(row) for row in rows), _ZERO) - sum(counts, _ZERO)
     await ctx.save(
         "orders.receipt", receipt_id, version=version, state="partly" if left > 0 else "received"
@@ -53,6 +53,23 @@ async def receive(ctx: Context, receipt_id: int, data: Receive, version: int | N
     await ctx.publish(
         "orders.receipt.received", "orders.receipt", receipt_id, is_complete=left <= 0
     )
+
+
+async def check_receipt(event: TransitionEvent) -> None:
+    """Refuse a state that what came does not bear out.
+
+    Raises:
+        Veto: Nothing came yet, or something is still open.
+    """
+    ctx = event.ctx
+    check_move(event)
+    rows = await receipt_rows(ctx, event.record_id)
+    is_open = any(_open(row) > 0 for row in rows)
+    has_come = any(row["received"] for row in rows)
+    if event.new in {"partly", "received"} and (
+        not has_come or is_open is not (event.new == "partly")
+    ):
+        raise Veto(ctx.translate(N_("Say with “Receive” what has come.")))
 
 
 async def receipt_rows(ctx: Context, receipt_id: int) -> Sequence[Mapping[str, Any]]:

@@ -9,15 +9,16 @@ import msgspec
 
 from crmkit import N_, ConflictError, Veto, format_number
 from crmkit_orders.domain.errors import CountsError
-from crmkit_orders.domain.quantities import LineCounts, check_counts, open_quantity
+from crmkit_orders.domain.quantities import LineCounts, check_counts
+from crmkit_orders.guards import check_move
 from crmkit_orders.mailing import tell_shipped
-from crmkit_orders.ordering import reserve
 from crmkit_orders.reading import read_row, read_rows
+from crmkit_orders.reserving import follow_order, open_agreed
 from crmkit_orders.settings import Settings
-from crmkit_orders.steps import finish_named
-from crmkit_orders.stock import Needs, change_counts, needs_of
+from crmkit_orders.states import RUNNING
+from crmkit_orders.stock import change_counts, change_of_needs
 from crmkit_orders.told import plain, told
-from crmkit_orders.totals import add_up_order, counts_of, order_rows
+from crmkit_orders.totals import counts_of, order_rows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -54,34 +55,63 @@ async def prepare_delivery(
     planned = await _planned(ctx, order_id)
     open_lines = []
     for row in await order_rows(ctx, order_id):
-        left = open_quantity(counts_of(row)) - planned.get(row["id"], _ZERO)
+        left = open_agreed(row) - planned.get(row["id"], _ZERO)
         if left > 0:
             open_lines.append((row, left))
     if not open_lines:
         raise ConflictError(ctx.translate(N_("Nothing is left to deliver.")))
-    made = await ctx.create(
-        "orders.delivery", order=order_id, carrier=data.carrier, tracking=data.tracking,
-        planned_for=order["promised_at"], deliver_to=order["deliver_to"], owner=order["owner"],
-        team=order["team_id"],
+    return await _make(
+        ctx, order, open_lines, carrier=data.carrier, tracking=data.tracking,
+        planned_for=order["promised_at"], deliver_to=order["deliver_to"],
     )  # fmt: skip
-    for place, (row, left) in enumerate(open_lines, 1):
+
+
+async def prepare_return(
+    ctx: Context, order_id: int, _data: None, _version: int | None = None
+) -> str:
+    """Plan a return of all that the client has and that is in no other one; answer its address.
+
+    Raises:
+        ConflictError: The client has nothing of it.
+    """
+    order = await ctx.get("orders.order", order_id, "edit", lock=True)
+    announced = await _planned(ctx, order_id, "return")
+    kept = []
+    for row in await order_rows(ctx, order_id):
+        counts = counts_of(row)
+        left = counts.delivered - counts.returned - announced.get(row["id"], _ZERO)
+        if left > 0:
+            kept.append((row, left))
+    if not kept:
+        raise ConflictError(ctx.translate(N_("The client has nothing of this order.")))
+    return await _make(ctx, order, kept, direction="return")
+
+
+async def _make(
+    ctx: Context, order: Mapping[str, Any], lines: Sequence[tuple[Mapping[str, Any], Decimal]],
+    **values: object,
+) -> str:  # fmt: skip
+    made = await ctx.create(
+        "orders.delivery", order=order["id"], owner=order["owner"], team=order["team_id"], **values
+    )
+    for place, (row, quantity) in enumerate(lines, 1):
         await ctx.create(
             "orders.delivery_line", delivery=made, line=row["id"], text=row["text"],
-            quantity=left, position=place,
+            quantity=quantity, position=place,
         )  # fmt: skip
     return f"/orders.delivery/{made}"
 
 
-async def _planned(ctx: Context, order_id: int) -> dict[int, Decimal]:
-    """Answer how much of each line is in deliveries that have not left yet."""
+async def _planned(ctx: Context, order_id: int, way: str = "out") -> dict[int, Decimal]:
+    """Answer how much of each line is in deliveries that have not left yet, or not come back."""
     rows = await read_rows(
         ctx,
         "SELECT l.line, sum(l.quantity) AS quantity FROM orders_delivery_line l "
         "JOIN orders_delivery d ON d.id = l.delivery AND d.trashed_at IS NULL "
-        "WHERE d.\"order\" = $1 AND d.state IN ('planned', 'packed') AND d.direction = 'out' "
+        "WHERE d.\"order\" = $1 AND d.state IN ('planned', 'packed') AND d.direction = $2 "
         "AND l.trashed_at IS NULL GROUP BY l.line",
-        order_id,
-    )
+        order_id, way,
+    )  # fmt: skip
     return {row["line"]: row["quantity"] for row in rows}
 
 
@@ -134,27 +164,50 @@ async def finish_delivery(
 async def take_back(
     ctx: Context, delivery_id: int, data: TakeBack, version: int | None = None
 ) -> None:
-    """Take everything of a delivery back.
+    """Say that goods came back: those of a return, or everything of a delivery.
 
     Raises:
-        Veto: It was taken back already.
+        Veto: More would come back than the client has.
         StaleVersionError: It changed since the page was shown.
     """
-    if not data.restock:
-        await ctx.save("orders.delivery", delivery_id, note=N_("Not put back into stock."))
-    await ctx.save("orders.delivery", delivery_id, version=None, state="returned")
-    del version
     delivery = await ctx.get("orders.delivery", delivery_id)
-    lines = await _lines(ctx, delivery_id)
-    if not data.restock:
-        needs = await _needs(ctx, lines)
-        await change_counts(ctx, on_hand={n: -amount for n, amount in needs.items()})
-    order = await ctx.get("orders.order", delivery["order"])
     await ctx.save(
-        "orders.delivery", delivery_id,
+        "orders.delivery", delivery_id, version=version, state="returned", restock=data.restock,
         note="\n".join(part for part in (delivery["note"], data.reason) if part),
     )  # fmt: skip
-    del order
+
+
+async def check_delivery(event: TransitionEvent) -> None:
+    """Refuse moves that do not fit the direction of the goods.
+
+    Raises:
+        Veto: It is so.
+    """
+    ctx = event.ctx
+    check_move(event)
+    is_return = event.record["direction"] == "return"
+    if is_return and event.new == "shipped":
+        raise Veto(ctx.translate(N_("A return is not shipped; take it back when it is here.")))
+    if not is_return and event.new == "returned" and event.old in {"planned", "packed"}:
+        raise Veto(ctx.translate(N_("This delivery has not left yet.")))
+
+
+def keep_direction(event: SaveEvent) -> None:
+    """Keep which way goods go, and of which order they are, once they moved.
+
+    Raises:
+        Veto: It changes.
+    """
+    if event.entity.name != "orders.delivery" or event.before.get("state", "planned") == "planned":
+        return
+    text = event.ctx.translate(N_("stays once the delivery is packed"))
+    wrong = {
+        name: text
+        for name in ("direction", "order")
+        if name in event.values and event.values[name] != event.before[name]
+    }
+    if wrong:
+        raise Veto(event.ctx.translate(N_("The delivery was not changed.")), **wrong)
 
 
 async def _lines(ctx: Context, delivery_id: int) -> Sequence[Mapping[str, Any]]:
@@ -164,14 +217,6 @@ async def _lines(ctx: Context, delivery_id: int) -> Sequence[Mapping[str, Any]]:
         "ORDER BY position, id",
         delivery_id,
     )
-
-
-async def _needs(ctx: Context, lines: Sequence[Mapping[str, Any]]) -> Needs:
-    of_order = await read_rows(
-        ctx, "SELECT * FROM orders_order_line WHERE id = ANY($1)", [row["line"] for row in lines]
-    )
-    found = {row["id"]: row for row in of_order}
-    return await needs_of(ctx, [(found[row["line"]], row["quantity"]) for row in lines])
 
 
 async def delivery_moved(event: TransitionEvent) -> None:
@@ -184,7 +229,7 @@ async def delivery_moved(event: TransitionEvent) -> None:
     if event.new == "shipped":
         await _ship(ctx, order, delivery, lines)
     elif event.new == "returned":
-        await _return(ctx, order, lines)
+        await _return(ctx, order, lines, restock=delivery["restock"])
     elif event.new == "delivered":
         await ctx.save("orders.delivery", number, delivered_at=ctx.now())
     if event.new in {"shipped", "delivered", "returned"}:
@@ -197,26 +242,24 @@ async def _ship(
     ctx: Context, order: Mapping[str, Any], delivery: Mapping[str, Any],
     lines: Sequence[Mapping[str, Any]],
 ) -> None:  # fmt: skip
-    if not lines:
-        raise Veto(ctx.translate(N_("There is nothing in this delivery. Add a line first.")))
-    if order["state"] not in {"confirmed", "in_progress"}:
+    if order["state"] not in RUNNING:
         raise Veto(ctx.translate(N_("The order is not confirmed, or is done already.")))
-    before = {row["id"]: row for row in await order_rows(ctx, order["id"])}
-    reserved: Needs = {}
-    for line in lines:
-        row = before[line["line"]]
-        await _count(ctx, row, delivered=line["quantity"])
-        held = min(row["reserved"] or _ZERO, line["quantity"])
-        for product, amount in (await needs_of(ctx, [(row, held)])).items():
-            reserved[product] = reserved.get(product, _ZERO) - amount
-        await ctx.derive("orders.order_line", row["id"], reserved=(row["reserved"] or _ZERO) - held)
-    taken = await _needs(ctx, lines)
+    taken, freed = [], []
+    for row, quantity in await _of_order(ctx, order, lines):
+        if row["confirmed"] is None:
+            text = N_("{line} is not confirmed yet. Confirm the changes of the order first.")
+            raise Veto(ctx.translate(text).format(line=row["text"]))
+        counts = await _count(ctx, row, delivered=quantity)
+        held = row["reserved"] or _ZERO
+        left = max(_ZERO, held - quantity)
+        await ctx.derive("orders.order_line", row["id"], reserved=left)
+        taken.append((row, counts.delivered, counts.delivered - quantity))
+        freed.append((row, held, left))
     await change_counts(
-        ctx, on_hand={product: -amount for product, amount in taken.items()}, reserved=reserved
+        ctx, on_hand=await change_of_needs(ctx, taken), reserved=await change_of_needs(ctx, freed)
     )
     await ctx.save("orders.delivery", delivery["id"], shipped_at=ctx.now())
-    await add_up_order(ctx, order["id"])
-    await _follow_order(ctx, order["id"])
+    await follow_order(ctx, order["id"])
     goods = "\n".join(
         f"{format_number(ctx, plain(line['quantity']))} x {line['text']}" for line in lines
     )
@@ -224,20 +267,41 @@ async def _ship(
 
 
 async def _return(
-    ctx: Context, order: Mapping[str, Any], lines: Sequence[Mapping[str, Any]]
+    ctx: Context, order: Mapping[str, Any], lines: Sequence[Mapping[str, Any]], *, restock: bool
 ) -> None:
+    came = []
+    for row, quantity in await _of_order(ctx, order, lines):
+        counts = await _count(ctx, row, returned=quantity)
+        came.append((row, counts.returned - quantity, counts.returned))
+    if restock:
+        await change_counts(ctx, on_hand=await change_of_needs(ctx, came))
+    await follow_order(ctx, order["id"])
+
+
+async def _of_order(
+    ctx: Context, order: Mapping[str, Any], lines: Sequence[Mapping[str, Any]]
+) -> list[tuple[Mapping[str, Any], Decimal]]:
+    """Answer the lines of the order that are in a delivery, each once with all of it.
+
+    Raises:
+        Veto: There is none, or one was removed from the order.
+    """
+    if not lines:
+        raise Veto(ctx.translate(N_("There is nothing in this delivery. Add a line first.")))
     rows = {row["id"]: row for row in await order_rows(ctx, order["id"])}
+    found: dict[int, Decimal] = {}
     for line in lines:
-        await _count(ctx, rows[line["line"]], returned=line["quantity"])
-    await change_counts(ctx, on_hand=await _needs(ctx, lines))
-    await add_up_order(ctx, order["id"])
-    await _follow_order(ctx, order["id"])
+        if line["line"] not in rows:
+            text = N_("{line} is no longer in the order. Remove it from the delivery.")
+            raise Veto(ctx.translate(text).format(line=line["text"]))
+        found[line["line"]] = found.get(line["line"], _ZERO) + line["quantity"]
+    return [(rows[number], quantity) for number, quantity in found.items()]
 
 
 async def _count(
     ctx: Context, row: Mapping[str, Any], delivered: Decimal = _ZERO, returned: Decimal = _ZERO
-) -> None:
-    """Add to the counts of a line of an order.
+) -> LineCounts:
+    """Add to the counts of a line of an order and answer them.
 
     Raises:
         Veto: The order does not allow so much.
@@ -254,22 +318,4 @@ async def _count(
     except CountsError as error:
         raise Veto(f"{row['text']}: {told(ctx, error)}") from error
     await ctx.derive("orders.order_line", row["id"], delivered=new.delivered, returned=new.returned)
-
-
-async def _follow_order(ctx: Context, order_id: int) -> None:
-    """Move an order as its lines say: in progress, or fulfilled when nothing is open."""
-    order = await ctx.get("orders.order", order_id)
-    rows = await order_rows(ctx, order_id)
-    is_open = any(open_quantity(counts_of(row)) > 0 for row in rows)
-    any_gone = any((row["delivered"] or 0) > (row["returned"] or 0) for row in rows)
-    wanted = "fulfilled" if not is_open else "in_progress" if any_gone else "confirmed"
-    if is_open:
-        await reserve(ctx, rows)
-    if wanted != order["state"] and order["state"] in {"confirmed", "in_progress", "fulfilled"}:
-        if order["state"] == "fulfilled" and wanted == "confirmed":
-            await ctx.save("orders.order", order_id, state="in_progress")
-        await ctx.save("orders.order", order_id, state=wanted)
-    if not is_open:
-        await finish_named(ctx, order, ("check", "prepare", "deliver"))
-    elif any_gone:
-        await finish_named(ctx, order, ("check", "prepare"))
+    return new

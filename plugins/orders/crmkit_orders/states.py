@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def needs_second_person(ctx: Context, record: Mapping[str, Any]) -> bool:
-    """Say whether a quote is discounted so much that somebody else has to look at it."""
+    """Say whether a document is discounted so much that somebody else has to look at it."""
     limit = ctx.settings(Settings).discount_limit
     return (record.get("most_discount") or 0) > limit
 
@@ -58,6 +58,7 @@ ORDER_STATES = Lifecycle(
         "confirmed": ("company", "currency", "promised_at"),
         "cancelled": ("cancel_reason",),
     },
+    second_person={"confirmed": needs_second_person},
 )
 DELIVERY_STATES = Lifecycle(
     "state",
@@ -69,8 +70,8 @@ DELIVERY_STATES = Lifecycle(
         State("returned", N_("Returned"), "lost", 0, 5),
     ),
     moves={
-        "planned": ("packed", "shipped"),
-        "packed": ("planned", "shipped"),
+        "planned": ("packed", "shipped", "returned"),
+        "packed": ("planned", "shipped", "returned"),
         "shipped": ("delivered", "returned"),
         "delivered": ("returned",),
     },
@@ -90,6 +91,8 @@ RECEIPT_STATES = Lifecycle(
 OPEN_ORDER = frozenset({"draft", "confirmed", "in_progress"})
 #: States of an order that has been confirmed and is not done.
 RUNNING = frozenset({"confirmed", "in_progress"})
+#: States of an order that follow from what was delivered.
+FOLLOWING = frozenset({"confirmed", "in_progress", "fulfilled"})
 
 
 def quote_locked(_ctx: Context, record: Mapping[str, Any]) -> str:

@@ -9,12 +9,13 @@ import msgspec
 from crmkit import N_, ConflictError, InvalidError, Veto
 from crmkit_orders.reading import read_rows
 from crmkit_orders.settings import Settings
+from crmkit_orders.states import FOLLOWING
 from crmkit_orders.tables import STEP_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from crmkit import Context
+    from crmkit import Context, SaveEvent
 
 _KNOWN = {each.value: each.label for each in STEP_NAMES}
 STEP_KIND = "orders.step"
@@ -56,6 +57,36 @@ async def begin_steps(ctx: Context, order: Mapping[str, Any]) -> None:
     await _go_on(ctx, order)
 
 
+async def check_step(event: SaveEvent) -> None:
+    """Refuse to begin a step of an order that is not running, or to end none, such as by an undo.
+
+    Raises:
+        Veto: It is so.
+    """
+    before, state = event.before, event.values.get("state")
+    if event.entity.name != "orders.step" or not before or state not in {"active", "waiting"}:
+        return
+    order = await event.ctx.db.value(
+        "SELECT state FROM orders_order WHERE id = $1", before["order"]
+    )
+    if state == "active" and order not in FOLLOWING:
+        raise Veto(event.ctx.translate(N_("The order is not running, so no step of it begins.")))
+    if state == "waiting" and before["position"] == 1:
+        raise Veto(event.ctx.translate(N_("The first step waits for nothing.")))
+
+
+async def note_step(event: SaveEvent) -> None:
+    """Note at the order which step it is at and who holds it."""
+    if event.entity.name != "orders.step":
+        return
+    order = {**event.before, **event.values}["order"]
+    active = next((row for row in await _rows(event.ctx, order) if row["state"] == "active"), None)
+    await event.ctx.derive(
+        "orders.order", order,
+        step=active["name"] if active else "", holder=active["holder"] if active else None,
+    )  # fmt: skip
+
+
 async def _rows(ctx: Context, order: int) -> Sequence[Mapping[str, Any]]:
     return await read_rows(
         ctx,
@@ -69,14 +100,12 @@ async def _go_on(ctx: Context, order: Mapping[str, Any], holder: int | None = No
     rows = await _rows(ctx, order["id"])
     waiting = next((row for row in rows if row["state"] == "waiting"), None)
     if waiting is None:
-        await ctx.derive("orders.order", order["id"], step="", holder=None)
         return
     who = waiting["holder"] or holder or order["owner"]
     due = waiting["due_at"] or (order["promised_at"] if waiting["name"] != "invoice" else None)
     await ctx.save(
         "orders.step", waiting["id"], state="active", holder=who, began_at=ctx.now(), due_at=due
     )
-    await ctx.derive("orders.order", order["id"], step=waiting["name"], holder=who)
     if who is not None:
         await ctx.notify(
             [who], "orders.step", N_("{order} is with you: {step}."),
@@ -141,7 +170,6 @@ async def skip_rest(ctx: Context, order: Mapping[str, Any], reason: str) -> None
             await ctx.save(
                 "orders.step", row["id"], state="skipped", ended_at=ctx.now(), reason=reason
             )
-    await ctx.derive("orders.order", order["id"], step="", holder=None)
 
 
 async def hand_over(
@@ -163,7 +191,6 @@ async def hand_over(
         reason=data.reason,
     )  # fmt: skip
     await ctx.save("orders.step", step["id"], holder=taker)
-    await ctx.derive("orders.order", order_id, holder=taker)
     await ctx.publish(
         "orders.step.handed_over", "orders.order", order_id,
         step=step["name"], giver=step["holder"], taker=taker,

@@ -13,16 +13,19 @@ import msgspec
 
 from crmkit import N_, InvalidError, Veto, format_number
 from crmkit_orders.domain.errors import UnitError
+from crmkit_orders.domain.money import QUANTITY_PLACES as PLACES
 from crmkit_orders.domain.units import convert
-from crmkit_orders.reading import read_row, read_rows
-from crmkit_orders.told import plain
+from crmkit_orders.reading import Row, read_rows
+from crmkit_orders.told import plain, told
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from crmkit import Context
+    from crmkit import Context, SaveEvent
 
-_ZERO = Decimal(0)
+_ZERO, _ONE = Decimal(0), Decimal(1)
+#: Fields of a product that say what a line of it takes.
+_DEFINES = {"kind", "unit", "is_stocked"}
 _MOST = Decimal(10) ** 13
 Needs = dict[int, Decimal]
 
@@ -57,11 +60,15 @@ async def count_stock(
     )  # fmt: skip
 
 
-async def lock_products(ctx: Context, ids: Sequence[int]) -> dict[int, Mapping[str, Any]]:
-    """Lock products until the transaction ends and answer them."""
+async def lock_products(ctx: Context, ids: Iterable[int]) -> dict[int, Row]:
+    """Lock products until the transaction ends and answer them.
+
+    Lines that are being written refer to products, which a weaker lock allows: who enters lines
+    waits for no confirmation, and none waits for him.
+    """
     rows = await read_rows(
         ctx,
-        "SELECT * FROM orders_product WHERE id = ANY($1) ORDER BY id FOR UPDATE",
+        "SELECT * FROM orders_product WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE",
         sorted(set(ids)),
     )
     return {row["id"]: row for row in rows}
@@ -71,43 +78,68 @@ async def needs_of(ctx: Context, lines: Sequence[tuple[Mapping[str, Any], Decima
     """Answer how much of which product so much of these lines takes, bundles by their parts.
 
     Args:
-        lines: Rows of order lines, each with a quantity in the unit of the line.
+        lines: Rows with `product` and `unit`, each with a quantity in that unit.
 
     Raises:
         Veto: A unit does not convert into that of the product.
     """
+    wanted = [(row, quantity) for row, quantity in lines if row["product"] and quantity]
+    products, parts = await _catalogue(ctx, {row["product"] for row, _quantity in wanted})
     found: Needs = {}
-    for row, quantity in lines:
-        if row["product"] is None or not quantity:
-            continue
-        product = await read_row(
-            ctx, "SELECT id, kind, unit FROM orders_product WHERE id = $1", row["product"]
-        )
+    for row, quantity in wanted:
+        product = products.get(row["product"])
         if product is None:
             continue
-        counted = quantity
-        if row["unit"] and row["unit"] != product["unit"]:
-            try:
-                counted = round(convert(quantity, row["unit"], product["unit"]), 4)
-            except UnitError as error:
-                raise Veto(str(error)) from error
-        for number, amount in await _parts(ctx, product, counted):
+        counted = _counted(ctx, row, product, quantity)
+        is_bundle = product["kind"] == "bundle"
+        for number, each in parts.get(product["id"], ()) if is_bundle else ((product["id"], _ONE),):
+            amount = round(counted * each, PLACES)
             found[number] = found.get(number, _ZERO) + amount
     return found
 
 
-async def _parts(
-    ctx: Context, product: Mapping[str, Any], quantity: Decimal
-) -> list[tuple[int, Decimal]]:
-    if product["kind"] != "bundle":
-        return [(product["id"], quantity)]
+async def change_of_needs(
+    ctx: Context, lines: Sequence[tuple[Mapping[str, Any], Decimal, Decimal]]
+) -> Needs:
+    """Answer what is needed more when lines go from one quantity to another.
+
+    The difference of both needs, not the need of the difference: what is rounded when units are
+    converted is given back as it was taken.
+    """
+    before = await needs_of(ctx, [(row, old) for row, old, _new in lines])
+    after = await needs_of(ctx, [(row, new) for row, _old, new in lines])
+    return {
+        number: after.get(number, _ZERO) - before.get(number, _ZERO)
+        for number in sorted({*before, *after})
+    }
+
+
+async def _catalogue(
+    ctx: Context, ids: set[int]
+) -> tuple[dict[int, Row], dict[int, list[tuple[int, Decimal]]]]:
     rows = await read_rows(
-        ctx,
-        "SELECT product, quantity FROM orders_bundle_part WHERE bundle = $1 "
-        "AND trashed_at IS NULL ORDER BY position, id",
-        product["id"],
+        ctx, "SELECT id, kind, unit FROM orders_product WHERE id = ANY($1)", sorted(ids)
     )
-    return [(row["product"], quantity * row["quantity"]) for row in rows]
+    parts: dict[int, list[tuple[int, Decimal]]] = {}
+    for row in await read_rows(
+        ctx,
+        "SELECT bundle, product, quantity FROM orders_bundle_part WHERE bundle = ANY($1) "
+        "AND trashed_at IS NULL ORDER BY bundle, position, id",
+        [row["id"] for row in rows if row["kind"] == "bundle"],
+    ):
+        parts.setdefault(row["bundle"], []).append((row["product"], row["quantity"]))
+    return {row["id"]: row for row in rows}, parts
+
+
+def _counted(
+    ctx: Context, row: Mapping[str, Any], product: Mapping[str, Any], quantity: Decimal
+) -> Decimal:
+    if not row["unit"] or row["unit"] == product["unit"]:
+        return quantity
+    try:
+        return round(convert(quantity, row["unit"], product["unit"]), PLACES)
+    except UnitError as error:
+        raise Veto(told(ctx, error)) from error
 
 
 async def change_counts(
@@ -116,19 +148,75 @@ async def change_counts(
     """Add to the counts of products that are counted, by amounts that may be negative.
 
     Raises:
-        Veto: More would be reserved than is on hand of a product that may not go negative; names
-            it and what is left.
+        Veto: Less would be free than nothing of a product that may not go negative, or more
+            leave than is there; names it and what is left.
     """
     hand, kept = on_hand or {}, reserved or {}
-    products = await lock_products(ctx, [*hand, *kept])
-    for number, product in products.items():
+    for number, product in (await lock_products(ctx, [*hand, *kept])).items():
         if not product["is_stocked"]:
             continue
-        there = (product["on_hand"] or _ZERO) + hand.get(number, _ZERO)
-        held = max(_ZERO, (product["reserved"] or _ZERO) + kept.get(number, _ZERO))
-        more = kept.get(number, _ZERO) > 0 or hand.get(number, _ZERO) < 0
-        if more and not product["may_go_negative"] and (held > there or there < 0):
-            free = max(_ZERO, (product["on_hand"] or _ZERO) - (product["reserved"] or _ZERO))
+        was, held = product["on_hand"] or _ZERO, product["reserved"] or _ZERO
+        there, holds = was + hand.get(number, _ZERO), held + kept.get(number, _ZERO)
+        # What is reserved may leave even when too much is reserved by now: nothing less is free.
+        lacks = there - holds < min(_ZERO, was - held) or (there < 0 and there < was)
+        if lacks and not product["may_go_negative"]:
+            free = max(_ZERO, was - held)
             text = ctx.translate(N_("{product}: only {free} are free. Lower the quantity or wait."))
             raise Veto(text.format(product=product["name"], free=format_number(ctx, plain(free))))
-        await ctx.derive("orders.product", number, on_hand=there, reserved=held)
+        await ctx.derive("orders.product", number, on_hand=there, reserved=holds)
+
+
+async def catalogue_saved(event: SaveEvent) -> None:
+    """Count anew what is reserved when a bundle, a unit or what is counted became another one."""
+    name, record = event.entity.name, event.record_id
+    if name == "orders.bundle_part":
+        whole = {**event.before, **event.values}
+        parts = {whole.get("product"), event.before.get("product")}
+        await recount(event.ctx, sorted(each for each in parts if isinstance(each, int)))
+    elif name == "orders.product" and event.before and record and _DEFINES & set(event.values):
+        parts_of = await read_rows(
+            event.ctx, "SELECT product FROM orders_bundle_part WHERE bundle = $1", record
+        )
+        await recount(event.ctx, [record, *(row["product"] for row in parts_of)])
+
+
+async def recount(ctx: Context, ids: Sequence[int]) -> None:
+    """Set what is reserved of products to what the lines of orders hold of them."""
+    products = await lock_products(ctx, ids)
+    lines = await read_rows(
+        ctx,
+        "SELECT product, unit, reserved FROM orders_order_line WHERE reserved > 0 AND "
+        "(product = ANY($1) OR product IN (SELECT bundle FROM orders_bundle_part "
+        "WHERE product = ANY($1)))",
+        list(products),
+    )
+    held = await needs_of(ctx, [(row, row["reserved"]) for row in lines])
+    for number, product in products.items():
+        holds = held.get(number, _ZERO) if product["is_stocked"] else _ZERO
+        await ctx.derive("orders.product", number, reserved=holds)
+
+
+async def check_catalogue(event: SaveEvent) -> None:
+    """Refuse a part that is a bundle itself, and a bundle that is a part.
+
+    Raises:
+        Veto: It is so, or a part has no quantity.
+    """
+    ctx, whole = event.ctx, {**event.before, **event.values}
+    if event.entity.name == "orders.bundle_part" and whole.get("product"):
+        refused = ctx.translate(N_("The part was not saved."))
+        kind = await ctx.db.value("SELECT kind FROM orders_product WHERE id = $1", whole["product"])
+        if kind == "bundle" or whole["product"] == whole.get("bundle"):
+            text = ctx.translate(N_("is a bundle; choose what it consists of"))
+            raise Veto(refused, product=text)
+        if not whole.get("quantity") or whole["quantity"] <= 0:
+            raise Veto(refused, quantity=ctx.translate(N_("must be more than 0")))
+    elif event.entity.name == "orders.product" and event.values.get("kind") == "bundle":
+        is_part = event.record_id and await ctx.db.value(
+            "SELECT EXISTS (SELECT 1 FROM orders_bundle_part WHERE product = $1 "
+            "AND trashed_at IS NULL)",
+            event.record_id,
+        )
+        if is_part:
+            text = ctx.translate(N_("is a part of a bundle, so it is none itself"))
+            raise Veto(ctx.translate(N_("The product was not changed.")), kind=text)

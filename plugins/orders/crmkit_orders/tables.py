@@ -173,7 +173,10 @@ class QuoteLine(Record, tablename="orders_quote_line"):
 
 
 class Order(Record, tablename="orders_order"):
-    """What a client ordered; `first_promise` is what the on-time rate is measured against."""
+    """What a client ordered; `first_promise` is what the on-time rate is measured against.
+
+    `most_discount` is the largest one of a draft that was not approved with a quote before.
+    """
 
     number = Name(length=40)
     state = Line(length=64, default="draft")
@@ -189,6 +192,7 @@ class Order(Record, tablename="orders_order"):
     confirmed_at = Moment()
     fulfilled_at = Moment()
     deliver_to = Text()
+    confirmed_to = Text()
     note = Markdown()
     prepayment = Measure(digits=_PERCENT)
     amendment = Number(default=0)
@@ -200,6 +204,7 @@ class Order(Record, tablename="orders_order"):
     holder = Reference("core_user")
     delivery_status = Pick(STATUSES, default="none")
     invoice_status = Pick(STATUSES, default="none")
+    most_discount = Measure(digits=_PERCENT)
     net = Money()
     tax = Money()
     gross = Money()
@@ -227,6 +232,7 @@ class OrderLine(Record, tablename="orders_order_line"):
     cancelled = Measure(digits=_QUANTITY)
     reserved = Measure(digits=_QUANTITY)
     confirmed = Measure(digits=_QUANTITY)
+    confirmed_net = Money()
     unit_cost = Measure(digits=_PRICE)
 
 
@@ -267,6 +273,7 @@ class Delivery(Record, tablename="orders_delivery"):
     deliver_to = Text()
     shipped_at = Moment()
     delivered_at = Moment()
+    restock = Flag(default=True)
     note = Markdown()
 
 
@@ -305,11 +312,12 @@ class ReceiptLine(Record, tablename="orders_receipt_line"):
 
 
 class Plan(Record, tablename="orders_plan"):
-    """An order that is made anew every period."""
+    """An order that is made anew every period; `day` of the month is kept over short months."""
 
     name = Name(length=200, required=True)
     order = Reference("orders_order", required=True)
     every = Pick(PERIODS, default="month")
     next_on = Date()
     last_on = Date()
+    day = Number()
     is_active = Flag(default=True)

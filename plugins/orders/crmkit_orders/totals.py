@@ -65,6 +65,16 @@ async def order_rows(ctx: Context, order: int) -> Sequence[Mapping[str, Any]]:
     )
 
 
+async def every_order_row(ctx: Context, order: int) -> Sequence[Mapping[str, Any]]:
+    """Answer the lines of an order, with those that were removed since it was confirmed."""
+    return await read_rows(
+        ctx,
+        'SELECT * FROM orders_order_line WHERE "order" = $1 AND (trashed_at IS NULL '
+        "OR confirmed IS NOT NULL) ORDER BY position, id",
+        order,
+    )
+
+
 def counted(rows: Sequence[Mapping[str, Any]]) -> list[Line]:
     """Answer the lines of a quote that count: no options but the chosen ones."""
     return [money_line(row) for row in rows if not row["is_optional"] or row["is_chosen"]]
@@ -87,18 +97,28 @@ async def add_up_quote(ctx: Context, quote: int) -> Totals:
 
 async def add_up_order(ctx: Context, order: int) -> Totals:
     """Bring totals and statuses of an order and the nets of its lines up to date."""
-    record = await read_row(ctx, "SELECT currency FROM orders_order WHERE id = $1", order)
+    record = await read_row(
+        ctx,
+        "SELECT o.currency, o.state, q.most_discount AS approved FROM orders_order o "
+        "LEFT JOIN orders_quote q ON q.id = o.quote WHERE o.id = $1",
+        order,
+    )
     currency = (record and record["currency"]) or ctx.config.currency
     rows = await order_rows(ctx, order)
     await _set_nets(ctx, "orders.order_line", rows, currency)
     totals = totals_of([money_line(row) for row in rows], currency)
     counts = [counts_of(row) for row in rows]
+    most = max((row["discount"] or _ZERO for row in rows), default=_ZERO)
+    is_approved = record is not None and (
+        record["state"] != "draft" or most <= (record["approved"] or _ZERO)
+    )
     await ctx.derive(
         "orders.order",
         order,
         net=totals.net,
         tax=totals.tax,
         gross=totals.gross,
+        most_discount=_ZERO if is_approved else most,
         delivery_status=delivery_status(counts),
         invoice_status=invoice_status(counts, ctx.settings(Settings).invoice_by),
     )

@@ -84,10 +84,12 @@ DELIVERIES = Entity(
             shipping.take_back,
             input=shipping.TakeBack,
             icon="arrow-back-up",
-            states=("shipped", "delivered"),
+            visible=lambda _ctx, record: (
+                (record["direction"] == "return") is (record["state"] in {"planned", "packed"})
+            ),
+            states=("planned", "packed", "shipped", "delivered"),
             bulk=False,
             undoable=False,
-            visible=lambda _ctx, record: record["direction"] == "out",
             labels={"reason": N_("Reason"), "restock": N_("Put it back into stock")},
         ),
     ],
@@ -102,6 +104,7 @@ DELIVERIES = Entity(
         Delivery.deliver_to: FieldOptions(label=N_("Deliver to")),
         Delivery.shipped_at: FieldOptions(label=N_("Shipped at"), readonly=True),
         Delivery.delivered_at: FieldOptions(label=N_("Arrived at"), readonly=True),
+        Delivery.restock: FieldOptions(label=N_("Put back into stock"), readonly=True),
         Delivery.note: FieldOptions(label=N_("Note")),
         Delivery.owner: shared.OWNER,
         Delivery.team: shared.TEAM,

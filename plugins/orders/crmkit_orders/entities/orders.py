@@ -6,7 +6,7 @@ from crmkit import N_, Action, Entity, FieldOptions, Group, Parts
 from crmkit_orders import ordering, promising, steps
 from crmkit_orders.entities import shared
 from crmkit_orders.pasted import paste_order
-from crmkit_orders.shipping import ShipLines, prepare_delivery
+from crmkit_orders.shipping import ShipLines, prepare_delivery, prepare_return
 from crmkit_orders.states import ORDER_STATES, order_locked
 from crmkit_orders.tables import Handover, Order, OrderLine, OrderStep, Plan
 from crmkit_orders.totals import order_totals
@@ -106,6 +106,16 @@ ORDERS = Entity(
             labels={"carrier": N_("Carrier"), "tracking": N_("Tracking number")},
         ),
         Action(
+            "return",
+            N_("Record return"),
+            prepare_return,
+            icon="arrow-back-up",
+            states=("confirmed", "in_progress", "fulfilled", "closed"),
+            visible=lambda _ctx, record: record["delivery_status"] != "none",
+            bulk=False,
+            quiet=True,
+        ),
+        Action(
             "finish-step",
             N_("Finish step"),
             steps.finish_step,
@@ -188,6 +198,7 @@ ORDERS = Entity(
         Order.deliver_to: FieldOptions(
             label=N_("Deliver to"), help=N_("Empty takes the address of the company.")
         ),
+        Order.confirmed_to: shared.HIDDEN,
         Order.note: shared.NOTE,
         Order.prepayment: shared.PREPAYMENT,
         Order.amendment: FieldOptions(label=N_("Amendment"), readonly=True),
@@ -199,6 +210,9 @@ ORDERS = Entity(
         Order.holder: FieldOptions(label=N_("Held by"), derived=True),
         Order.delivery_status: FieldOptions(label=N_("Delivered"), derived=True),
         Order.invoice_status: FieldOptions(label=N_("Invoiced"), derived=True),
+        Order.most_discount: FieldOptions(
+            label=N_("Largest discount to be approved, %"), derived=True
+        ),
         Order.net: shared.NET,
         Order.tax: shared.TAX,
         Order.gross: shared.GROSS,
@@ -246,6 +260,7 @@ ORDER_LINES = Entity(
         OrderLine.cancelled: FieldOptions(label=N_("Cancelled"), derived=True),
         OrderLine.reserved: FieldOptions(label=N_("Reserved"), derived=True),
         OrderLine.confirmed: shared.HIDDEN,
+        OrderLine.confirmed_net: shared.HIDDEN,
         OrderLine.unit_cost: shared.HIDDEN,
     },
 )
@@ -318,6 +333,7 @@ PLANS = Entity(
         Plan.every: FieldOptions(label=N_("Every")),
         Plan.next_on: FieldOptions(label=N_("Next on"), required=True),
         Plan.last_on: FieldOptions(label=N_("Last made for"), readonly=True),
+        Plan.day: shared.HIDDEN,
         Plan.is_active: FieldOptions(label=N_("In use")),
         Plan.owner: shared.OWNER,
         Plan.team: shared.TEAM,

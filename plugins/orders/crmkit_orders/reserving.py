@@ -1,0 +1,107 @@
+"""What orders hold of the stock, and the state of an order that its lines say."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from crmkit import Veto
+from crmkit_orders.domain.quantities import LineCounts, open_quantity
+from crmkit_orders.states import FOLLOWING, RUNNING
+from crmkit_orders.steps import finish_named
+from crmkit_orders.stock import change_counts, change_of_needs
+from crmkit_orders.totals import add_up_order, counts_of, every_order_row, order_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from crmkit import Context
+
+_ZERO = Decimal(0)
+
+
+async def reserve(
+    ctx: Context, rows: Sequence[Mapping[str, Any]], *, confirming: bool = False
+) -> None:
+    """Reserve what lines still need and give back what they no longer need.
+
+    Args:
+        rows: Also those that are in the trash.
+        confirming: What lines say now is confirmed by it. Else what was confirmed counts: changes
+            of an order that nobody confirmed hold nothing.
+
+    Raises:
+        Veto: Not enough is left of a product.
+    """
+    changes = []
+    for row in rows:
+        agreed = row["quantity"] if confirming else row["confirmed"]
+        wanted = _ZERO if row["trashed_at"] and confirming else _open(row, agreed or _ZERO)
+        changes.append((row, row["reserved"] or _ZERO, wanted))
+    await change_counts(ctx, reserved=await change_of_needs(ctx, changes))
+    for row, old, wanted in changes:
+        is_gone = row["trashed_at"] is not None
+        values: dict[str, Any] = {"reserved": wanted}
+        if confirming:
+            values["confirmed"] = None if is_gone else row["quantity"]
+            values["confirmed_net"] = None if is_gone else row["net"]
+        if wanted != old or confirming:
+            await ctx.derive("orders.order_line", row["id"], **values)
+
+
+def _open(row: Mapping[str, Any], ordered: Decimal) -> Decimal:
+    counts = counts_of(row)
+    return open_quantity(
+        LineCounts(
+            ordered=ordered, delivered=counts.delivered, returned=counts.returned,
+            cancelled=counts.cancelled,
+        )
+    )  # fmt: skip
+
+
+def open_agreed(row: Mapping[str, Any]) -> Decimal:
+    """Answer how much of a line may be sent off: confirmed, still wanted, and open."""
+    if row["confirmed"] is None:
+        return _ZERO
+    return _open(row, min(row["confirmed"], row["quantity"] or _ZERO))
+
+
+async def release(ctx: Context, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Give back what lines have reserved, and cancel what is open of them."""
+    changes = [(row, row["reserved"] or _ZERO, _ZERO) for row in rows]
+    await change_counts(ctx, reserved=await change_of_needs(ctx, changes))
+    for row in rows:
+        cancelled = (row["cancelled"] or _ZERO) + open_quantity(counts_of(row))
+        await ctx.derive("orders.order_line", row["id"], reserved=_ZERO, cancelled=cancelled)
+
+
+async def follow_order(ctx: Context, order_id: int) -> None:
+    """Move an order as its lines say: in progress, or fulfilled when nothing is open."""
+    await add_up_order(ctx, order_id)
+    order = await ctx.get("orders.order", order_id)
+    if order["state"] not in FOLLOWING:
+        return
+    rows = await order_rows(ctx, order_id)
+    is_open = any(open_quantity(counts_of(row)) > 0 for row in rows)
+    any_gone = any((row["delivered"] or 0) > (row["returned"] or 0) for row in rows)
+    wanted = "fulfilled" if not is_open else "in_progress" if any_gone else "confirmed"
+    if wanted != order["state"]:
+        if order["state"] == "fulfilled" and wanted == "confirmed":
+            await ctx.save("orders.order", order_id, state="in_progress")
+        await ctx.save("orders.order", order_id, state=wanted)
+    if wanted in RUNNING:
+        await _reserve_again(ctx, order_id)
+    if not is_open:
+        await finish_named(ctx, order, ("check", "prepare", "deliver"))
+    elif any_gone:
+        await finish_named(ctx, order, ("check", "prepare"))
+
+
+async def _reserve_again(ctx: Context, order_id: int) -> None:
+    """Reserve for what came back what replaces it, line by line, where there is something."""
+    for row in await every_order_row(ctx, order_id):
+        try:
+            async with ctx.db.transaction():
+                await reserve(ctx, [row])
+        except Veto:
+            continue  # it stays open, and is reserved or refused when it is sent off
