@@ -2,31 +2,57 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from crmkit import N_, NotificationKind, Permission, Plugin
+from crmkit import N_, NavEntry, NotificationKind, Permission, Plugin
+from crmkit_orders import days, personal
+from crmkit_orders.board import BOARD, ROUTES
 from crmkit_orders.catalogue import call_after_product
+from crmkit_orders.deadlines import DEADLINES, MISSED, tell_late
+from crmkit_orders.demo import write_samples
 from crmkit_orders.entities import ENTITIES
+from crmkit_orders.extensions import EXTENSIONS
 from crmkit_orders.happenings import EVENTS
 from crmkit_orders.jobs import JOBS
 from crmkit_orders.lines import add_up, prepare_line, refuse_removal
+from crmkit_orders.metrics import METRICS, WIDGETS
 from crmkit_orders.numbering import give_number
 from crmkit_orders.ordering import check_order, order_moved, order_saved, prepare_order
 from crmkit_orders.quoting import begin_quote, check_quote, quote_moved
 from crmkit_orders.receiving import check_receipt_line
+from crmkit_orders.report import REPORT, report_show
 from crmkit_orders.settings import Settings
 from crmkit_orders.shipping import check_delivery_line, delivery_moved
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
+    from datetime import datetime
 
-    from crmkit import Entity, EventType, Job, SaveEvent, TransitionEvent
+    from crmkit import (
+        CalendarItem,
+        DeadlineKind,
+        Entity,
+        Event,
+        EventType,
+        Extension,
+        Job,
+        LifeEvent,
+        Metric,
+        PageEvent,
+        PersonEvent,
+        Report,
+        SaveEvent,
+        TimelineItem,
+        TransitionEvent,
+        Widget,
+    )
 
 
 class Orders(Plugin):
     """From the quote to the goods at the client's door."""
 
     Settings = Settings
+    listens: ClassVar[tuple[str, ...]] = (MISSED,)
 
     def entities(self) -> Iterable[Entity]:
         """Contribute documents, their lines and the catalogue."""
@@ -43,6 +69,36 @@ class Orders(Plugin):
     def notifications(self) -> Iterable[NotificationKind]:
         """Contribute what people are told of orders."""
         yield NotificationKind("orders.step", N_("Orders that are with me"))
+
+    def extensions(self) -> Iterable[Extension]:
+        """Contribute panels of orders and lines, and what clients and opportunities get."""
+        return EXTENSIONS
+
+    def deadlines(self) -> Iterable[DeadlineKind]:
+        """Contribute the promise of an order and the due time of a step."""
+        return DEADLINES
+
+    def routes(self) -> Iterable[Any]:
+        """Contribute the board of holders and the report."""
+        return (*ROUTES, report_show)
+
+    def navigation(self) -> Iterable[NavEntry]:
+        """Contribute the board of holders."""
+        yield NavEntry(
+            N_("Who holds what"), BOARD, icon="users", group=N_("Records"), permission="orders.order"
+        )
+
+    def reports(self) -> Iterable[Report]:
+        """Contribute promised against actual."""
+        yield REPORT
+
+    def metrics(self) -> Iterable[Metric]:
+        """Contribute the numbers of orders."""
+        return METRICS
+
+    def widgets(self) -> Iterable[Widget]:
+        """Contribute figures of the home page."""
+        return WIDGETS
 
     def jobs(self) -> Iterable[Job]:
         """Contribute what happens by itself."""
@@ -86,3 +142,33 @@ class Orders(Plugin):
             await order_moved(event)
         elif event.entity.name == "orders.delivery":
             await delivery_moved(event)
+
+    async def on_event(self, event: Event) -> None:
+        """Say that an order is late when its promise has passed."""
+        # core.calendar.changed and core.absence.changed belong here and into `listens`: what
+        # becomes of promises and due times when hours or absences change.
+        await tell_late(event)
+
+    async def agenda(self, event: PageEvent) -> dict[str, Any]:
+        """Answer the steps that are with the reader."""
+        return await days.agenda_of(event)
+
+    async def calendar_items(self, event: PageEvent) -> list[CalendarItem]:
+        """Answer promises, planned deliveries and expected receipts."""
+        return await days.items_between(event)
+
+    async def timeline(self, event: PageEvent) -> list[tuple[datetime, TimelineItem]]:
+        """Answer hand-overs and deliveries of an order."""
+        return await days.lines_of(event)
+
+    async def personal_data(self, event: PersonEvent) -> Mapping[str, Any] | None:
+        """Answer what orders and quotes say of a person."""
+        return await personal.held_about(event)
+
+    async def erase_personal_data(self, event: PersonEvent) -> list[str] | None:
+        """Empty the texts of a person's orders and quotes."""
+        return await personal.erase_about(event)
+
+    async def demo_data(self, event: LifeEvent) -> None:
+        """Write a few invented products, quotes and orders."""
+        await write_samples(event)
