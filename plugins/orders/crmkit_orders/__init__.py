@@ -85,7 +85,11 @@ class Orders(Plugin):
     def navigation(self) -> Iterable[NavEntry]:
         """Contribute the board of holders."""
         yield NavEntry(
-            N_("Who holds what"), BOARD, icon="users", group=N_("Records"), permission="orders.order"
+            N_("Who holds what"),
+            BOARD,
+            icon="users",
+            group=N_("Records"),
+            permission="orders.order",
         )
 
     def reports(self) -> Iterable[Report]:

@@ -8,6 +8,7 @@ from crmkit import (
     ConflictError,
     Flash,
     InvalidError,
+    Link,
     Request,
     Response,
     _,
@@ -41,8 +42,18 @@ async def board_show(request: Request[Any, Any, Any]) -> Response[str]:
     rows = await _rows(ctx)
     return answer(
         request, "orders/board.html", title=_("Who holds what"), holders=_holders(ctx, rows),
-        people=await _people(ctx) if rows else [], cut=len(rows) == _MOST,
+        people=await _people(ctx) if rows else [], cut=len(rows) == _MOST, board_url=BOARD,
+        none_yet=_none_yet(),
     )  # fmt: skip
+
+
+def _none_yet() -> dict[str, Any]:
+    return {
+        "icon": "users",
+        "title": _("Nobody holds a step"),
+        "text": _("Confirm an order, and its first step appears here."),
+        "actions": (Link(label=_("Orders"), url="/orders.order", icon="package"),),
+    }
 
 
 async def _rows(ctx: Context) -> list[dict[str, Any]]:
@@ -100,6 +111,7 @@ def _step(ctx: Context, row: Mapping[str, Any]) -> dict[str, Any]:
     slack, tone = slack_of(ctx, row["due_at"]) if row["due_at"] else ("", "")
     return {
         "order": row["order"],
+        "url": f"/orders.order/{row['order']}",
         "number": row["number"],
         "client": row["client"],
         "step": _(STEP_LABELS.get(row["name"], row["name"])),

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from babel.dates import format_date
+
 from crmkit import N_, Report, Request, Response, _, answer, context_of, format_number, get
 from crmkit_orders.asking import Question
+from crmkit_orders.board import BOARD
 from crmkit_orders.panels import STEP_LABELS, span_text
 from crmkit_orders.tables import STEP_NAMES
-
-from babel.dates import format_date
 
 if TYPE_CHECKING:
     from datetime import date
@@ -43,7 +44,7 @@ async def report_show(request: Request[Any, Any, Any]) -> Response[str]:
     total = await _total(ctx)
     return answer(
         request, "orders/report.html", title=_("Promised and kept"),
-        months=months, total=total, steps=await steps_of(ctx),
+        months=months, total=total, steps=await steps_of(ctx), board_url=BOARD,
     )  # fmt: skip
 
 
