@@ -22,11 +22,12 @@ from crmkit import (
     post,
 )
 from crmkit_orders.asking import Question
-from crmkit_orders.panels import STEP_LABELS, slack_of
+from crmkit_orders.panels import STEP_LABELS, slack_of, span_text
 from crmkit_orders.steps import HandOver, hand_over
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
     from crmkit import Context
 
@@ -115,14 +116,18 @@ def _step(ctx: Context, row: Mapping[str, Any]) -> dict[str, Any]:
         "number": row["number"],
         "client": row["client"],
         "step": _(STEP_LABELS.get(row["name"], row["name"])),
-        "since": _("since %(moment)s") % {"moment": format_moment(ctx, row["began_at"])}
-        if row["began_at"] else "",
+        "since": _since(ctx, row["began_at"]) if row["began_at"] else "",
         "due": format_moment(ctx, row["due_at"]) if row["due_at"] else _("No due time"),
         "slack": slack,
         "tone": tone,
         "late": row["is_late"],
         "may_edit": row["may_edit"],
     }  # fmt: skip
+
+
+def _since(ctx: Context, began: datetime) -> str:
+    """Answer for how long a step has been active."""
+    return _("for %(span)s") % {"span": span_text(int((ctx.now() - began).total_seconds()))}
 
 
 @post(BOARD, policy="orders.order.edit")
