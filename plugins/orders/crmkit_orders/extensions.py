@@ -32,11 +32,10 @@ _STATES = {
     "order": {each.name: each for each in ORDER_STATES.states},
     "quote": {each.name: each for each in QUOTE_STATES.states},
 }
-_SHOWN = 5
 
 
 async def company_panel(ctx: Context, company: int) -> object:
-    """Answer the last orders of a company, what is open, and what is late."""
+    """Answer the last order of a company, what is open, and what is late."""
     return await _client_panel(ctx, "company", company)
 
 
@@ -49,30 +48,34 @@ async def _client_panel(ctx: Context, column: str, client: int) -> object:
     question = Question(ctx)
     who, now = question.add(client), question.add(ctx.now())
     running = question.add(sorted(RUNNING))
-    # One statement: the last orders, each with the sums of all.
     rows = await question.rows(
-        "SELECT * FROM (SELECT t.id, t.number, t.state, t.gross, t.currency, t.created_at, "  # noqa: S608
-        "t.promised_at, count(*) OVER () AS many, "
+        "SELECT t.currency, count(*) AS many, "  # noqa: S608 - a predicate
+        f"sum(t.gross) FILTER (WHERE t.state = ANY({running}::text[])) AS open, "
         f"count(*) FILTER (WHERE t.state = ANY({running}::text[]) AND t.delivery_status <> 'full' "
-        f"AND t.promised_at < {now}::timestamptz) OVER () AS late, "
-        f"sum(t.gross) FILTER (WHERE t.state = ANY({running}::text[])) "
-        "OVER (PARTITION BY t.currency) AS open, "
-        "row_number() OVER (ORDER BY t.created_at DESC, t.id DESC) AS place "
-        f"FROM orders_order t WHERE t.{column} = {who}::bigint "
-        f"AND {question.may('orders.order')}) x ORDER BY place"
+        f"AND t.promised_at < {now}::timestamptz) AS late, "
+        "max(t.created_at) AS at, "
+        "(array_agg(t.id ORDER BY t.created_at DESC, t.id DESC))[1] AS id, "
+        "(array_agg(t.number ORDER BY t.created_at DESC, t.id DESC))[1] AS number "
+        f"FROM orders_order t WHERE t.{column} = {who}::bigint AND t.state <> 'cancelled' "
+        f"AND {question.may('orders.order')} GROUP BY t.currency ORDER BY t.currency"
     )
     if not rows:
         return ""
-    sums = {row["currency"] or ctx.config.currency: row["open"] for row in rows if row["open"]}
-    late = rows[0]["late"]
+    last = max(rows, key=lambda row: (row["at"], row["id"]))
+    late = sum(row["late"] for row in rows)
+    worth = [
+        format_money(ctx, row["open"], row["currency"] or ctx.config.currency)
+        for row in rows
+        if row["open"]
+    ]
+    moment = format_moment(ctx, last["at"])
+    facts = [(_("Last order"), f"{last['number']}, {moment}", f"/orders.order/{last['id']}")]
+    if worth:
+        facts.append((_("Open value"), " + ".join(worth), ""))
+    text = ngettext("%(n)s order is late", "%(n)s orders are late", late)
     return ctx.render(
-        "orders/client.html",
-        open_value=" + ".join(format_money(ctx, total, name) for name, total in sums.items()),
-        late=ngettext("%(n)s late", "%(n)s late", late) % {"n": format_number(ctx, late)}
-        if late else "",
-        lines=[_line(ctx, row, "order") for row in rows[:_SHOWN]],
-        more=f"/orders.order?f={column}:is:{client}" if len(rows) > _SHOWN else "",
-        many=format_number(ctx, rows[0]["many"]),
+        "orders/facts.html", facts=facts, tone="bad",
+        slack=text % {"n": format_number(ctx, late)} if late else "",
     )  # fmt: skip
 
 
@@ -110,7 +113,7 @@ async def opportunity_panel(ctx: Context, opportunity: int) -> object:
     if not rows:
         return ""
     lines = [_line(ctx, row, row["kind"]) for row in rows]
-    return ctx.render("orders/client.html", open_value="", late="", lines=lines, more="", many="")
+    return ctx.render("orders/shipments.html", lines=lines, new_url="", new_label="")
 
 
 def _may_create(entity: str) -> Callable[[Context, Mapping[str, Any]], bool]:
@@ -127,11 +130,15 @@ EXTENSIONS = (
                 help=N_("Value of open orders; empty takes that of the settings."),
             )
         ],
-        panels=[Panel("orders", N_("Orders"), company_panel, order=30, hide_if_empty=True)],
+        panels=[
+            Panel("orders", N_("Orders at a glance"), company_panel, order=30, hide_if_empty=True)
+        ],
     ),
     Extension(
         "crm.person",
-        panels=[Panel("orders", N_("Orders"), person_panel, order=30, hide_if_empty=True)],
+        panels=[
+            Panel("orders", N_("Orders at a glance"), person_panel, order=30, hide_if_empty=True)
+        ],
     ),
     Extension(
         "crm.opportunity",

@@ -19,7 +19,6 @@ from crmkit import (
 )
 from crmkit_orders.asking import Question
 from crmkit_orders.domain.errors import RuleError
-from crmkit_orders.domain.promises import is_late
 from crmkit_orders.domain.quantities import open_quantity
 from crmkit_orders.pricing import explain, price_of
 from crmkit_orders.reading import read_row
@@ -132,8 +131,6 @@ async def delivery_panel(ctx: Context, order_id: int) -> object:
         left = any(open_quantity(counts_of(row)) > 0 for row in await order_rows(ctx, order_id))
         if order["state"] in RUNNING and left:
             slack, tone = slack_of(ctx, order["promised_at"])
-            open_now = Decimal(1)
-            tone = "bad" if is_late(ctx.now(), order["promised_at"], open_now) else tone
         first = order["first_promise"]
         if first and first != order["promised_at"]:
             facts.append((N_("At first"), format_moment(ctx, first), None))
@@ -161,9 +158,13 @@ async def shipments_panel(ctx: Context, order_id: int) -> object:
         f'r.supplier_number FROM orders_receipt r WHERE r."order" = {order}::bigint '
         f"AND {question.may('orders.receipt', 'r')} ORDER BY what, id DESC LIMIT 50"
     )
-    if not rows:
-        return ""
-    return ctx.render("orders/shipments.html", lines=[_shipment(ctx, row) for row in rows])
+    may_expect = ctx.principal.role.scope("orders.receipt", "create") != "none"
+    return ctx.render(
+        "orders/shipments.html",
+        lines=[_shipment(ctx, row) for row in rows],
+        new_url=f"/orders.receipt/new?order={order_id}" if may_expect else "",
+        new_label=_("Expect goods for it"),
+    )
 
 
 def _shipment(ctx: Context, row: Mapping[str, Any]) -> dict[str, Any]:

@@ -157,7 +157,7 @@ async def test_the_board_asks_as_often_for_many_orders_and_only_for_the_readers(
         for _each in range(more):
             await act("orders.order/confirm", await draft())
         asked: list[int] = []
-        real = type(ctx.db)._call
+        real: Any = type(ctx.db)._call
 
         async def count(*args: Any, **more: bool) -> object:  # noqa: ANN401
             asked.append(1)  # noqa: B023 - called within this round
@@ -204,7 +204,7 @@ async def test_a_won_deal_becomes_one_order_whatever_is_pressed_how_often(
     assert "Quotes and orders" in page
     assert 'href="/orders.quote/' in page
     page = (await browser.get(f"/crm.company/{shop['company']}")).text
-    assert f'href="/orders.order/{rows[0]["id"]}"' in page
+    assert "Orders at a glance" in page
 
 
 async def test_a_name_that_two_products_begin_gives_the_longer_one(
