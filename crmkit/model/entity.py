@@ -38,6 +38,8 @@ class FieldOptions:
         hidden: Neither shown nor sent.
         choices: Makes a choice of a text column, where they are known only when the Site is built.
         derived: Computed from other values and written by `ctx.derive` alone; never by hand.
+        related: Of a reference: listed on the page of what it refers to. False where a panel of
+            the plugin shows it there.
     """
 
     label: str = ""
@@ -47,6 +49,7 @@ class FieldOptions:
     hidden: bool = False
     choices: Sequence[Choice] = ()
     derived: bool = False
+    related: bool = True
 
 
 @dataclass(frozen=True)

@@ -40,6 +40,7 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
         grouped: Thousands are set apart when shown; a year's are not.
         type: Of a plugin, for a text that is checked and shown in a way of its own.
         unique: A reference that no two records have alike.
+        related: A reference whose records are listed on the page of what it refers to.
     """
 
     name: str
@@ -63,6 +64,7 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
     grouped: bool = True
     type: FieldType | None = None
     unique: bool = False
+    related: bool = True
 
     def shown(self, value: Any) -> str:  # noqa: ANN401 - a stored value
         """Answer a stored value as a plugin's kind of field writes it; the value when it fails."""

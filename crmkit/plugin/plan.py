@@ -455,6 +455,7 @@ def _field(
         max_length=column.length if isinstance(column, Varchar) else None,
         grouped=getattr(column, "grouped", True),
         unique=isinstance(column, Reference) and column.unique,
+        related=options.related,
     )
 
 

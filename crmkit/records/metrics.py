@@ -90,12 +90,15 @@ def find_metric(ctx: Context, name: str) -> MetricPlan:
 
 
 def metric_filters(ctx: Context, metric: MetricPlan) -> tuple[Filter, ...]:
-    """Answer the filters of a metric with `today`, `month` and `year` as days of the reader."""
+    """Answer the filters of a metric, with `today`, `week` and the like as days of the reader."""
     plan = ctx.site.entity(metric.entity)
     today = ctx.now().astimezone(ctx.time_zone).date()
+    monday = today - timedelta(days=today.weekday())
     days = {
         "today": today,
         "tomorrow": today + timedelta(days=1),
+        "week": monday,
+        "next_week": monday + timedelta(days=7),
         "month": today.replace(day=1),
         "year": today.replace(month=1, day=1),
     }

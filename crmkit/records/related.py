@@ -44,7 +44,7 @@ async def list_related(
         for field in other.fields.values():
             if field.reference != plan.name or not field.filterable or field.name in _WHO:
                 continue
-            if (other.name, field.name) in beside:
+            if not field.related or (other.name, field.name) in beside:
                 continue
             query = ListQuery(
                 columns=_columns(other),

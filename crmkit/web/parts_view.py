@@ -116,6 +116,7 @@ class _Rows:
         return PartsRow(
             id=str(record["id"]), version=str(version), cells=tuple(cells),
             errors=self._errors(place), label=str(record[self._plan.title] or place),
+            url=f"/{self._plan.name}/{record['id']}",
         )  # fmt: skip
 
     def fresh(self, place: int, sent: SentPart | None) -> PartsRow:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from crmkit.model.job import JobEvent
 
 _log = structlog.get_logger("crmkit.work")
+MISSED = "core.deadline.missed"
 _ONCE = """
 INSERT INTO core_deadline_step (deadline, revision, step, what, people)
 VALUES ($1, $2, $3, $4, $5)
@@ -93,6 +94,11 @@ async def _make(
     line = await ctx.db.value(
         _ONCE, row.id, row.revision, step["name"], "late" if is_late else "made", list(people)
     )
+    if line is not None and step["name"] == DUE:
+        await ctx.publish(
+            MISSED, row.entity, row.record, kind=row.kind, due=row.due_at.isoformat(),
+            responsible=row.responsible,
+        )  # fmt: skip
     if line is None or not people:
         return None
     await _tell(ctx, row, step, people)

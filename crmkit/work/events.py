@@ -43,6 +43,7 @@ RECORD_EVENTS = {
 #: Events of the core itself, name to English sentence.
 CORE_EVENTS = {
     "core.call.received": N_("A call came in"),
+    "core.deadline.missed": N_("A deadline has passed"),
     "core.mail.received": N_("A message was received"),
 }
 #: Lanes of a listener for one entity: records of one lane are heard in order. With a lane for each

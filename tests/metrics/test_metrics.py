@@ -57,7 +57,7 @@ async def test_the_list_behind_a_figure_shows_as_many_records(make: Make, act_as
     for hour, day in ((12, 23), (11, 24)):
         await make("crm.activity", subject="call", owner=anna.user_id,
                    due_at=datetime(2026, 11, day, hour, tzinfo=UTC))  # fmt: skip
-    figures = await metric_values(anna, anna.site.metrics)
+    figures = await metric_values(anna, [n for n in anna.site.metrics if n.startswith("crm.")])
     assert {
         "crm.open": (1, Decimal(1)),
         "crm.pipeline": (1, Decimal(7)),

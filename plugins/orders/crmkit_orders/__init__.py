@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from crmkit import N_, NotificationKind, Permission, Plugin
+from crmkit import N_, NavEntry, NotificationKind, Permission, Plugin
+from crmkit_orders import days, personal
+from crmkit_orders.board import BOARD, ROUTES
 from crmkit_orders.catalogue import call_after_product
+from crmkit_orders.deadlines import DEADLINES, MISSED, tell_late
+from crmkit_orders.demo import write_samples
 from crmkit_orders.entities import ENTITIES
+from crmkit_orders.extensions import EXTENSIONS
 from crmkit_orders.guards import keep_documents
 from crmkit_orders.happenings import EVENTS
 from crmkit_orders.jobs import JOBS
 from crmkit_orders.lines import add_up, prepare_line, refuse_removal
+from crmkit_orders.metrics import METRICS, WIDGETS
 from crmkit_orders.numbering import give_number
 from crmkit_orders.ordering import check_order, order_moved, order_saved, prepare_order
 from crmkit_orders.pages import HANDLERS
@@ -18,6 +24,7 @@ from crmkit_orders.papers import PAPERS
 from crmkit_orders.quoting import begin_quote, check_quote, quote_moved
 from crmkit_orders.receiving import check_receipt, check_receipt_line
 from crmkit_orders.repeating import check_plan, note_day
+from crmkit_orders.report import REPORT, report_show
 from crmkit_orders.settings import Settings
 from crmkit_orders.shipping import (
     check_delivery,
@@ -29,15 +36,35 @@ from crmkit_orders.steps import check_step, note_step
 from crmkit_orders.stock import catalogue_saved, check_catalogue
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
+    from datetime import datetime
 
-    from crmkit import DocumentTemplate, Entity, EventType, Job, SaveEvent, TransitionEvent
+    from crmkit import (
+        CalendarItem,
+        DeadlineKind,
+        DocumentTemplate,
+        Entity,
+        Event,
+        EventType,
+        Extension,
+        Job,
+        LifeEvent,
+        Metric,
+        PageEvent,
+        PersonEvent,
+        Report,
+        SaveEvent,
+        TimelineItem,
+        TransitionEvent,
+        Widget,
+    )
 
 
 class Orders(Plugin):
     """From the quote to the goods at the client's door."""
 
     Settings = Settings
+    listens: ClassVar[tuple[str, ...]] = (MISSED,)
 
     def entities(self) -> Iterable[Entity]:
         """Contribute documents, their lines and the catalogue."""
@@ -57,13 +84,43 @@ class Orders(Plugin):
         yield NotificationKind("orders.credit", N_("Clients beyond their credit limit"))
         yield NotificationKind("orders.plan", N_("Recurring orders of mine"))
 
+    def extensions(self) -> Iterable[Extension]:
+        """Contribute panels of orders and lines, and what clients and opportunities get."""
+        return EXTENSIONS
+
+    def deadlines(self) -> Iterable[DeadlineKind]:
+        """Contribute the promise of an order and the due time of a step."""
+        return DEADLINES
+
+    def navigation(self) -> Iterable[NavEntry]:
+        """Contribute the board of holders."""
+        yield NavEntry(
+            N_("Who holds what"),
+            BOARD,
+            icon="users",
+            group=N_("Records"),
+            permission="orders.order",
+        )
+
+    def reports(self) -> Iterable[Report]:
+        """Contribute promised against actual."""
+        yield REPORT
+
+    def metrics(self) -> Iterable[Metric]:
+        """Contribute the numbers of orders."""
+        return METRICS
+
+    def widgets(self) -> Iterable[Widget]:
+        """Contribute figures of the home page."""
+        return WIDGETS
+
     def jobs(self) -> Iterable[Job]:
         """Contribute what happens by itself."""
         return JOBS
 
     def routes(self) -> Iterable[Any]:
-        """Contribute the pages clients reach by a link."""
-        return HANDLERS
+        """Contribute the board, the report, and the pages clients reach by a link."""
+        return (*HANDLERS, *ROUTES, report_show)
 
     def documents(self) -> Iterable[DocumentTemplate]:
         """Contribute quotation, confirmation and packing slip."""
@@ -120,3 +177,33 @@ class Orders(Plugin):
             await order_moved(event)
         elif event.entity.name == "orders.delivery":
             await delivery_moved(event)
+
+    async def on_event(self, event: Event) -> None:
+        """Say that an order is late when its promise has passed."""
+        # core.calendar.changed and core.absence.changed belong here and into `listens`: what
+        # becomes of promises and due times when hours or absences change.
+        await tell_late(event)
+
+    async def agenda(self, event: PageEvent) -> dict[str, Any]:
+        """Answer the steps that are with the reader."""
+        return await days.agenda_of(event)
+
+    async def calendar_items(self, event: PageEvent) -> list[CalendarItem]:
+        """Answer promises, planned deliveries and expected receipts."""
+        return await days.items_between(event)
+
+    async def timeline(self, event: PageEvent) -> list[tuple[datetime, TimelineItem]]:
+        """Answer hand-overs and deliveries of an order."""
+        return await days.lines_of(event)
+
+    async def personal_data(self, event: PersonEvent) -> Mapping[str, Any] | None:
+        """Answer what orders and quotes say of a person."""
+        return await personal.held_about(event)
+
+    async def erase_personal_data(self, event: PersonEvent) -> list[str] | None:
+        """Empty the texts of a person's orders and quotes."""
+        return await personal.erase_about(event)
+
+    async def demo_data(self, event: LifeEvent) -> None:
+        """Write a few invented products, quotes and orders."""
+        await write_samples(event)

@@ -13,7 +13,7 @@ from crmkit_orders.states import (
 )
 from crmkit_orders.tables import Delivery, DeliveryLine, Receipt, ReceiptLine
 
-_ORDER = FieldOptions(label=N_("Order"))
+_ORDER = FieldOptions(label=N_("Order"), related=False)
 
 DELIVERIES = Entity(
     Delivery,

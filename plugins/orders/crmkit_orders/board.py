@@ -1,0 +1,152 @@
+"""Who holds what: the active steps of all orders by holder, late ones first."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from crmkit import (
+    ConflictError,
+    Flash,
+    InvalidError,
+    Link,
+    Request,
+    Response,
+    _,
+    answer,
+    avatar_of,
+    context_of,
+    format_moment,
+    format_number,
+    get,
+    go,
+    post,
+)
+from crmkit_orders.asking import Question
+from crmkit_orders.panels import STEP_LABELS, slack_of, span_text
+from crmkit_orders.steps import HandOver, hand_over
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from crmkit import Context
+
+BOARD = "/orders/board"
+_MOST = 500
+_DIGITS = 18
+
+
+@get(BOARD, policy="orders.order.read")
+async def board_show(request: Request[Any, Any, Any]) -> Response[str]:
+    """Show the active steps by holder."""
+    ctx = context_of(request)
+    rows = await _rows(ctx)
+    return answer(
+        request, "orders/board.html", title=_("Who holds what"), holders=_holders(ctx, rows),
+        people=await _people(ctx) if rows else [], cut=len(rows) == _MOST, board_url=BOARD,
+        none_yet=_none_yet(),
+    )  # fmt: skip
+
+
+def _none_yet() -> dict[str, Any]:
+    return {
+        "icon": "users",
+        "title": _("Nobody holds a step"),
+        "text": _("Confirm an order, and its first step appears here."),
+        "actions": (Link(label=_("Orders"), url="/orders.order", icon="package"),),
+    }
+
+
+async def _rows(ctx: Context) -> list[dict[str, Any]]:
+    question = Question(ctx)
+    now = question.add(ctx.now())
+    return await question.rows(
+        "SELECT t.id, t.name, t.due_at, t.began_at, t.holder, coalesce(u.name, '') AS who, "  # noqa: S608 - predicates
+        "o.id AS \"order\", o.number, o.promised_at, coalesce(c.name, p.name, '') AS client, "
+        f"coalesce(t.due_at < {now}::timestamptz, false) AS is_late, "
+        f"{question.may('orders.order', 'o', 'edit')} AS may_edit "
+        'FROM orders_step t JOIN orders_order o ON o.id = t."order" '
+        f"AND {question.may('orders.order', 'o')} "
+        f"LEFT JOIN crm_company c ON c.id = o.company AND {question.may('crm.company', 'c')} "
+        f"LEFT JOIN crm_person p ON p.id = o.person AND {question.may('crm.person', 'p')} "
+        "LEFT JOIN core_user u ON u.id = t.holder "
+        f"WHERE t.state = 'active' AND {question.may('orders.step')} "
+        f"ORDER BY t.due_at NULLS LAST, t.id LIMIT {_MOST}"
+    )
+
+
+async def _people(ctx: Context) -> list[tuple[str, str]]:
+    """Answer address and name of who can take a step."""
+    question = Question(ctx)
+    rows = await question.rows(
+        "SELECT t.name, t.email FROM core_user t "  # noqa: S608 - a predicate
+        f"WHERE t.active AND {question.may('core.user')} ORDER BY t.name, t.id LIMIT 300"
+    )
+    return [(row["email"] or row["name"], row["name"]) for row in rows]
+
+
+def _holders(ctx: Context, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Answer the holders with their steps; who has late ones comes first, then by name."""
+    by_holder: dict[str, list[dict[str, Any]]] = {}
+    for row in rows:
+        by_holder.setdefault(f"{row['who']}\n{row['holder'] or 0}", []).append(row)
+    made = []
+    for key, own in by_holder.items():
+        name = key.partition("\n")[0]
+        late = sum(row["is_late"] for row in own)
+        made.append(
+            {
+                "id": own[0]["holder"] or 0,
+                "name": name or _("Nobody"),
+                "avatar": avatar_of(name) if name else None,
+                "count": format_number(ctx, len(own)),
+                "late": late,
+                "late_text": _("%(n)s late") % {"n": format_number(ctx, late)},
+                "steps": [_step(ctx, row) for row in own],
+            }
+        )
+    return sorted(made, key=lambda each: (-each["late"], str(each["name"]).casefold()))
+
+
+def _step(ctx: Context, row: Mapping[str, Any]) -> dict[str, Any]:
+    slack, tone = slack_of(ctx, row["due_at"]) if row["due_at"] else ("", "")
+    return {
+        "order": row["order"],
+        "url": f"/orders.order/{row['order']}",
+        "number": row["number"],
+        "client": row["client"],
+        "step": _(STEP_LABELS.get(row["name"], row["name"])),
+        "since": _since(ctx, row["began_at"]) if row["began_at"] else "",
+        "due": format_moment(ctx, row["due_at"]) if row["due_at"] else _("No due time"),
+        "slack": slack,
+        "tone": tone,
+        "late": row["is_late"],
+        "may_edit": row["may_edit"],
+    }  # fmt: skip
+
+
+def _since(ctx: Context, began: datetime) -> str:
+    """Answer for how long a step has been active."""
+    return _("for %(span)s") % {"span": span_text(int((ctx.now() - began).total_seconds()))}
+
+
+@post(BOARD, policy="orders.order.edit")
+async def board_give(request: Request[Any, Any, Any]) -> Response[Any]:
+    """Hand the active step of an order over, and come back to the board."""
+    ctx = context_of(request)
+    form = await request.form()
+    to = str(form.get("to") or "").strip()[:200]
+    reason = str(form.get("reason") or "").strip()[:300]
+    number = str(form.get("order") or "")
+    if not to or not number.isdecimal() or len(number) > _DIGITS:
+        return go(request, BOARD, Flash(text=_("Choose who takes the step."), kind="bad"))
+    try:
+        async with ctx.db.transaction():
+            await hand_over(ctx, int(number), HandOver(to=to, reason=reason))
+    except (InvalidError, ConflictError) as error:
+        said = " ".join([error.message, *getattr(error, "problems", {}).values()])
+        return go(request, BOARD, Flash(text=said, kind="bad"))
+    return go(request, BOARD, Flash(text=_("Handed over.")))
+
+
+ROUTES = (board_show, board_give)

@@ -1,0 +1,49 @@
+"""Numbers of orders: each a figure, the list behind it, and a value of the API."""
+
+from __future__ import annotations
+
+from crmkit import N_, Metric, Widget
+from crmkit_orders.tables import Order
+
+_RUNNING = ("state", "in", "confirmed,in_progress")
+_OPEN = ("delivery_status", "not", "full")
+_OUT = ("direction", "is", "out")
+
+METRICS = (
+    Metric(
+        "late", N_("Late orders"), "orders.order",
+        [_RUNNING, _OPEN, ("promised_at", "under", "today")], better="less",
+        help=N_("Promised before today, and not all of it is delivered."),
+    ),
+    Metric(
+        "open_value", N_("Value of open orders"), "orders.order", [_RUNNING], Order.gross, "more",
+    ),
+    Metric(
+        "promised_this_week", N_("Promised this week"), "orders.order",
+        [_RUNNING, ("promised_at", "from", "week"), ("promised_at", "under", "next_week")],
+    ),
+    Metric(
+        "next_deliveries", N_("Deliveries to be sent"), "orders.delivery",
+        [("state", "in", "planned,packed"), _OUT],
+    ),
+    Metric(
+        "on_their_way", N_("Deliveries on their way"), "orders.delivery",
+        [("state", "is", "shipped"), _OUT],
+    ),
+    Metric(
+        "receipts_expected", N_("Receipts expected"), "orders.receipt",
+        [("state", "in", "expected,partly")],
+    ),
+    Metric(
+        "quotes_out", N_("Quotes that wait for an answer"), "orders.quote",
+        [("state", "is", "sent")],
+    ),
+)  # fmt: skip
+WIDGETS = tuple(
+    Widget(f"orders.{name}", "home", order)
+    for order, name in enumerate(
+        ("late", "open_value", "promised_this_week", "next_deliveries", "on_their_way",
+         "receipts_expected"),
+        30,
+    )
+)  # fmt: skip
