@@ -21,11 +21,13 @@ class StepLine(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         step: Name in the plan; "" where somebody changed the deadline.
         what: made, late (a warning that was passed over), or moved, changed, paused, resumed, met,
-            cleared, back.
+            cleared, back, recounted.
         people: Ids of those it was for.
         owner: To whom the record was given.
         note: The moment before a change, why it was cleared, or why a record was not given.
         by_user: Who changed it; None is crmkit.
+        why: Which change of working hours counted it anew: holiday, calendar, absence, team or
+            plugin, and a name behind ":".
     """
 
     at: datetime
@@ -35,6 +37,7 @@ class StepLine(msgspec.Struct, frozen=True, kw_only=True):
     owner: int | None
     note: str
     by_user: int | None
+    why: str
 
 
 _LINES = ", ".join(StepLine.__struct_fields__)

@@ -45,6 +45,7 @@ async def turn_clock(ctx: Context, span: timedelta) -> None:
     await ctx.db.execute(
         "UPDATE core_deadline SET due_at = due_at - $1::interval, since = since - $1::interval, "
         "next_at = next_at - $1::interval, set_at = set_at - $1::interval, "
+        "begun_at = begun_at - $1::interval, "
         "moments = ARRAY(SELECT m - $1::interval FROM unnest(moments) m)",
         span,
     )
