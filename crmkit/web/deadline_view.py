@@ -69,10 +69,15 @@ _LEVELS = {
 }
 
 
-def label_of(ctx: Context, row: Deadline) -> str:
+def kind_label(ctx: Context, kind: str) -> str:
     """Answer the label of a kind; its name while its plugin is off."""
     declared = {f"{owner}.{each.name}" for owner, each in ctx.site.contributions["deadlines"]}
-    return _(find_kind(ctx.site, row.kind)[1].label) if row.kind in declared else row.kind
+    return _(find_kind(ctx.site, kind)[1].label) if kind in declared else kind
+
+
+def state_label(row: Deadline) -> str:
+    """Answer how a deadline stands, in a word."""
+    return _("Met late") if row.is_late else _(_STATES[row.state][0])
 
 
 def span_text(ctx: Context, span: timedelta) -> str:
@@ -92,7 +97,7 @@ async def deadline_panels(ctx: Context, entity: str, record_id: int) -> tuple[Pa
     people = await names_of(ctx, _people(rows))
     lines = [
         PanelLine(
-            html=label_of(ctx, row),
+            html=kind_label(ctx, row.kind),
             url=f"{URL}/{row.id}",
             sub=" · ".join(filter(None, (await _left_text(ctx, row), _next(ctx, row, people)))),
             value=format_moment(ctx, row.due_at) if row.state != "paused" else _("Paused"),
@@ -165,7 +170,7 @@ async def deadline_page(ctx: Context, row: Deadline, title: str, *, may_edit: bo
     if remaining is None and row.is_running:
         remaining = left(ctx.now(), row.due_at, calendar, business=row.is_business)
     return DeadlinePage(
-        title=f"{label_of(ctx, row)}: {title}",
+        title=f"{kind_label(ctx, row.kind)}: {title}",
         intro=_("Who is away today is passed over: for the deputy, then for the next manager."),
         state=Tag(label=_(label), tone=tone),
         facts=(
