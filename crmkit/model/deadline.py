@@ -84,6 +84,8 @@ class DeadlineKind:
         ladder: Steps after it.
         business_time: Count the ladder, pauses and times instead of moments by the calendar.
         warn_in_business_time: The same of warnings; None is as `business_time`.
+        counts_absences: Take no account of days on which the responsible is away: the deadline
+            waits for that person. Without it the deputy sees to it in time.
         skips_past: A moment that is past when a record gets it is none: nobody wants to hear of
             each thing that was written down late. Without it that is told at once.
         entity: Name of the entity whose records have it by themselves, as `follow` says.
@@ -102,6 +104,7 @@ class DeadlineKind:
     ladder: tuple[Step, ...] = ()
     business_time: bool = True
     warn_in_business_time: bool | None = None
+    counts_absences: bool = False
     skips_past: bool = False
     entity: str = ""
     fields: tuple[str, ...] = ()

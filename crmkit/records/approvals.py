@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 import msgspec
 
-from crmkit.access.predicate import allowed, predicate
+from crmkit.access.predicate import allowed, check, predicate
 from crmkit.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
 from crmkit.model.notification import Telling
 from crmkit.model.values import N_
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 _LONGEST = 500
 _MOST = 100
+#: What becomes of a question.
+STATES = ("waiting", "approved", "refused", "withdrawn", "stale")
 _NONE: dict[str, Any] = {}
 _READ = """
 SELECT a.*, u.name AS asker, d.name AS decider FROM core_approval a
@@ -203,6 +205,17 @@ async def list_approvals(ctx: Context) -> tuple[list[Approval], list[Approval]]:
         f"{_READ} WHERE a.asked_by = $1 ORDER BY a.id DESC LIMIT {_MOST}", ctx.user_id
     )
     return sorted(waiting, key=lambda each: each.id), list(map(_approval, own))
+
+
+async def list_all(ctx: Context, state: str = "waiting", most: int = 1000) -> list[Approval]:
+    """Answer the questions of the whole site in a state, the oldest first.
+
+    Raises:
+        ForbiddenError: The role does not administer the site.
+    """
+    check(ctx, ctx.site.entity("core.user"), "admin")
+    rows = await ctx.db.rows(f"{_READ} WHERE a.state = $1 ORDER BY a.id LIMIT $2", state, most)
+    return list(map(_approval, rows))
 
 
 def _approval(row: asyncpg.Record) -> Approval:

@@ -10,6 +10,7 @@ import msgspec
 from crmkit.access.predicate import allowed as may
 from crmkit.errors import ConflictError, CrmkitError, NotFoundError
 from crmkit.model.values import N_
+from crmkit.records.approval_merge import turn_approvals
 from crmkit.records.journal import open_operation
 from crmkit.records.merged import Pair, list_merged, pair_of, turn_merge
 from crmkit.records.query import plain
@@ -20,6 +21,8 @@ from crmkit.records.typed import from_journal
 from crmkit.work.events import gathering, gathering_one
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from crmkit.model.context import Context
     from crmkit.plugin.plan import EntityPlan
 
@@ -150,6 +153,7 @@ async def undo_operation(ctx: Context, operation_id: int) -> UndoResult:
                     undone += 1
                 else:
                     kept.append((row["entity"], row["record"]))
+        await _turn_approvals(begun, rows)
         await ctx.db.execute(
             "UPDATE core_operation SET undone_at = $2, undone_by = $3 WHERE id = $1",
             operation_id,
@@ -157,6 +161,17 @@ async def undo_operation(ctx: Context, operation_id: int) -> UndoResult:
             ctx.user_id,
         )
     return UndoResult(undone, tuple(kept))
+
+
+async def _turn_approvals(ctx: Context, rows: Iterable[Any]) -> None:
+    """Let questions follow records that were parted or merged again, when these are back."""
+    for row in rows:
+        what = row["after"] or row["before"]
+        if row["action"] == "merge" and what.get("approvals"):
+            await turn_approvals(
+                ctx, ctx.site.entity(row["entity"]), what["approvals"],
+                kept=row["record"], gone=what["gone"], parting=bool(row["after"]),
+            )  # fmt: skip
 
 
 def _parts(pair: Pair | None, row: Any) -> bool:  # noqa: ANN401 - a driver's row

@@ -18,6 +18,7 @@ from crmkit.records.import_values import find_references
 from crmkit.records.journal import open_operation, write_search
 from crmkit.records.query import plain
 from crmkit.records.save import save_record, split_values, tell, transition_of
+from crmkit.work.core_events import tell_of_core
 from crmkit.work.deadline_follow import follow_records
 from crmkit.work.events import gathering, gathering_one
 
@@ -155,8 +156,9 @@ class _Writer:
                     moved.record_id = record
                     await ctx.site.hooks.run("after_transition", moved)
         await follow_records(ctx, self._plan.name, ids)
-        for record in ids:
+        for record, (_, values) in zip(ids, rows_new, strict=True):
             await tell(ctx, self._plan, "created", record)
+            await tell_of_core(ctx, self._plan.name, record, {}, values)
         return {key.casefold(): record for record, (key, _) in zip(ids, rows_new, strict=True)}
 
     def _long(self, ids: list[int]) -> list[int]:

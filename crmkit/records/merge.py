@@ -9,6 +9,7 @@ from crmkit.access.predicate import check
 from crmkit.errors import ConflictError, InvalidError
 from crmkit.model.values import N_
 from crmkit.plugin.events import MergeEvent
+from crmkit.records.approval_merge import bind_approvals, move_approvals
 from crmkit.records.journal import one_operation
 from crmkit.records.merge_values import merged_values
 from crmkit.records.merged import write_merged
@@ -89,8 +90,12 @@ async def merge_records(
         await move_references(inner, plan, gone, kept)
         deadlines = await move_deadlines(inner, plan.name, gone, kept)
         await trash_record(inner, plan, gone)
-        await write_merged(inner, plan, kept, gone, str(other[plan.title] or ""), deadlines)
+        title = str(other[plan.title] or "")
+        approvals = await move_approvals(inner, plan, gone, kept, title)
+        moved = {"deadlines": deadlines, "approvals": approvals}
+        await write_merged(inner, plan, kept, gone, title, moved)
         await ctx.site.hooks.run("after_merge", event)
+        await bind_approvals(inner, plan, kept, approvals["moved"])
         await tell(inner, plan, "merged", kept, {"gone": gone})
         return int(inner.operation or 0)
 

@@ -68,7 +68,7 @@ async def write_merged(
     kept: int,
     gone: int,
     title: str,
-    deadlines: Mapping[str, list[int]],
+    moved: Mapping[str, Mapping[str, list[int]]],
 ) -> None:
     """Remember where a record went, and let the numbers other systems give it name the kept one.
 
@@ -76,7 +76,8 @@ async def write_merged(
     number and not the record is what is unique.
 
     Args:
-        deadlines: What `move_deadlines` answered.
+        moved: What `move_deadlines` and `move_approvals` answered, by "deadlines" and
+            "approvals".
     """
     keys = await ctx.db.rows(
         "UPDATE core_external SET record = $3 WHERE entity = $1 AND record = $2 "
@@ -90,7 +91,7 @@ async def write_merged(
         "gone": gone,
         "title": title,
         "keys": [[row["source"], row["key"]] for row in keys],
-        "deadlines": dict(deadlines),
+        **moved,
     }
     await write_journal(ctx, plan, kept, "merge", {}, what)
 

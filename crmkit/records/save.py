@@ -17,6 +17,7 @@ from crmkit.records.query import plain
 from crmkit.records.read import get_record
 from crmkit.records.second_person import check_second_person
 from crmkit.records.values import parse_values
+from crmkit.work.core_events import tell_of_core
 from crmkit.work.deadline_follow import follow_records
 from crmkit.work.deadline_life import follow_state, follow_trash
 from crmkit.work.events import publish
@@ -85,6 +86,7 @@ async def create_record(ctx: Context, plan: EntityPlan, values: Mapping[str, Any
             await ctx.site.hooks.run("after_transition", moved)
         await follow_records(ctx, plan.name, [record_id])
         await tell(ctx, plan, "created", record_id)
+        await tell_of_core(ctx, plan.name, record_id, {}, new)
     return record_id
 
 
@@ -144,6 +146,7 @@ async def save_record(
             await follow_state(ctx, plan, record_id, moved.old, moved.new)
         await follow_records(ctx, plan.name, [record_id], changed)
         await tell(ctx, plan, "updated", record_id, said)
+        await tell_of_core(ctx, plan.name, record_id, stored, {**stored, **changed})
         return int(stored["version"]) + 1
 
 
@@ -291,6 +294,7 @@ async def _set_trashed(
             await ctx.site.hooks.run("after_save", event)
         await follow_trash(ctx, plan, record_id, trashed=trashed)
         await tell(ctx, plan, "trashed" if trashed else "restored", record_id)
+        await tell_of_core(ctx, plan.name, record_id, stored, {**stored, "trashed_at": moment})
 
 
 async def stale_error(

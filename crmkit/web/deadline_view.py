@@ -18,9 +18,9 @@ from crmkit.web.views import (
     PanelLine,
     Tag,
 )
-from crmkit.work.calendars import build_calendar, calendar_of, row_of
+from crmkit.work.calendars import calendar_of, row_of
 from crmkit.work.deadline_history import StepLine, list_lines, names_of
-from crmkit.work.deadline_orders import find_kind
+from crmkit.work.deadline_orders import calendar_key, find_kind
 from crmkit.work.deadline_plans import DUE, left
 from crmkit.work.deadline_rows import read_rows
 
@@ -46,11 +46,20 @@ _WHAT = {
     "met": N_("Met"),
     "cleared": N_("Taken off"),
     "back": N_("Brought back"),
+    "recounted": N_("Counted anew"),
 }
 _WHY = {
     "trash": N_("with its record, to the trash"),
     "final": N_("its record reached a final state"),
     "merge": N_("its record was merged"),
+}
+#: Changes of working hours, as the history names them.
+_CHANGED = {
+    "holiday": N_("the own holiday {name} was entered, changed or taken back"),
+    "calendar": N_("the working calendar {name} was changed"),
+    "absence": N_("an absence of the responsible was entered, changed or taken back"),
+    "team": N_("the team {name} has another calendar"),
+    "plugin": N_("its plugin was switched on again"),
 }
 _LEVELS = {
     "responsible": N_("the responsible"),
@@ -60,10 +69,15 @@ _LEVELS = {
 }
 
 
-def label_of(ctx: Context, row: Deadline) -> str:
+def kind_label(ctx: Context, kind: str) -> str:
     """Answer the label of a kind; its name while its plugin is off."""
     declared = {f"{owner}.{each.name}" for owner, each in ctx.site.contributions["deadlines"]}
-    return _(find_kind(ctx.site, row.kind)[1].label) if row.kind in declared else row.kind
+    return _(find_kind(ctx.site, kind)[1].label) if kind in declared else kind
+
+
+def state_label(row: Deadline) -> str:
+    """Answer how a deadline stands, in a word."""
+    return _("Met late") if row.is_late else _(_STATES[row.state][0])
 
 
 def span_text(ctx: Context, span: timedelta) -> str:
@@ -83,7 +97,7 @@ async def deadline_panels(ctx: Context, entity: str, record_id: int) -> tuple[Pa
     people = await names_of(ctx, _people(rows))
     lines = [
         PanelLine(
-            html=label_of(ctx, row),
+            html=kind_label(ctx, row.kind),
             url=f"{URL}/{row.id}",
             sub=" · ".join(filter(None, (await _left_text(ctx, row), _next(ctx, row, people)))),
             value=format_moment(ctx, row.due_at) if row.state != "paused" else _("Paused"),
@@ -104,7 +118,7 @@ async def _left_text(ctx: Context, row: Deadline) -> str:
     if row.state == "missed":
         return _("overdue")
     if span is None:
-        calendar = await calendar_of(ctx, row.team)
+        calendar = await calendar_of(ctx, *calendar_key(row))
         span = left(ctx.now(), row.due_at, calendar, business=row.is_business)
     text = _("%(time)s of business time left") if row.is_business else _("%(time)s left")
     return text % {"time": span_text(ctx, span)}
@@ -148,7 +162,7 @@ async def deadline_page(ctx: Context, row: Deadline, title: str, *, may_edit: bo
         ],
     )  # fmt: skip
     stored = await row_of(ctx, row.team)
-    calendar = await build_calendar(stored, ctx.now().year)
+    calendar = await calendar_of(ctx, *calendar_key(row))
     label, tone = _STATES[row.state]
     if row.is_late:
         label, tone = N_("Met late"), "warn"
@@ -156,7 +170,7 @@ async def deadline_page(ctx: Context, row: Deadline, title: str, *, may_edit: bo
     if remaining is None and row.is_running:
         remaining = left(ctx.now(), row.due_at, calendar, business=row.is_business)
     return DeadlinePage(
-        title=f"{label_of(ctx, row)}: {title}",
+        title=f"{kind_label(ctx, row.kind)}: {title}",
         intro=_("Who is away today is passed over: for the deputy, then for the next manager."),
         state=Tag(label=_(label), tone=tone),
         facts=(
@@ -215,12 +229,24 @@ def _line(ctx: Context, line: StepLine, people: dict[int, str]) -> DeadlineLine:
     if line.what in {"moved", "resumed"} and line.note:
         before = format_moment(ctx, datetime.fromisoformat(line.note))
         note = _("it was %(at)s") % {"at": before}
+    if line.what == "recounted":
+        note = _recounted(ctx, line)
     return DeadlineLine(
         at=format_moment(ctx, line.at),
         what=_(_WHAT.get(line.what, line.what)),
         whom=people.get(line.by_user or 0, "crmkit"),
         note=note,
     )
+
+
+def _recounted(ctx: Context, line: StepLine) -> str:
+    """Answer why a deadline was counted anew, and what it was before."""
+    change, _colon, name = line.why.partition(":")
+    why = _(_CHANGED[change]).format(name=name) if change in _CHANGED else ""
+    if line.note:
+        before = format_moment(ctx, datetime.fromisoformat(line.note))
+        return "; ".join(filter(None, (why, _("it was %(at)s") % {"at": before})))
+    return "; ".join(filter(None, (why, _("the deadline stays, warnings and steps moved"))))
 
 
 def _actions(row: Deadline) -> tuple[Action, ...]:

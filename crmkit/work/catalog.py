@@ -41,6 +41,7 @@ CORE_JOBS: tuple[Job, ...] = (
     Job(
         "sweep_deadlines", _at("crmkit.work.deadline_sweep", "sweep_deadlines"), every="41 * * * *"
     ),
+    Job("recount_deadlines", _at("crmkit.work.deadline_recount", "recount_deadlines")),
     Job(
         "render_document",
         _at("crmkit.web.document_job", "render_document"),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from crmkit.access.predicate import check, predicate
 from crmkit.work.deadline_rows import Deadline, find_row, select
 
 if TYPE_CHECKING:
@@ -21,11 +22,13 @@ class StepLine(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         step: Name in the plan; "" where somebody changed the deadline.
         what: made, late (a warning that was passed over), or moved, changed, paused, resumed, met,
-            cleared, back.
+            cleared, back, recounted.
         people: Ids of those it was for.
         owner: To whom the record was given.
         note: The moment before a change, why it was cleared, or why a record was not given.
         by_user: Who changed it; None is crmkit.
+        why: Which change of working hours counted it anew: holiday, calendar, absence, team or
+            plugin, and a name behind ":".
     """
 
     at: datetime
@@ -35,6 +38,7 @@ class StepLine(msgspec.Struct, frozen=True, kw_only=True):
     owner: int | None
     note: str
     by_user: int | None
+    why: str
 
 
 _LINES = ", ".join(StepLine.__struct_fields__)
@@ -59,10 +63,69 @@ async def names_of(ctx: Context, people: Iterable[int | None]) -> dict[int, str]
     return {row["id"]: row["name"] for row in rows}
 
 
-async def list_open(ctx: Context, *, is_missed: bool = False, most: int = 1000) -> list[Deadline]:
-    """Answer deadlines of the whole site that run, or were missed, by their moment."""
+async def list_open(
+    ctx: Context,
+    *,
+    is_missed: bool = False,
+    plugin: str = "",
+    kind: str = "",
+    most: int = 1000,
+    skip: int = 0,
+) -> list[Deadline]:
+    """Answer deadlines of the whole site that run, those that were missed first, by their moment.
+
+    Args:
+        is_missed: Only those that were missed.
+        plugin: Id of the plugin that declares their kind; "" is any.
+        kind: Whole name; "" is any.
+        most: How many at most.
+        skip: How many come before.
+
+    Raises:
+        ForbiddenError: The role does not administer the site.
+    """
+    check(ctx, ctx.site.entity("core.user"), "admin")
     states = ["missed"] if is_missed else ["open", "paused", "missed"]
-    return await select(ctx, "d.state = ANY($1) ORDER BY d.due_at, d.id LIMIT $2", states, most)
+    return await select(
+        ctx,
+        "d.state = ANY($1) AND ($2 = '' OR d.plugin = $2) AND ($3 = '' OR d.kind = $3) "
+        "ORDER BY d.state <> 'missed', d.due_at, d.id LIMIT $4 OFFSET $5",
+        states, plugin, kind, most, skip,
+    )  # fmt: skip
+
+
+async def count_open(ctx: Context) -> dict[tuple[str, str], int]:
+    """Answer (plugin, kind) to how many run, of those that have any.
+
+    Raises:
+        ForbiddenError: The role does not administer the site.
+    """
+    check(ctx, ctx.site.entity("core.user"), "admin")
+    rows = await ctx.db.rows(
+        "SELECT plugin, kind, count(*) AS number FROM core_deadline "
+        "WHERE state IN ('open', 'paused', 'missed') GROUP BY plugin, kind ORDER BY kind LIMIT 200"
+    )
+    return {(row["plugin"], row["kind"]): row["number"] for row in rows}
+
+
+async def titles_of(ctx: Context, rows: Iterable[Deadline]) -> dict[tuple[str, int], str]:
+    """Answer (entity, record) to its title, of those that the reader may read."""
+    by_entity: dict[str, set[int]] = {}
+    for row in rows:
+        by_entity.setdefault(row.entity, set()).add(row.record)
+    found: dict[tuple[str, int], str] = {}
+    for entity, records in by_entity.items():
+        if entity not in ctx.site.entities:
+            continue
+        plan = ctx.site.entity(entity)
+        rule = predicate(ctx, plan, "read", "t", 2)
+        stored = await ctx.db.rows(
+            f'SELECT t.id, t."{plan.title}"::text AS title FROM "{plan.tablename}" t '  # noqa: S608 - of the plan
+            f"WHERE t.id = ANY($1) AND ({rule.text})",
+            sorted(records), *rule.args,
+        )  # fmt: skip
+        found |= {(entity, row["id"]): row["title"] or "" for row in stored}
+    return found
 
 
 async def find_deadline(ctx: Context, number: int) -> Deadline | None:

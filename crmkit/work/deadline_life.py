@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from crmkit.work.deadline_follow import follow_records
 from crmkit.work.deadline_orders import lock_records
+from crmkit.work.deadline_recount import recount_back
 from crmkit.work.deadline_rows import bring_back, end_rows, read_rows
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ async def follow_trash(ctx: Context, plan: Any, record_id: int, *, trashed: bool
     if trashed:
         await end_rows(ctx, plan.name, [record_id], None, "cleared", "trash")
         return
-    await bring_back(ctx, plan.name, [record_id], "trash")
+    await recount_back(ctx, await bring_back(ctx, plan.name, [record_id], "trash"))
     await follow_records(ctx, plan.name, [record_id])
 
 
@@ -41,7 +42,7 @@ async def follow_state(ctx: Context, plan: Any, record_id: int, old: str, new: s
     if was_open and not is_open:
         await end_rows(ctx, plan.name, [record_id], None, "cleared", "final")
     elif is_open and not was_open:
-        await bring_back(ctx, plan.name, [record_id], "final")
+        await recount_back(ctx, await bring_back(ctx, plan.name, [record_id], "final"))
 
 
 async def move_deadlines(ctx: Context, entity: str, gone: int, kept: int) -> dict[str, list[int]]:
@@ -80,11 +81,12 @@ async def turn_deadlines(
                 await end_rows(ctx, entity, [kept], row.kind, "cleared", "merge")
         again = await _move(ctx, moved.get("moved", []), gone, kept)
         # The trash that the other is in again took them just now.
-        await bring_back(ctx, entity, [kept], "trash", again)
+        await recount_back(ctx, await bring_back(ctx, entity, [kept], "trash", again))
         return
     await _move(ctx, moved.get("moved", []), kept, gone)
     if moved.get("cleared"):
-        await bring_back(ctx, entity, [kept], "merge", moved["cleared"])
+        back = await bring_back(ctx, entity, [kept], "merge", moved["cleared"])
+        await recount_back(ctx, back)
 
 
 async def _move(ctx: Context, numbers: list[int], begin: int, end: int) -> list[int]:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from crmkit.model.context import Context
     from crmkit.model.deadline import DeadlineKind, DeadlineOrder
     from crmkit.model.site import SiteLike
+    from crmkit.work.deadline_rows import Deadline
 
 # The lock of a record is the lock of its deadlines.
 _LOCK = """
@@ -105,12 +106,17 @@ async def _write(
         )
     }
     stored = {each.record: each for each in await read_rows(ctx, entity, list(who), kind=kind)}
-    calendars = await _calendars(ctx, {row["team"] for row in who.values()})
+    with_absences = declared.counts_absences
+    calendars = await calendars_of(
+        ctx,
+        {(row["team"], row["responsible"] if with_absences else None) for row in who.values()},
+    )
     rows = []
     moved, past = [], list[int]()
     for order in orders:
         row, had = who[order.record], stored.get(order.record)
-        calendar, now = calendars[row["team"]], row["now"]
+        calendar = calendars[row["team"], row["responsible"] if with_absences else None]
+        now = row["now"]
         due = due_moment(order.due, now, calendar, declared)
         steps = plan_steps(declared, order)
         if had and (had.due_at, had.steps, had.responsible, had.team) == (
@@ -133,7 +139,8 @@ async def _write(
         rows.append({
             "record": order.record, "state": "missed" if is_missed else "open", "due_at": due,
             "responsible": row["responsible"], "team": row["team"],
-            "is_business": declared.business_time, "steps": steps, "moments": moments,
+            "is_business": declared.business_time, "counts_absences": with_absences,
+            "steps": steps, "moments": moments, **begin_of(order.due, now),
             "place": place, "next_at": next_moment(moments, place),
         })  # fmt: skip
     if past:
@@ -169,8 +176,22 @@ def due_moment(
     return due
 
 
-async def _calendars(ctx: Context, teams: Iterable[int | None]) -> dict[int | None, Calendar]:
-    return {team: await calendar_of(ctx, team) for team in teams}
+def begin_of(due: datetime | timedelta | None, now: datetime) -> dict[str, Any]:
+    """Answer from where and by how much a deadline is counted; nothing of a given moment."""
+    is_counted = isinstance(due, timedelta)
+    return {"begun_at": now if is_counted else None, "length": due if is_counted else None}
+
+
+async def calendars_of(
+    ctx: Context, pairs: Iterable[tuple[int | None, int | None]]
+) -> dict[tuple[int | None, int | None], Calendar]:
+    """Answer the calendars of (team, person whose absences count), each read once."""
+    return {(team, user): await calendar_of(ctx, team, user) for team, user in pairs}
+
+
+def calendar_key(row: Deadline) -> tuple[int | None, int | None]:
+    """Answer the team whose calendar counts for a deadline, and the person whose absences do."""
+    return row.team, row.responsible if row.counts_absences else None
 
 
 async def lock_records(ctx: Context, entity: str, records: Sequence[int]) -> list[int]:

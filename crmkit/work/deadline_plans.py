@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from crmkit.model.calendar import Calendar
     from crmkit.model.deadline import DeadlineKind, DeadlineOrder
+    from crmkit.work.deadline_rows import Deadline
 
 #: The step at the deadline itself.
 DUE = "due"
@@ -60,6 +61,19 @@ def moments_of(
     for index in range(len(moments) - 2, -1, -1):
         moments[index] = min(moments[index], moments[index + 1])
     return moments
+
+
+def counted_anew(row: Deadline, calendar: Calendar) -> tuple[datetime, list[datetime]]:
+    """Answer the deadline and the moments of its steps as another calendar makes them.
+
+    A moment that was given stays, and so does one that has passed and was told; what was counted
+    is counted from where it began. Moments of steps that are past stay as they were.
+    """
+    due = row.due_at
+    if row.state != "missed" and row.begun_at is not None and row.length is not None:
+        seconds = row.length.total_seconds()
+        due = shift(row.begun_at, seconds, calendar, business=row.is_business)
+    return due, [*row.moments[: row.place], *moments_of(due, row.steps, calendar)[row.place :]]
 
 
 def shift(

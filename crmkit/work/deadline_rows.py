@@ -38,6 +38,9 @@ class Deadline(msgspec.Struct, frozen=True, kw_only=True):
         place: Number of steps that are past.
         next_at: Moment of the next step; None when there is none, or it is paused.
         remaining: Time left while it is paused.
+        begun_at: Where `length` was counted from; None when its moment was given.
+        length: Time it was counted by.
+        counts_absences: Whether absences of the responsible are left out of business time.
         since: When it came into its state; of one that was met, when that was.
         ended_by: Why it was cleared: hand, trash, final or merge.
     """
@@ -63,6 +66,9 @@ class Deadline(msgspec.Struct, frozen=True, kw_only=True):
     since: datetime
     ended_by: str
     was: str
+    begun_at: datetime | None
+    length: timedelta | None
+    counts_absences: bool
 
     @property
     def is_running(self) -> bool:
@@ -78,25 +84,33 @@ class Deadline(msgspec.Struct, frozen=True, kw_only=True):
 _COLUMNS = ", ".join(f"d.{name}" for name in Deadline.__struct_fields__)
 _WRITE = """
 INSERT INTO core_deadline AS d (entity, record, kind, plugin, set_by, state, due_at, responsible,
-    team, is_business, steps, moments, place, next_at)
+    team, is_business, begun_at, length, counts_absences, steps, moments, place, next_at)
 SELECT $1, o.record, $2, $3, $4, o.state, o.due_at, o.responsible, o.team, o.is_business,
+    o.begun_at, o.length, o.counts_absences,
     o.plan -> 'steps',
     ARRAY(SELECT m.text::timestamptz FROM jsonb_array_elements_text(o.plan -> 'moments')
         WITH ORDINALITY m (text, n) ORDER BY m.n),
     o.place, o.next_at
 FROM unnest($5::bigint[], $6::text[], $7::timestamptz[], $8::bigint[], $9::bigint[],
-    $10::boolean[], $11::jsonb[], $12::int[], $13::timestamptz[])
-    o (record, state, due_at, responsible, team, is_business, plan, place, next_at)
+    $10::boolean[], $11::timestamptz[], $12::interval[], $13::boolean[], $14::jsonb[], $15::int[],
+    $16::timestamptz[])
+    o (record, state, due_at, responsible, team, is_business, begun_at, length, counts_absences,
+    plan, place, next_at)
 ORDER BY o.record
 ON CONFLICT (entity, record, kind) WHERE state IN ('open', 'paused', 'missed')
 DO UPDATE SET state = excluded.state, due_at = excluded.due_at, set_by = excluded.set_by,
     responsible = excluded.responsible, team = excluded.team, is_business = excluded.is_business,
+    begun_at = excluded.begun_at, length = excluded.length,
+    counts_absences = excluded.counts_absences,
     steps = excluded.steps, moments = excluded.moments, place = excluded.place,
     next_at = excluded.next_at, remaining = NULL, revision = d.revision + 1,
     since = clock_timestamp()
 RETURNING d.id, d.next_at
 """
-_NAMES = ("record", "state", "due_at", "responsible", "team", "is_business")
+_NAMES = (
+    "record", "state", "due_at", "responsible", "team", "is_business", "begun_at", "length",
+    "counts_absences",
+)  # fmt: skip
 _END = f"""
 WITH ended AS (
     UPDATE core_deadline SET state = $4::text, was = state,
@@ -213,26 +227,34 @@ async def bring_back(
     records: Sequence[int],
     by: str,
     only: Sequence[int] | None = None,
-) -> None:
+) -> list[int]:
     """Bring back what was cleared by the trash, a final state or a merge, late steps at once.
 
     Args:
         only: Numbers of deadlines; None is all of these records.
+
+    Returns:
+        The numbers of those that came back.
     """
     rows = await ctx.db.rows(_BACK, entity, list(records), by, ctx.user_id, only)
     await put_timers(
         ctx, TIMER, "deadline",
         [(row["plugin"], row["id"], row["next_at"]) for row in rows if row["next_at"] is not None],
     )  # fmt: skip
+    return [row["id"] for row in rows]
 
 
-async def note(ctx: Context, lines: Sequence[tuple[int, int, str, str]]) -> None:
-    """Write into the history of deadlines: (number, revision, what, more)."""
+async def note(ctx: Context, lines: Sequence[tuple[int, int, str, str]], *, why: str = "") -> None:
+    """Write into the history of deadlines: (number, revision, what, more).
+
+    Args:
+        why: Which change of working hours did it, as `Change` of deadline_recount writes it.
+    """
     await ctx.db.execute(
-        "INSERT INTO core_deadline_step (deadline, revision, what, note, by_user) "
-        "SELECT o.deadline, o.revision, o.what, o.note, $5 "
+        "INSERT INTO core_deadline_step (deadline, revision, what, note, by_user, why) "
+        "SELECT o.deadline, o.revision, o.what, o.note, $5, $6 "
         "FROM unnest($1::bigint[], $2::int[], $3::text[], $4::text[]) "
         "o (deadline, revision, what, note)",
         [line[0] for line in lines], [line[1] for line in lines],
-        [line[2] for line in lines], [line[3] for line in lines], ctx.user_id,
+        [line[2] for line in lines], [line[3] for line in lines], ctx.user_id, why,
     )  # fmt: skip

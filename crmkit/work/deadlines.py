@@ -6,6 +6,7 @@ record first. Moments are compared with the clock of the database.
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from crmkit.errors import ConflictError, NotFoundError
@@ -13,14 +14,20 @@ from crmkit.model.context import entity_name
 from crmkit.model.deadline import DeadlineKind, DeadlineOrder, Step
 from crmkit.model.values import N_
 from crmkit.work.calendars import calendar_of
-from crmkit.work.deadline_orders import due_moment, find_kind, lock_records, set_many
+from crmkit.work.deadline_orders import (
+    calendar_key,
+    due_moment,
+    find_kind,
+    lock_records,
+    set_many,
+)
 from crmkit.work.deadline_plans import first_place, left, moments_of, next_moment, shift
 from crmkit.work.deadline_rows import TIMER, end_rows, get_running, note, read_rows
 from crmkit.work.timers import put_timers, remove_timers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime, timedelta
+    from datetime import datetime
 
     from piccolo.table import Table
 
@@ -90,7 +97,9 @@ async def move(
     """
     async with ctx.db.transaction():
         row, declared, calendar, now = await _running(ctx, entity, record_id, kind)
-        await _replan(ctx, row, due_moment(due, now, calendar, declared), calendar, now, "moved")
+        moment = due_moment(due, now, calendar, declared)
+        length = due if isinstance(due, timedelta) else None
+        await _replan(ctx, row, moment, length, calendar, now, "moved")
 
 
 async def pause(ctx: Context, entity: str | type[Table], record_id: int, kind: str) -> None:
@@ -130,7 +139,7 @@ async def resume(ctx: Context, entity: str | type[Table], record_id: int, kind: 
             return
         seconds = row.remaining.total_seconds()
         due = shift(now, seconds, calendar, business=row.is_business)
-        await _replan(ctx, row, due, calendar, now, "resumed")
+        await _replan(ctx, row, due, row.remaining, calendar, now, "resumed")
 
 
 async def met(ctx: Context, entity: str | type[Table], record_id: int, kind: str) -> bool:
@@ -171,11 +180,17 @@ async def _running(
     await lock_records(ctx, name, [record_id])
     row = await get_running(ctx, name, record_id, kind)
     now: datetime = await ctx.db.value("SELECT clock_timestamp()")
-    return row, declared, await calendar_of(ctx, row.team), now
+    return row, declared, await calendar_of(ctx, *calendar_key(row)), now
 
 
 async def _replan(
-    ctx: Context, row: Deadline, due: datetime, calendar: Calendar, now: datetime, what: str
+    ctx: Context,
+    row: Deadline,
+    due: datetime,
+    length: timedelta | None,
+    calendar: Calendar,
+    now: datetime,
+    what: str,
 ) -> None:
     moments = moments_of(due, row.steps, calendar)
     is_missed = row.state == "missed" and row.due_at == due
@@ -183,8 +198,10 @@ async def _replan(
     next_at = next_moment(moments, place)
     await ctx.db.execute(
         "UPDATE core_deadline SET state = $2, due_at = $3, moments = $4, place = $5, next_at = $6, "
-        "remaining = NULL, revision = revision + 1, since = clock_timestamp() WHERE id = $1",
+        "begun_at = $7, length = $8, remaining = NULL, revision = revision + 1, "
+        "since = clock_timestamp() WHERE id = $1",
         row.id, "missed" if is_missed else "open", due, moments, place, next_at,
+        None if length is None else now, length,
     )  # fmt: skip
     if next_at is not None:
         await put_timers(ctx, TIMER, "deadline", [(row.plugin, row.id, next_at)])

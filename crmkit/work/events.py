@@ -42,9 +42,15 @@ RECORD_EVENTS = {
 }
 #: Events of the core itself, name to English sentence.
 CORE_EVENTS = {
+    "core.absence.changed": N_("An absence was entered, changed or taken back"),
+    "core.calendar.changed": N_("Working hours or holidays changed"),
     "core.call.received": N_("A call came in"),
     "core.deadline.missed": N_("A deadline has passed"),
     "core.mail.received": N_("A message was received"),
+    "core.plugin.disabled": N_("A plugin was switched off"),
+    "core.plugin.enabled": N_("A plugin was switched on"),
+    "core.user.deactivated": N_("A person may no longer sign in"),
+    "core.user.joined": N_("A person may sign in"),
 }
 #: Lanes of a listener for one entity: records of one lane are heard in order. With a lane for each
 #: record many records could not share a job; with one lane a record that fails would hold up all.
@@ -104,12 +110,14 @@ async def publish(
     entity: str = "",
     record_id: int | None = None,
     data: Mapping[str, Any] | None = None,
+    but: str = "",
 ) -> None:
     """Say that something happened; it stands or falls with the open transaction.
 
     Args:
         name: A declared event, or one that every entity has.
         data: As JSON can say it.
+        but: Id of a plugin that is not told.
 
     Raises:
         NotFoundError: No plugin that is on declares it.
@@ -128,7 +136,7 @@ async def publish(
     if ctx.gathered is not None:
         ctx.gathered.append(happened)
     else:
-        await _queue(ctx, [happened])
+        await _queue(ctx, [happened], but)
 
 
 def _check_name(site: SiteLike, name: str) -> None:
@@ -167,7 +175,7 @@ async def gathering_one(ctx: Context) -> AsyncIterator[None]:
         raise
 
 
-async def _queue(ctx: Context, all_of_it: Sequence[Happened]) -> None:
+async def _queue(ctx: Context, all_of_it: Sequence[Happened], but: str = "") -> None:
     """Queue the jobs of events: one for each listener, lane and two hundred records."""
     orders: dict[str, list[JobOrder]] = defaultdict(list)
     by_place: dict[tuple[str, str, int], list[Happened]] = defaultdict(list)
@@ -177,6 +185,8 @@ async def _queue(ctx: Context, all_of_it: Sequence[Happened]) -> None:
         for begin in range(0, len(several), _IN_A_JOB):
             said = [[each.record_id, each.data] for each in several[begin : begin + _IN_A_JOB]]
             for plugin in listeners_of(ctx.site, name):
+                if plugin == but:
+                    continue
                 orders[plugin].append(
                     JobOrder(
                         args={

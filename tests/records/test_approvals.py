@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+from click.testing import CliRunner
 
+from crmkit.cli.approvals import approvals as command
 from crmkit.errors import ConflictError, ForbiddenError, InvalidError, SecondPersonError
 from crmkit.model.context import Principal
+from crmkit.records import merge
 from crmkit.records.actions import run_action
+from crmkit.records.approval_merge import MERGED
 from crmkit.records.approvals import (
     ask_approval,
     decide_approval,
@@ -20,6 +26,7 @@ from crmkit.records.approvals import (
 from crmkit.records.bulk import Selection, bulk_edit
 from crmkit.records.bulk_actions import bulk_action
 from crmkit.records.history import undo_operation
+from crmkit.records.merge import merge_records
 from crmkit.work.notifications import list_notifications
 
 if TYPE_CHECKING:
@@ -241,3 +248,101 @@ async def test_the_api_asks_and_answers(paper: Running) -> None:
     assert 404 == (await boris.post(f"{base}/999", json={"decision": "approve"})).status_code
     document = (await anna.get("/api/v1/openapi.json")).json()
     assert base in document["paths"]
+
+
+async def _merge_pair(paper: Running, *bills: str) -> list[int]:
+    """Answer new bills that need a second person."""
+    return [await paper.ctx.create(BILL, name=name, amount=500) for name in bills]
+
+
+async def test_a_question_moves_with_a_merge_and_back(paper: Running) -> None:
+    anna, boris = await _person(paper, "Anna"), await _person(paper, "Boris")
+    plan = paper.site.entity(BILL)
+    kept, gone = await _merge_pair(paper, "Stays", "Goes")
+    await anna.save(BILL, gone, name="Goes away")
+    number = await ask_approval(anna, plan, gone, values={"state": "sent"}, note="please")
+    operation = await merge_records(paper.ctx, plan, kept, gone)
+    (waiting,) = (await list_approvals(boris))[0]
+    assert (number, kept, "please") == (waiting.id, waiting.record, waiting.note)
+    await undo_operation(paper.ctx, operation)
+    assert gone == (await find_approval(anna, number)).record
+    # It is about the record as it is: the second person can answer at once.
+    again = await paper.db.value("SELECT max(id) FROM core_operation")
+    await undo_operation(paper.ctx, again)
+    assert (kept, "waiting") == (
+        (found := await find_approval(anna, number)).record, found.state,
+    )  # fmt: skip
+    await decide_approval(boris, number, approve=True)
+    assert "sent" == (await anna.get(BILL, kept))["state"]
+
+
+async def test_a_merge_that_is_taken_back_leaves_a_question_that_can_be_answered(
+    paper: Running,
+) -> None:
+    anna, boris = await _person(paper, "Anna"), await _person(paper, "Boris")
+    plan = paper.site.entity(BILL)
+    kept, gone = await _merge_pair(paper, "Stays", "Goes")
+    number = await ask_approval(anna, plan, gone, values={"state": "sent"})
+    await undo_operation(paper.ctx, await merge_records(paper.ctx, plan, kept, gone))
+    await decide_approval(boris, number, approve=True)
+    assert ["draft", "sent"] == [(await anna.get(BILL, n))["state"] for n in (kept, gone)]
+
+
+async def test_of_two_alike_the_one_that_goes_is_taken_back_with_a_reason(paper: Running) -> None:
+    anna, boris = await _person(paper, "Anna"), await _person(paper, "Boris")
+    plan = paper.site.entity(BILL)
+    kept, gone = await _merge_pair(paper, "Stays", "Goes")
+    first = await ask_approval(boris, plan, kept, action="void")
+    second = await ask_approval(anna, plan, gone, action="void")
+    other = await ask_approval(anna, plan, gone, values={"state": "sent"})
+    operation = await merge_records(paper.ctx, plan, kept, gone)
+    states = {n: (await find_approval(anna, n)).state for n in (first, second, other)}
+    assert {first: "waiting", second: "withdrawn", other: "waiting"} == states
+    assert MERGED == (await find_approval(anna, second)).reason
+    told = [each.text for each in await list_notifications(anna)]
+    assert any("your question was taken back" in text for text in told)
+    page = await (await paper.client()).get("/approvals")
+    assert 200 == page.status_code
+    await undo_operation(paper.ctx, operation)
+    back = await find_approval(anna, second)
+    assert (gone, "waiting", "") == (back.record, back.state, back.reason)
+
+
+async def test_without_the_move_a_question_stays_with_what_is_gone(
+    paper: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def still(*_: object) -> dict[str, list[int]]:
+        return {"moved": [], "withdrawn": []}
+
+    monkeypatch.setattr(merge, "move_approvals", still)
+    anna = await _person(paper, "Anna")
+    plan = paper.site.entity(BILL)
+    kept, gone = await _merge_pair(paper, "Stays", "Goes")
+    number = await ask_approval(anna, plan, gone, action="void")
+    await merge_records(paper.ctx, plan, kept, gone)
+    assert gone == (await find_approval(anna, number)).record
+
+
+async def test_the_command_lists_what_waits(
+    paper: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    anna = await _person(paper, "Anna")
+    plan = paper.site.entity(BILL)
+    bill, other = await _merge_pair(paper, "One", "Two")
+    await ask_approval(anna, plan, bill, action="void", note="wrong sum")
+    await withdraw_approval(anna, await ask_approval(anna, plan, other, action="void"))
+    monkeypatch.setenv("CRMKIT_DATABASE_URL", paper.dsn)
+
+    async def shown(*words: str) -> list[dict[str, object]]:
+        words = ("list", "--json", *words, "--site", str(paper.config.folder))
+        done = await asyncio.to_thread(CliRunner().invoke, command, words)
+        assert 0 == done.exit_code, done.output
+        found: list[dict[str, object]] = json.loads(done.stdout)
+        return found
+
+    (row,) = await shown()
+    assert (f"{BILL} {bill}", "void", "Anna", "wrong sum") == (
+        row["record"], row["what"], row["asked_by"], row["note"],
+    )  # fmt: skip
+    (row,) = await shown("--state", "withdrawn")
+    assert f"{BILL} {other}" == row["record"]

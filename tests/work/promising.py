@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from crmkit.work.deadline_rows import Deadline
 
 HOUR = timedelta(hours=1)
-#: `visit` is of companies, by plain time; `answer` by business time, with reassigning.
+#: `visit` is of companies, by plain time; `answer` by business time, with reassigning; `wait` is
+#: for one person, whose absences count.
 CODE = """
 from datetime import timedelta
 
@@ -30,6 +31,7 @@ class Promises(Plugin):
             DeadlineKind("answer", "Answer", (hour,), (
                 Step(hour, "responsible"), Step(2 * hour, "deputy"),
                 Step(3 * hour, "manager", reassign=True), Step(4 * hour, "head"))),
+            DeadlineKind("wait", "Wait", (hour,), counts_absences=True),
         ]
 """
 
@@ -45,6 +47,7 @@ async def turn_clock(ctx: Context, span: timedelta) -> None:
     await ctx.db.execute(
         "UPDATE core_deadline SET due_at = due_at - $1::interval, since = since - $1::interval, "
         "next_at = next_at - $1::interval, set_at = set_at - $1::interval, "
+        "begun_at = begun_at - $1::interval, "
         "moments = ARRAY(SELECT m - $1::interval FROM unnest(moments) m)",
         span,
     )

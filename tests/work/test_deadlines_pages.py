@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from click.testing import CliRunner
 
-from crmkit import deadlines
+from crmkit import DeadlineOrder, deadlines
 from crmkit.cli.deadlines import deadlines as command
+from crmkit.records.plugins.switch import disable_plugin, enable_plugin
 from tests.work.promising import HOUR, fire, now_of, only, person, turn_clock
 
 if TYPE_CHECKING:
+    import pytest
+
     from crmkit.testing.sites import Running
 
 COMPANY, DEAL, VISIT = "crm.company", "crm.opportunity", "promises.visit"
-FOUND, MISSING = 200, 404
+FOUND, FORBIDDEN, MISSING = 200, 403, 404
+LIST = "/settings/work?state=deadlines"
 
 
 async def promised(running: Running, entity: str = COMPANY) -> tuple[int, int]:
@@ -87,7 +92,82 @@ async def test_the_api_lists_them(promises: Running) -> None:
     assert (number, VISIT, "open", False) == (row["id"], row["kind"], row["state"], row["late"])
 
 
-def test_the_command_says_what_it_does() -> None:
-    shown = CliRunner().invoke(command, ["--help"])
-    assert "--missed" in shown.output
-    assert json.dumps("--json") in json.dumps(shown.output.split())
+async def test_administrators_see_what_runs_late_first_and_narrow_it(promises: Running) -> None:
+    ctx = promises.ctx
+    record, soon = await promised(promises)
+    await deadlines.set(ctx, COMPANY, record, "promises.answer", timedelta(hours=1))
+    late = await ctx.create(COMPANY, name="Late one")
+    await deadlines.set(ctx, COMPANY, late, VISIT, await now_of(promises) - HOUR)
+    await fire(ctx)
+    client = await promises.client()
+    page = (await client.get(LIST)).text
+    assert page.index("Late one") < page.index("Northgate &lt;b&gt;")
+    assert f'href="/deadlines/{soon}"' in page
+    assert f'href="/{COMPANY}/{late}"' in page
+    assert 'Visit <span class="n">2</span>' in page
+    visits = (await client.get(f"{LIST}&kind=promises.visit")).text
+    assert 2 == visits.count("<tr id=")
+    assert 3 == (await client.get(f"{LIST}&plugin=promises")).text.count("<tr id=")
+    assert "No deadline runs" in (await client.get(f"{LIST}&plugin=crm&skip=x")).text
+    assert FORBIDDEN == (await (await promises.client("seller")).get(LIST)).status_code
+
+
+async def test_the_list_of_deadlines_has_pages_and_says_when_it_is_empty(
+    promises: Running,
+) -> None:
+    client = await promises.client()
+    assert "No deadline runs" in (await client.get(LIST)).text
+    due = await now_of(promises) + 3 * HOUR
+    records = [await promises.ctx.create(COMPANY, name=f"C {n}") for n in range(52)]
+    orders = [DeadlineOrder(record=each, due=due) for each in records]
+    await deadlines.set_many(promises.ctx, COMPANY, VISIT, orders)
+    page = (await client.get(LIST)).text
+    assert 50 == page.count("<tr id=")
+    assert "skip=50" in page
+    assert 2 == (await client.get(f"{LIST}&skip=50")).text.count("<tr id=")
+
+
+async def test_a_plugin_that_is_off_is_listed_by_its_name_alone(promises: Running) -> None:
+    await promised(promises)
+    await disable_plugin(promises.ctx, "promises")
+    await promises.rebuild()
+    try:
+        page = (await (await promises.client()).get(LIST)).text
+        assert "promises.visit" in page
+    finally:
+        await enable_plugin(promises.ctx, "promises", promises.dsn)
+        await promises.rebuild()
+
+
+async def test_the_command_lists_them_and_says_why(
+    promises: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ctx = promises.ctx
+    record, number = await promised(promises)
+    await deadlines.move(ctx, COMPANY, record, VISIT, 5 * HOUR)
+    late = await ctx.create(COMPANY, name="Late one")
+    await deadlines.set(ctx, COMPANY, late, VISIT, await now_of(promises) - HOUR)
+    await fire(ctx)
+    monkeypatch.setenv("CRMKIT_DATABASE_URL", promises.dsn)
+
+    async def said(*words: str) -> Any:  # noqa: ANN401 - of click
+        words += ("--site", str(promises.config.folder))
+        return await asyncio.to_thread(CliRunner().invoke, command, words)
+
+    async def shown(*words: str) -> Any:  # noqa: ANN401 - of JSON
+        done = await said(*words, "--json")
+        assert 0 == done.exit_code, done.output
+        return json.loads(done.stdout)
+
+    assert [f"{COMPANY} {late}", f"{COMPANY} {record}"] == [
+        row["record"] for row in await shown("list", "--kind", VISIT)
+    ]
+    assert [late] == [int(row["record"].split()[1]) for row in await shown("list", "--missed")]
+    assert [] == await shown("list", "--plugin", "crm")
+    told = await shown("why", str(number))
+    assert ("5:00:00", ["moved"]) == (told["length"], [line["what"] for line in told["history"]])
+    assert ["warn1", "due", "step1", "step2"] == [step["step"] for step in told["steps"]]
+    assert "What comes next:" in (await said("why", str(number))).stdout
+    refused = await said("why", "99999")
+    assert 1 == refused.exit_code
+    assert "There is no deadline 99999" in refused.output

@@ -9,9 +9,16 @@ from crmkit.plugin.stored import raise_generation
 from crmkit.records.plugins.archive import clear_values, remove_tables, write_archive
 from crmkit.records.plugins.indexes import drop_indexes
 from crmkit.records.plugins.rows import add_row, set_state
-from crmkit.records.plugins.switch import check_may_switch, dependents, info_of, site_in
+from crmkit.records.plugins.switch import (
+    DISABLED,
+    check_may_switch,
+    dependents,
+    info_of,
+    site_in,
+)
 from crmkit.work.deadline_life import remove_deadlines
 from crmkit.work.documents import remove_documents_of
+from crmkit.work.events import publish
 from crmkit.work.parking import remove_jobs
 
 if TYPE_CHECKING:
@@ -51,6 +58,8 @@ async def purge_plugin(ctx: Context, plugin: str, owner_dsn: str) -> Path:
         await add_row(ctx.db, info.manifest, "purged")
         # First nobody uses it any more; a purge that is cut off here is only begun anew.
         await set_state(ctx.db, plugin, "disabled", ctx.user_id)
+        if info.is_on:
+            await publish(ctx, DISABLED, data={"plugin": plugin}, but=plugin)
         await raise_generation(ctx.db)
     await remove_tables(ctx, plugin, owner_dsn)
     async with ctx.db.transaction():

@@ -18,11 +18,16 @@ from crmkit.plugin.stored import raise_generation, read_choice
 from crmkit.records.plugins.indexes import make_indexes
 from crmkit.records.plugins.rows import add_row, set_state, set_version, system_context
 from crmkit.work.catalog import catalog_of
+from crmkit.work.deadline_recount import Change, queue_recount
+from crmkit.work.events import publish
 from crmkit.work.parking import park_plugin, unpark_plugin
 
 if TYPE_CHECKING:
     from crmkit.model.context import Context
     from crmkit.plugin.site import PluginInfo, Site
+
+#: Events of the core; `plugin` of their data is the id.
+ENABLED, DISABLED = "core.plugin.enabled", "core.plugin.disabled"
 
 
 def info_of(site: Site, plugin: str) -> PluginInfo:
@@ -111,6 +116,9 @@ async def enable_plugin(ctx: Context, plugin: str, owner_dsn: str) -> Site:
         await set_state(ctx.db, plugin, "enabled", ctx.user_id)
         await set_version(ctx.db, manifest)
         await unpark_plugin(ctx.db, catalog_of(trial))
+        await publish(inner, ENABLED, data={"plugin": plugin})
+        # Hours may have changed while deadlines of its records could not be counted.
+        await queue_recount(inner, Change(why="plugin:", prefix=f"{plugin}."))
         await raise_generation(ctx.db)
     await make_indexes(owner_dsn, trial)
     return trial
@@ -139,6 +147,9 @@ async def disable_plugin(ctx: Context, plugin: str) -> None:
         if info.is_on:
             await ctx.site.hooks.ask(plugin, "disable", LifeEvent(ctx, plugin))
         await set_state(ctx.db, plugin, "disabled", ctx.user_id)
+        if info.is_on:
+            # It knows from its own hook: told here, it would hear of it when it is on again.
+            await publish(ctx, DISABLED, data={"plugin": plugin}, but=plugin)
         await park_plugin(ctx.db, plugin)
         await raise_generation(ctx.db)
 

@@ -8,6 +8,7 @@ from litestar.params import FromPath
 from crmkit.errors import InvalidError
 from crmkit.model.context import Context
 from crmkit.records.actions import find_action
+from crmkit.records.approval_merge import MERGED
 from crmkit.records.approvals import (
     Approval,
     decide_approval,
@@ -55,7 +56,7 @@ def _row(ctx: Context, approval: Approval) -> Row:
         Cell(html=approval.asker),
         Cell(html=format_moment(ctx, approval.asked_at)),
         Cell(html=told, tone="bad" if approval.state in {"refused", "stale"} else ""),
-        Cell(html=approval.reason or approval.note),
+        Cell(html=_(MERGED) if approval.reason == MERGED else approval.reason or approval.note),
     )
     url = f"/{approval.entity}/{approval.record}"
     return Row(id=str(approval.id), url=url, cells=cells, label=record)

@@ -8,6 +8,7 @@ from litestar.params import FromPath
 
 from crmkit.model.context import Context
 from crmkit.web.format import format_moment, format_number
+from crmkit.web.open_deadlines import deadlines_page
 from crmkit.web.pages.settings import settings_tabs
 from crmkit.web.policy import ADMIN
 from crmkit.web.render import answer, go
@@ -26,6 +27,7 @@ from crmkit.work.administration import (
 )
 
 _URL = "/settings/work"
+DEADLINES = "deadlines"
 _PAGE = 50
 _FARTHEST = 10_000
 
@@ -56,6 +58,11 @@ async def work_show(request: AnyRequest) -> Response[str]:
     ctx, query = context_of(request), request.query_params
     numbers = await counts(ctx)
     state = query.get("state", "")
+    if state == DEADLINES:
+        page = await deadlines_page(
+            ctx, query, settings_tabs(request), _filters(ctx, state, numbers)
+        )
+        return answer(request, "table.html", title=page.title, page=page)
     if state not in STATES:
         state = next((each for each in ("dead", *STATES) if numbers[each]), "running")
     skip = _skipped(query.get("skip", ""))
@@ -99,7 +106,8 @@ def _filters(ctx: Context, state: str, numbers: dict[str, int]) -> tuple[Link, .
     def count(number: int) -> str:
         return format_number(ctx, MOST - 1) + "+" if number >= MOST else format_number(ctx, number)
 
-    return tuple(
+    deadlines = Link(label=_("Deadlines"), url=_page_url(DEADLINES, 0), current=state == DEADLINES)
+    states = (
         Link(
             label=label,
             url=_page_url(name, 0),
@@ -108,6 +116,7 @@ def _filters(ctx: Context, state: str, numbers: dict[str, int]) -> tuple[Link, .
         )
         for name, label in _states().items()
     )
+    return (*states, deadlines)
 
 
 def _columns(state: str) -> tuple[Column, ...]:

@@ -15,6 +15,7 @@ class TablePage(View, frozen=True, kw_only=True):
     actions: tuple[Action, ...] = ()
     tabs: tuple[Link, ...] = ()
     filters: tuple[Link, ...] = ()  # which of the rows are shown
+    narrower: tuple[Link, ...] = ()  # and of those which
     empty: Empty | None = None
     row_actions: tuple[tuple[str, tuple[Action, ...]], ...] = ()  # (row id, its menu)
     prev_url: str | None = None
