@@ -36,6 +36,11 @@ CORE_JOBS: tuple[Job, ...] = (
         _at("crmkit.work.webhook_calls", "remove_old_calls"),
         every="29 3 * * *",
     ),
+    Job(
+        "remove_old_hook_calls",
+        _at("crmkit.work.incoming_hooks", "remove_old_hook_calls"),
+        every="31 3 * * *",
+    ),
     Job("deliver_event", _at("crmkit.work.events", "deliver_event")),
     Job("step_deadline", _at("crmkit.work.deadline_steps", "step_deadline")),
     Job(

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from crmkit.access.sealing import seal, unseal
 from crmkit.errors import InvalidError
+from crmkit.model.values import N_
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,7 +50,7 @@ def check_secret(text: str) -> str:
     if not _FEWEST <= size <= _MOST:
         raise InvalidError(
             "A secret is whsec_ and the base64 of 16 to 64 bytes.",
-            {"secret": "must be whsec_ and the base64 of 16 to 64 bytes"},
+            {"secret": N_("must be whsec_ and the base64 of 16 to 64 bytes")},
         )
     return _PREFIX + bare
 

@@ -41,6 +41,12 @@ from crmkit.work.webhooks import (
 _URL = "/settings/webhooks"
 
 
+def webhook_ways(current: str) -> tuple[Link, ...]:
+    """Answer the two ways there are: telling other systems, and being told."""
+    ways = ((_("Outgoing"), _URL), (_("Incoming"), f"{_URL}/incoming"))
+    return tuple(Link(label=text, url=url, current=url == current) for text, url in ways)
+
+
 def _state(ctx: Context, row: WebhookRow) -> Cell:
     if not row.active:
         return Cell(html=_("Off"), tone="ink-3")
@@ -91,6 +97,7 @@ async def webhooks_show(request: AnyRequest) -> Response[str]:
         title=_("Webhooks"),
         intro=_("Other systems are told when something happens, and can check that it was you."),
         tabs=settings_tabs(request),
+        filters=webhook_ways(_URL),
         columns=tuple(Column(name=name, label=label) for name, label in labels.items()),
         rows=tuple(_row(ctx, each) for each in rows),
         row_actions=tuple((str(each.id), _actions(each)) for each in rows),
