@@ -7,17 +7,18 @@ Source:
 from __future__ import annotations
 
 import difflib
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from crmkit.errors import InvalidError, NotFoundError
+from crmkit.errors import ConfigError, InvalidError, NotFoundError
 from crmkit.model.values import N_
 from crmkit.plugin.stored import raise_generation
 from crmkit.work.events import fits
 from crmkit.work.outgoing import check_url
-from crmkit.work.signing import make_secret, seal_secret
+from crmkit.work.signing import make_secret, open_secret, seal_secret
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -105,12 +106,20 @@ async def renew_secret(ctx: Context, number: int) -> str:
     Raises:
         NotFoundError: There is none.
     """
-    secret = make_secret()
-    tag = await ctx.db.execute(
-        "UPDATE core_webhook SET old_secret = secret, old_until = $3, secret = $2 WHERE id = $1",
-        number, seal_secret(ctx.config, secret), ctx.now() + _RENEWAL,
-    )  # fmt: skip
-    _check_found(ctx, tag)
+    secret, until = make_secret(), ctx.now() + _RENEWAL
+    async with ctx.db.transaction():
+        old = await ctx.db.value("SELECT secret FROM core_webhook WHERE id = $1 FOR UPDATE", number)
+        with suppress(ConfigError):  # the key was lost, which is why there is a new one
+            open_secret(ctx.config, old or "")
+            await ctx.db.execute(
+                "UPDATE core_webhook SET old_secret = secret, old_until = $2 WHERE id = $1",
+                number, until,
+            )  # fmt: skip
+        tag = await ctx.db.execute(
+            "UPDATE core_webhook SET secret = $2 WHERE id = $1",
+            number, seal_secret(ctx.config, secret),
+        )  # fmt: skip
+        _check_found(ctx, tag)
     return secret
 
 

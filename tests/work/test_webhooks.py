@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from crmkit.access.sealing import key_path
 from crmkit.config import WebhooksConfig
 from crmkit.errors import InvalidError, UnavailableError
 from crmkit.records.bulk import Selection, bulk_edit
@@ -19,7 +20,7 @@ from crmkit.work.events import event_names, webhooks_of
 from crmkit.work.outgoing import check_url, is_public, post, resolve
 from crmkit.work.signing import sign
 from crmkit.work.webhook_calls import list_calls, queue_calls, send_again, send_test
-from crmkit.work.webhooks import add_webhook, list_webhooks, switch_webhook
+from crmkit.work.webhooks import add_webhook, list_webhooks, renew_secret, switch_webhook
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -381,3 +382,18 @@ async def test_an_unknown_event_is_refused_with_the_one_that_is_spelled_alike(
             with pytest.raises(InvalidError) as raised:
                 await _add(running, "http://127.0.0.1/", wrong)
             assert f"did you mean `{near}`" in raised.value.problems["events"]
+
+
+async def test_a_new_secret_mends_a_webhook_whose_key_was_lost(
+    place: Place, receiver: Receiver
+) -> None:
+    async with site(place) as running:
+        number, _secret = await _add(running, receiver.url, "crm.person.created")
+        key_path(running.config).unlink()
+        await send_test(running.ctx, number)
+        await running.work()
+        assert [] == receiver.got
+        await renew_secret(running.ctx, number)
+        await _due(running)
+        await running.work()
+        assert 1 == len(receiver.got)
