@@ -50,6 +50,8 @@ class Batch(Struct, frozen=True, kw_only=True):
     restarted: bool = False
     #: Why it ended early, "" when it did not; what came before is whole and counts.
     problem: str = ""
+    #: Messages that are there and were not fetched.
+    behind: int = 0
 
 
 class MailboxReader:
@@ -93,6 +95,14 @@ class MailboxReader:
             MailboxError: The connection broke.
         """
         return await self._run(self._session.folders)
+
+    async def sent_folder(self) -> str:
+        """Answer the folder that the server marks as that of sent mail, "" when none is.
+
+        Raises:
+            MailboxError: The connection broke.
+        """
+        return await self._run(self._session.sent_folder)
 
     async def make_cursor(self, folder: str = "INBOX") -> Cursor:
         """Make a cursor from which only messages that come from now on are read.
@@ -211,10 +221,12 @@ class MailboxReader:
         fresh = [uid for uid in self._session.uids(cursor.last_uid + 1) if uid > cursor.last_uid]
         wanted = [*gaps, *fresh]
         messages, cursor, problem = self._fetch(cursor, wanted[:limit])
+        behind = len(wanted) - len(messages)
         more = len(wanted) > limit or bool(problem)
         return Batch(
-            messages=messages, cursor=cursor, more=more, restarted=restarted, problem=problem
-        )
+            messages=messages, cursor=cursor, more=more, restarted=restarted, problem=problem,
+            behind=behind,
+        )  # fmt: skip
 
     def _again(self, cursor: Cursor, uids: list[int]) -> Batch:
         if self._session.select(cursor.folder) != cursor.uid_validity:

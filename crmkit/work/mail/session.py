@@ -148,6 +148,13 @@ class Session:
             found = self._open.folder.list()
         return [one.name for one in found if "\\Noselect" not in one.flags]
 
+    def sent_folder(self) -> str:
+        """Answer the folder of sent mail, "" where the server marks none (RFC 6154)."""
+        with self._telling("asked for its folders"):
+            found = self._open.folder.list()
+        sent = (one.name for one in found if any(flag.lower() == "\\sent" for flag in one.flags))
+        return next(sent, "")
+
     def select(self, folder: str) -> int:
         """Open a folder to read; answer its UIDVALIDITY."""
         from imap_tools import MailboxFolderSelectError  # noqa: PLC0415 - as above
