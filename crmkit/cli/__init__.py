@@ -165,6 +165,7 @@ def main() -> None:
         seeding,  # noqa: F401
         tokens,  # noqa: F401
         users,  # noqa: F401
+        webhooks,  # noqa: F401
     )
 
     _commands()

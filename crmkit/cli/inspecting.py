@@ -128,6 +128,11 @@ def check(site: Path, *, as_json: bool) -> None:
     _run(work())
 
 
+_SEALS = """SELECT EXISTS (SELECT FROM core_mail_account)
+    OR EXISTS (SELECT FROM core_webhook WHERE secret LIKE 'sealed:%')
+    OR EXISTS (SELECT FROM core_hook WHERE secret <> '')"""
+
+
 async def _database_problems(opened: Opened) -> list[str]:
     """Answer what the database lacks: folding of Cyrillic (TRAPS E1), extensions, columns."""
     problems = []
@@ -140,13 +145,14 @@ async def _database_problems(opened: Opened) -> list[str]:
         problems.append(
             "database: trigrams of Cyrillic are empty. Create it with `LC_CTYPE 'C.UTF-8'`."
         )
-    if await opened.db.value("SELECT EXISTS (SELECT FROM core_mail_account)"):
+    if await opened.db.value(_SEALS):
         try:
             mode = key_path(opened.config).stat().st_mode & 0o777
         except OSError:
             problems.append(
-                f"{key_path(opened.config)} is missing: passwords of mail accounts cannot be read. "
-                "Bring it back from the backup, or enter the passwords again."
+                f"{key_path(opened.config)} is missing: passwords of mail accounts and secrets of "
+                "webhooks cannot be read. "
+                "Bring it back from the backup, or enter the passwords again and renew the secrets."
             )
         else:
             if mode & 0o077:

@@ -25,6 +25,7 @@ from crmkit.errors import (
 from crmkit.web.api.answers import error_answer, is_api
 from crmkit.web.api.body import MediaTypeError
 from crmkit.web.render import answer, wants_fragment
+from crmkit.web.secret_paths import shown_path
 from crmkit.web.services import services_of, visit_of
 from crmkit.web.trackers import report_error
 from crmkit.web.translate import _
@@ -106,10 +107,11 @@ def handle_error(request: AnyRequest, error: Exception) -> Response[Any]:
     if isinstance(error, SignInError) and request.method == "GET" and not wants_fragment(request):
         target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
         return Redirect(f"/login?next={quote(target)}", status_code=303)
+    path = shown_path(request.url.path)
     if status >= _SERVER:
-        _log.error("request failed", id=visit.request_id, path=request.url.path, exc_info=error)
+        _log.error("request failed", id=visit.request_id, path=path, exc_info=error)
     if status == _SERVER or isinstance(error, HookFailedError):
-        where = f"{request.method} {request.url.path}"
+        where = f"{request.method} {path}"
         report_error(services_of(request).site, where, error, visit.request_id)
     headers = {"HX-Redirect": "/login"} if isinstance(error, SignInError) else {}
     if isinstance(error, LimitError) and error.retry_after:

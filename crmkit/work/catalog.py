@@ -30,11 +30,16 @@ def _at(module: str, name: str) -> Callable[[JobEvent], Awaitable[None]]:
 #: Jobs of the core; their names begin with `core.`.
 CORE_JOBS: tuple[Job, ...] = (
     Job("remove_done_jobs", _at("crmkit.work.cleaning", "remove_done_jobs"), every="17 3 * * *"),
-    Job("send_webhook", _at("crmkit.work.webhooks", "send_webhook"), timeout=30.0),
+    Job("send_webhook", _at("crmkit.work.webhook_calls", "send_webhook"), timeout=30.0),
     Job(
         "remove_old_calls",
-        _at("crmkit.work.webhooks", "remove_old_calls"),
+        _at("crmkit.work.webhook_calls", "remove_old_calls"),
         every="29 3 * * *",
+    ),
+    Job(
+        "remove_old_hook_calls",
+        _at("crmkit.work.incoming_hooks", "remove_old_hook_calls"),
+        every="31 3 * * *",
     ),
     Job("deliver_event", _at("crmkit.work.events", "deliver_event")),
     Job("step_deadline", _at("crmkit.work.deadline_steps", "step_deadline")),

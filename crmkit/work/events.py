@@ -23,7 +23,7 @@ from crmkit.model.job import JobOrder
 from crmkit.model.values import N_
 from crmkit.work.deadline_follow import follow_gathered
 from crmkit.work.jobs import enqueue
-from crmkit.work.webhooks import queue_call
+from crmkit.work.webhook_calls import queue_calls
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
@@ -51,6 +51,8 @@ CORE_EVENTS = {
     "core.plugin.enabled": N_("A plugin was switched on"),
     "core.user.deactivated": N_("A person may no longer sign in"),
     "core.user.joined": N_("A person may sign in"),
+    "core.hook.received": N_("Another system told of something"),
+    "core.webhook.tested": N_("A webhook was tested"),
 }
 #: Lanes of a listener for one entity: records of one lane are heard in order. With a lane for each
 #: record many records could not share a job; with one lane a record that fails would hold up all.
@@ -202,10 +204,14 @@ async def _queue(ctx: Context, all_of_it: Sequence[Happened], but: str = "") -> 
                         lane=f"{entity}:{lane}" if entity else "",
                     )
                 )
-    for each in all_of_it:
-        data = {**each.data, "entity": each.entity, "record": each.record_id, "by": ctx.user_id}
-        for number in webhooks_of(ctx.site, each.name):
-            await queue_call(ctx, number, each.name, data)
+    if ctx.site.choice.webhooks:
+        told = [
+            (number, each.name, {**each.data, "entity": each.entity, "record": each.record_id,
+                                 "by": ctx.user_id})
+            for each in all_of_it
+            for number in webhooks_of(ctx.site, each.name)
+        ]  # fmt: skip
+        await queue_calls(ctx, told)
     for plugin, wanted in orders.items():
         await enqueue(ctx, "core.deliver_event", wanted, plugin=plugin)
 

@@ -50,6 +50,7 @@ class MailAccount(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         owner: Whose it is; None is shared.
+        folders: Which are read; none are the inbox and that of sent mail.
         sends_notices: Messages that nobody in particular writes leave by it.
         error: What went wrong last, "" when the last try went well.
     """
@@ -67,6 +68,7 @@ class MailAccount(msgspec.Struct, frozen=True, kw_only=True):
     imap_tls: Tls
     username: str = ""
     password: bytes = b""
+    folders: tuple[str, ...] = ()
     active: bool = True
     sends_notices: bool = False
     read_at: datetime | None = None
@@ -112,6 +114,10 @@ class MailAccount(msgspec.Struct, frozen=True, kw_only=True):
 _COLUMNS = ", ".join(MailAccount.__struct_fields__)
 
 
+def _account(row: Any) -> MailAccount:  # noqa: ANN401 - a row of the driver
+    return MailAccount(**{**dict(row), "folders": tuple(row["folders"])})
+
+
 async def find_account(ctx: Context, number: int) -> MailAccount:
     """Answer an account, whosever it is.
 
@@ -121,7 +127,7 @@ async def find_account(ctx: Context, number: int) -> MailAccount:
     row = await ctx.db.row(f"SELECT {_COLUMNS} FROM core_mail_account WHERE id = $1", number)  # noqa: S608
     if row is None:
         raise NotFoundError(ctx.translate(N_("There is no such mail account.")))
-    return MailAccount(**dict(row))
+    return _account(row)
 
 
 async def list_accounts(ctx: Context) -> list[MailAccount]:
@@ -130,7 +136,7 @@ async def list_accounts(ctx: Context) -> list[MailAccount]:
         f"SELECT {_COLUMNS} FROM core_mail_account "  # noqa: S608 - our own names
         "ORDER BY owner IS NOT NULL, lower(address), id LIMIT 1000"
     )
-    return [MailAccount(**dict(row)) for row in rows]
+    return [_account(row) for row in rows]
 
 
 async def accounts_to_write(ctx: Context) -> list[MailAccount]:
@@ -141,7 +147,7 @@ async def accounts_to_write(ctx: Context) -> list[MailAccount]:
         "ORDER BY owner IS NULL, id LIMIT 50",
         ctx.user_id, list(ctx.principal.teams),
     )  # fmt: skip
-    return [MailAccount(**dict(row)) for row in rows]
+    return [_account(row) for row in rows]
 
 
 def may_change(ctx: Context, account: MailAccount) -> bool:

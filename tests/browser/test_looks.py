@@ -26,7 +26,7 @@ PAGES = (
     "/settings/sessions", "/settings/invite", "/settings/roles", "/settings/explain",
     "/settings/work", "/settings/work?state=deadlines", "/settings/webhooks",
     "/settings/webhooks/new", "/inbox", "/approvals",
-    "/settings/notifications",
+    "/settings/notifications", "/settings/webhooks/incoming", "/settings/webhooks/incoming/new",
     "/settings/fields", "/settings/fields/new", "/settings/plugins", "/core.absence/new",
     "/settings/hours", "/settings/hours?start=2026-11-26T17:00&length=30h", "/core.calendar/1",
     "/settings/plugins?show=crm&to=disabled", "/settings/tokens", "/core.user", "/core.user/1",

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from typing import TYPE_CHECKING
 
 import pytest
 
+from crmkit.cli.opening import open_site
+from crmkit.work.incoming_hooks import add_hook
+from crmkit.work.webhooks import add_webhook
 from tests.sites import EMAIL, add_administrator, crmkit, run
 
 if TYPE_CHECKING:
@@ -186,3 +190,23 @@ def test_hours_shows_calendars_and_counts_with_them(site: Path) -> None:
         (("2026-11-26T17:00", "999999h"), "not open for so long"),
     ):
         _refused(run(site, "hours", "add", *wrong), said)
+
+
+@pytest.mark.long
+def test_webhooks_are_listed_tested_and_sent_again(site: Path) -> None:
+    async def add() -> None:
+        async with open_site(site) as opened:
+            ctx = opened.context()
+            names = ["crm.person.created"]
+            await add_webhook(ctx, "Stock", "https://stock.example/", names, names)
+            await add_hook(ctx, "Shop")
+
+    asyncio.run(add())
+    (out,) = json.loads(crmkit(site, "webhooks", "list", "--json"))
+    assert ("Stock", "crm.person.created", True) == (out["name"], out["events"], out["active"])
+    assert "Shop" in crmkit(site, "webhooks", "list", "--incoming")
+    assert "A worker sends it" in crmkit(site, "webhooks", "test", str(out["id"]))
+    assert "0 to be sent again" in crmkit(site, "webhooks", "replay", str(out["id"]))
+    _refused(run(site, "webhooks", "test", "99"), "no webhook 99")
+    _refused(run(site, "webhooks", "replay", "--incoming", "99"), "Nothing was received")
+    assert 2 == run(site, "webhooks", "replay", "--incoming", "1", "2").returncode

@@ -24,7 +24,9 @@ def test_every_route_has_a_policy(site: Site, db: Database, config: Config) -> N
     way = "/login/with/{name:str}"
     # A calendar feed is known by its secret; programs that show calendars cannot sign in.
     feed = "/calendar/{name:str}"
-    assert {"/healthz", "/readyz", "/login", way, "/setup/{token:str}", theme, feed} == public
+    # Other systems tell of events there, known by the token and their signature.
+    hook = "/hooks/{token:str}"
+    assert {"/healthz", "/readyz", "/login", way, "/setup/{token:str}", theme, feed, hook} == public
 
 
 @pytest.mark.parametrize("policy", ["", "anybody"])

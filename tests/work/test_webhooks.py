@@ -11,25 +11,21 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from crmkit.access.sealing import key_path
 from crmkit.config import WebhooksConfig
 from crmkit.errors import InvalidError, UnavailableError
 from crmkit.records.bulk import Selection, bulk_edit
 from crmkit.work import outgoing
 from crmkit.work.events import event_names, webhooks_of
 from crmkit.work.outgoing import check_url, is_public, post, resolve
-from crmkit.work.webhooks import (
-    add_webhook,
-    list_calls,
-    list_webhooks,
-    send_again,
-    send_test,
-    sign,
-    switch_webhook,
-)
+from crmkit.work.signing import sign
+from crmkit.work.webhook_calls import list_calls, queue_calls, send_again, send_test
+from crmkit.work.webhooks import add_webhook, list_webhooks, renew_secret, switch_webhook
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
+    from crmkit.testing.fixtures import Clock
     from crmkit.testing.sites import Place, Running
 
 
@@ -284,3 +280,120 @@ async def test_administrators_make_it_on_the_page_and_see_its_secret_once(
         assert 403 == (await (await running.client("seller")).get(page)).status_code
         assert 303 == (await client.post(f"{page}/1/remove")).status_code
         assert 0 == await running.db.value("SELECT count(*) FROM core_webhook_call")
+
+
+async def test_a_bulk_change_is_told_in_as_many_statements_as_one_record(
+    place: Place, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with site(place) as running:
+        await _add(running, receiver.url, "crm.person.updated")
+        told: list[str] = []
+        call = running.db._call
+
+        async def counted(method: str, sql: str, args: Any, **more: Any) -> Any:  # noqa: ANN401
+            told.append(sql)
+            return await call(method, sql, args, **more)
+
+        monkeypatch.setattr(running.db, "_call", counted)
+        numbers = []
+        for many in (1, 300):
+            told.clear()
+            data = {"fields": ["city"]}
+            await queue_calls(running.ctx, [(1, "crm.person.updated", data)] * many)
+            numbers.append(len(told))
+        assert [3, 3] == numbers
+        assert 301 == await running.db.value("SELECT count(*) FROM core_job")
+        ordered = "SELECT array_agg(args['call'] ORDER BY id) = array_agg(args['call'] ORDER BY "
+        assert await running.db.value(f"{ordered} args['call']) FROM core_job")
+
+
+async def test_what_waits_for_a_job_that_died_is_sent_again_and_nothing_else_that_waits(
+    place: Place, receiver: Receiver
+) -> None:
+    async with site(place) as running:
+        number, _secret = await _add(running, receiver.url, "crm.person.created")
+        await running.ctx.create("crm.person", name="Anna")
+        (call,) = await list_calls(running.ctx, number)
+        assert ("waiting", False) == (call.state, call.stuck)
+        assert 0 == await send_again(running.ctx, number, call.id)
+        await running.db.execute("UPDATE core_job SET state = 'dead'")
+        assert (await list_calls(running.ctx, number))[0].stuck
+        assert (
+            "Waits, its job died"
+            in (await (await running.client()).get(f"/settings/webhooks/{number}")).text
+        )
+        assert 1 == await send_again(running.ctx, number, call.id)
+        assert 0 == await send_again(running.ctx, number)
+        await running.work()
+        assert 1 == len(receiver.got)
+        assert "sent" == (await list_calls(running.ctx, number))[0].state
+
+
+async def test_after_a_renewal_both_secrets_sign_for_a_day(
+    place: Place, receiver: Receiver, clock: Clock
+) -> None:
+    async with site(place) as running:
+        number, old = await _add(running, receiver.url, "crm.person.created")
+        shown = await (await running.client()).post(f"/settings/webhooks/{number}/secret")
+        new = shown.text.partition('value="whsec_')[2].partition('"')[0]
+        for hours in (23, 2):
+            await send_test(running.ctx, number)
+            await running.work()
+            clock.advance(hours=hours)
+        fitting = []
+        for headers, body in receiver.got:
+            which = (headers["webhook-id"], int(headers["webhook-timestamp"]), body)
+            told = headers["webhook-signature"].split(" ")
+            fitting.append([sign(each, *which) in told for each in (new, old)])
+        assert [[True, True], [True, True]] == fitting
+        await send_test(running.ctx, number)
+        await running.work()
+        assert " " not in receiver.got[-1][0]["webhook-signature"]
+
+
+async def test_secrets_are_sealed_and_those_of_earlier_versions_are_read_and_sealed_at_night(
+    place: Place, receiver: Receiver
+) -> None:
+    async with site(place) as running:
+        number, secret = await _add(running, receiver.url, "crm.person.created")
+        stored = "SELECT secret FROM core_webhook"
+        assert secret not in await running.db.value(stored)
+        await running.db.execute("UPDATE core_webhook SET secret = $1", secret)
+        for _ in range(2):
+            await send_test(running.ctx, number)
+            await running.work()
+            await running.ctx.enqueue("core.remove_old_calls")
+            await running.work()
+            assert (await running.db.value(stored)).startswith("sealed:")
+        for headers, body in receiver.got:
+            which = (headers["webhook-id"], int(headers["webhook-timestamp"]), body)
+            assert headers["webhook-signature"] == sign(secret, *which)
+
+
+async def test_an_unknown_event_is_refused_with_the_one_that_is_spelled_alike(
+    place: Place,
+) -> None:
+    async with site(place) as running:
+        for wrong, near in (
+            ("crm.persn.created", "crm.person.created"),
+            ("crm.persn.*", "crm.person.*"),
+            ("core.webhook.test", "core.webhook.tested"),
+        ):
+            with pytest.raises(InvalidError) as raised:
+                await _add(running, "http://127.0.0.1/", wrong)
+            assert f"did you mean `{near}`" in raised.value.problems["events"]
+
+
+async def test_a_new_secret_mends_a_webhook_whose_key_was_lost(
+    place: Place, receiver: Receiver
+) -> None:
+    async with site(place) as running:
+        number, _secret = await _add(running, receiver.url, "crm.person.created")
+        key_path(running.config).unlink()
+        await send_test(running.ctx, number)
+        await running.work()
+        assert [] == receiver.got
+        await renew_secret(running.ctx, number)
+        await _due(running)
+        await running.work()
+        assert 1 == len(receiver.got)

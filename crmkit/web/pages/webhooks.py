@@ -28,19 +28,23 @@ from crmkit.web.views import (
     TablePage,
 )
 from crmkit.work.events import event_names
+from crmkit.work.webhook_calls import WebhookCall, list_calls, send_again, send_test
 from crmkit.work.webhooks import (
-    WebhookCall,
     WebhookRow,
     add_webhook,
-    list_calls,
     list_webhooks,
     remove_webhook,
-    send_again,
-    send_test,
+    renew_secret,
     switch_webhook,
 )
 
 _URL = "/settings/webhooks"
+
+
+def webhook_ways(current: str) -> tuple[Link, ...]:
+    """Answer the two ways there are: telling other systems, and being told."""
+    ways = ((_("Outgoing"), _URL), (_("Incoming"), f"{_URL}/incoming"))
+    return tuple(Link(label=text, url=url, current=url == current) for text, url in ways)
 
 
 def _state(ctx: Context, row: WebhookRow) -> Cell:
@@ -72,6 +76,8 @@ def _actions(row: WebhookRow) -> tuple[Action, ...]:
         switch = Action(name="on", label=_("Switch on"), url=f"{base}/on", icon="player-play")
     return (
         Action(name="test", label=_("Send a test"), url=f"{base}/test", icon="send"),
+        Action(name="secret", label=_("Renew the secret"), url=f"{base}/secret", icon="key",
+               confirm=_("For a day the old one signs as well.")),
         switch,
         Action(
             name="remove", label=_("Remove"), url=f"{base}/remove", icon="trash", kind="danger",
@@ -91,6 +97,7 @@ async def webhooks_show(request: AnyRequest) -> Response[str]:
         title=_("Webhooks"),
         intro=_("Other systems are told when something happens, and can check that it was you."),
         tabs=settings_tabs(request),
+        filters=webhook_ways(_URL),
         columns=tuple(Column(name=name, label=label) for name, label in labels.items()),
         rows=tuple(_row(ctx, each) for each in rows),
         row_actions=tuple((str(each.id), _actions(each)) for each in rows),
@@ -144,6 +151,19 @@ async def webhook_create(request: AnyRequest) -> Response[Any]:
     except InvalidError as error:
         return _form(request, typed, error)
     await services_of(request).renew()
+    return _secret_page(request, typed["name"], secret)
+
+
+@post(f"{_URL}/{{number:int}}/secret", policy=ADMIN)
+async def secret_renew(request: AnyRequest, number: FromPath[int]) -> Response[Any]:
+    """Make a new secret and show it, once."""
+    ctx = context_of(request)
+    secret = await renew_secret(ctx, min(number, 2**63 - 1))
+    name = next((each.name for each in await list_webhooks(ctx) if each.id == number), "")
+    return _secret_page(request, name, secret)
+
+
+def _secret_page(request: AnyRequest, name: str, secret: str) -> Response[str]:
     shown = FieldInput(
         name="secret", label=_("Secret"), value=secret, readonly=True, required=True, wide=True,
         help=_("It is shown only now. The receiver checks signatures with it (Standard Webhooks)."),
@@ -153,7 +173,7 @@ async def webhook_create(request: AnyRequest) -> Response[Any]:
         submit=_("Done"), is_get=True,
     )  # fmt: skip
     page = SettingsPage(
-        title=_("Secret of %(name)s") % {"name": typed["name"]}, tabs=settings_tabs(request),
+        title=_("Secret of %(name)s") % {"name": name}, tabs=settings_tabs(request),
         forms=(done,),
     )  # fmt: skip
     return answer(request, "settings.html", title=page.title, page=page)
@@ -161,9 +181,10 @@ async def webhook_create(request: AnyRequest) -> Response[Any]:
 
 def _call_row(ctx: Context, call: WebhookCall) -> Row:
     states = {"waiting": _("Waits"), "sent": _("Sent"), "failed": _("Failed for good")}
+    state = _("Waits, its job died") if call.stuck else states[call.state]
     cells = (
         Cell(html=call.name),
-        Cell(html=states[call.state], tone="bad" if call.state == "failed" else ""),
+        Cell(html=state, tone="bad" if call.stuck or call.state == "failed" else ""),
         Cell(html=str(call.status or "")),
         Cell(html=format_number(ctx, call.attempts)),
         Cell(html=f"{call.ms} ms" if call.ms is not None else ""),
@@ -203,7 +224,7 @@ async def calls_show(request: AnyRequest, number: FromPath[int]) -> Response[str
                 (Action(name="again", label=_("Send again"), url=f"{base}/again/{each.id}"),),
             )
             for each in calls
-            if each.state != "waiting"
+            if each.stuck or each.state != "waiting"
         ),
         empty=Empty(title=_("Nothing was told yet"), icon="send"),
     )  # fmt: skip
@@ -267,5 +288,5 @@ async def webhook_remove(request: AnyRequest, number: FromPath[int]) -> Response
 
 HANDLERS = (
     webhooks_show, webhook_new, webhook_create, calls_show, test_send, failed_again, call_again,
-    webhook_off, webhook_on, webhook_remove,
+    webhook_off, webhook_on, webhook_remove, secret_renew,
 )  # fmt: skip

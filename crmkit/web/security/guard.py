@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import secrets
 import time
 from http.cookies import CookieError, SimpleCookie
@@ -18,6 +17,7 @@ from crmkit.errors import UnavailableError
 from crmkit.web.api.answers import is_api, refuse_early
 from crmkit.web.api.methods import allowed_methods
 from crmkit.web.flash import FLASH_COOKIE
+from crmkit.web.secret_paths import CALENDARS, HOOKS, shown_path
 from crmkit.web.security.headers import secure_headers
 from crmkit.web.services import Visit
 from crmkit.web.translate import catalogue_in_force
@@ -31,11 +31,10 @@ _log = structlog.get_logger("crmkit.request")
 _LOCAL = frozenset({"127.0.0.1", "localhost", "[::1]", "testserver"})
 _METHODS = frozenset({"GET", "HEAD", "POST"})
 _LONGEST_COOKIE = 8192
-_CALENDARS = "/calendar/"
-#: A token in the address of a page without login, as `sign_link` makes it.
-_TOKEN = re.compile(r"/[A-Za-z0-9-]{1,80}\.[0-9a-f]{32}(?=/|$)")
 #: What says itself how long it may be kept.
-_KEEPABLE = ("/static/", "/theme/", _CALENDARS)
+_KEEPABLE = ("/static/", "/theme/", CALENDARS)
+#: Where nobody is signed in, whatever cookie comes along.
+_NOBODY = ("/static/", "/healthz", "/readyz", HOOKS)
 #: What a page asks for every few seconds, whether somebody sits before it or not.
 _BY_ITSELF = frozenset({"/calls/ringing"})
 
@@ -91,8 +90,7 @@ class Guard:
                 "request",
                 id=visit.request_id,
                 method=http["method"],
-                # The address of a calendar is its secret.
-                path=_CALENDARS if path.startswith(_CALENDARS) else _TOKEN.sub("/...", path),
+                path=shown_path(path),
                 status=status,
                 ms=round((time.perf_counter() - started) * 1000, 1),
                 user=visit.principal.user_id if visit.principal else None,
@@ -109,7 +107,7 @@ class Guard:
         if scope["method"] not in _METHODS:
             await _plain(send, 405, "Pages are read with GET and changed with POST.")
             return
-        if not scope["path"].startswith(("/static/", "/healthz", "/readyz")):
+        if not scope["path"].startswith(_NOBODY):
             try:
                 await self._find_session(headers, visit, by_itself=scope["path"] in _BY_ITSELF)
             except UnavailableError as error:

@@ -5,11 +5,16 @@ from __future__ import annotations
 import re
 from contextlib import suppress
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
 _SIZE = re.compile(rb"RFC822\.SIZE (\d+)")
 _FLAGS = re.compile(rb"FLAGS \(([^)]*)\)")
+_LENGTH = re.compile(rb"\{(\d+)\}$")
 _UID = re.compile(rb"\bUID (\d+)")
 
 
@@ -41,17 +46,30 @@ def find_flags(facts: bytes) -> tuple[str, ...]:
     return tuple(flags[1].decode("ascii", "replace").split()) if flags else ()
 
 
-def find_literal(told: list[object], uid: int) -> bytes | None:
-    """Answer the text of a message; servers mix news about others into an answer."""
+def find_facts(told: Iterable[object]) -> dict[int, bytes]:
+    """Answer what was said of each message, by number; news about others are left out."""
+    found = {}
+    for one in told:
+        if isinstance(one, bytes) and (named := _UID.search(one)) and _SIZE.search(one):
+            found[int(named[1])] = one
+    return found
+
+
+def find_literals(told: Sequence[object]) -> dict[int, bytes]:
+    """Answer the texts of messages by number, the whole ones.
+
+    Servers mix news about others into an answer, and a connection may end within a text.
+    """
+    found = {}
     for number, one in enumerate(told):
-        if isinstance(one, tuple):
-            after = told[number + 1] if number + 1 < len(told) else b""
-            named = _UID.search(one[0]) or (
-                _UID.search(after) if isinstance(after, bytes) else None
-            )
-            if named is None or int(named[1]) == uid:
-                return bytes(one[1])
-    return None
+        if not isinstance(one, tuple):
+            continue
+        after = told[number + 1] if number + 1 < len(told) else b""
+        named = _UID.search(one[0]) or (_UID.search(after) if isinstance(after, bytes) else None)
+        length = _LENGTH.search(one[0])
+        if named and length and int(length[1]) == len(one[1]):
+            found[int(named[1])] = bytes(one[1])
+    return found
 
 
 def find_date(facts: bytes) -> datetime | None:

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Self, TypeVar
 from msgspec import Struct, structs
 
 from crmkit.work.mail.addresses import check_line
-from crmkit.work.mail.imap_answers import Fetched
+from crmkit.work.mail.imap_answers import Fetched, find_date, find_flags, find_size
 from crmkit.work.mail.session import MailboxError, Session
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from crmkit.work.mail.accounts import ImapAccount
 
@@ -25,6 +25,9 @@ Answer = TypeVar("Answer")
 #: Servers end an IDLE after 30 minutes (RFC 2177).
 _LONGEST_WAIT = 25 * 60.0
 _MOST_GAPS = 1000
+#: Bytes and messages fetched by one command; each costs a round trip.
+_TOGETHER = 1_000_000
+_MOST_TOGETHER = 50
 
 
 class Cursor(Struct, frozen=True, kw_only=True):
@@ -50,6 +53,8 @@ class Batch(Struct, frozen=True, kw_only=True):
     restarted: bool = False
     #: Why it ended early, "" when it did not; what came before is whole and counts.
     problem: str = ""
+    #: Messages that are there and were not fetched.
+    behind: int = 0
 
 
 class MailboxReader:
@@ -93,6 +98,14 @@ class MailboxReader:
             MailboxError: The connection broke.
         """
         return await self._run(self._session.folders)
+
+    async def sent_folder(self) -> str:
+        """Answer the folder that the server marks as that of sent mail, "" when none is.
+
+        Raises:
+            MailboxError: The connection broke.
+        """
+        return await self._run(self._session.sent_folder)
 
     async def make_cursor(self, folder: str = "INBOX") -> Cursor:
         """Make a cursor from which only messages that come from now on are read.
@@ -211,10 +224,12 @@ class MailboxReader:
         fresh = [uid for uid in self._session.uids(cursor.last_uid + 1) if uid > cursor.last_uid]
         wanted = [*gaps, *fresh]
         messages, cursor, problem = self._fetch(cursor, wanted[:limit])
+        behind = len(wanted) - len(messages)
         more = len(wanted) > limit or bool(problem)
         return Batch(
-            messages=messages, cursor=cursor, more=more, restarted=restarted, problem=problem
-        )
+            messages=messages, cursor=cursor, more=more, restarted=restarted, problem=problem,
+            behind=behind,
+        )  # fmt: skip
 
     def _again(self, cursor: Cursor, uids: list[int]) -> Batch:
         if self._session.select(cursor.folder) != cursor.uid_validity:
@@ -223,24 +238,63 @@ class MailboxReader:
         return Batch(messages=messages, cursor=cursor, problem=problem)
 
     def _fetch(self, cursor: Cursor, uids: list[int]) -> tuple[tuple[Fetched, ...], Cursor, str]:
-        """Fetch one after another, so that a break costs the message it happens in and no other."""
+        """Fetch so that a break costs the message it happens in and those after it.
+
+        Raises:
+            MailboxError: It broke before any message was whole.
+        """
         messages: list[Fetched] = []
         gaps = dict.fromkeys(cursor.gaps)
         last = cursor.last_uid
-        problem = ""
-        for uid in uids:
-            try:
-                found = self._session.fetch(cursor.folder, uid, self._largest)
-            except MailboxError as error:
-                if not messages:
-                    raise
-                problem = error.message
+        facts = self._session.facts(uids) if uids else {}
+        broken: MailboxError | None = None
+        for several in _commands(uids, facts, self._largest):
+            headers_only = (find_size(facts.get(several[0], b"")) or 0) > self._largest
+            # Of what the server says nothing of, nobody knows how large it is.
+            given = [uid for uid in several if uid in facts]
+            texts, broken = (
+                self._session.texts(given, headers_only=headers_only) if given else ({}, None)
+            )
+            for uid in several:
+                if uid in texts:
+                    gaps.pop(uid, None)
+                    messages.append(
+                        Fetched(
+                            folder=cursor.folder, uid=uid, raw=texts[uid],
+                            flags=find_flags(facts[uid]),
+                            received_at=find_date(facts[uid]),
+                            size=find_size(facts[uid]) or 0,
+                            headers_only=headers_only,
+                        )
+                    )  # fmt: skip
+                elif broken:
+                    break
+                else:
+                    gaps[uid] = None
+                last = max(last, uid)
+            if broken:
                 break
-            if found is None:
-                gaps[uid] = None
-            else:
-                gaps.pop(uid, None)
-                messages.append(found)
-            last = max(last, uid)
+        if broken and not messages:
+            raise broken
         kept = tuple(gaps)[-_MOST_GAPS:]
+        problem = broken.message if broken else ""
         return tuple(messages), structs.replace(cursor, last_uid=last, gaps=kept), problem
+
+
+def _commands(uids: list[int], facts: dict[int, bytes], largest: int) -> Iterator[list[int]]:
+    """Divide numbers among commands: small messages together, each large one alone."""
+    several: list[int] = []
+    size = 0
+    for uid in uids:
+        more = find_size(facts.get(uid, b"")) or 0
+        is_alone = more > largest
+        if several and (is_alone or size + more > _TOGETHER or len(several) == _MOST_TOGETHER):
+            yield several
+            several, size = [], 0
+        several.append(uid)
+        size += more
+        if is_alone:
+            yield several
+            several, size = [], 0
+    if several:
+        yield several

@@ -12,17 +12,11 @@ from typing import TYPE_CHECKING
 from crmkit.errors import UnavailableError
 from crmkit.work.mail.accounts import check_secrecy, make_tls
 from crmkit.work.mail.addresses import check_line
-from crmkit.work.mail.imap_answers import (
-    Fetched,
-    find_date,
-    find_flags,
-    find_literal,
-    find_size,
-)
+from crmkit.work.mail.imap_answers import find_facts, find_literals
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from imap_tools import BaseMailBox
 
@@ -148,6 +142,13 @@ class Session:
             found = self._open.folder.list()
         return [one.name for one in found if "\\Noselect" not in one.flags]
 
+    def sent_folder(self) -> str:
+        """Answer the folder of sent mail, "" where the server marks none (RFC 6154)."""
+        with self._telling("asked for its folders"):
+            found = self._open.folder.list()
+        sent = (one.name for one in found if any(flag.lower() == "\\sent" for flag in one.flags))
+        return next(sent, "")
+
     def select(self, folder: str) -> int:
         """Open a folder to read; answer its UIDVALIDITY."""
         from imap_tools import MailboxFolderSelectError  # noqa: PLC0415 - as above
@@ -175,29 +176,42 @@ class Session:
             told = self._open.uids(f"UID {first}:*", charset=None)
         return sorted(uid for uid in map(int, told) if uid >= first)
 
-    def fetch(self, folder: str, uid: int, largest: int) -> Fetched | None:
-        """Fetch a message without marking it as read; None when the server does not give it."""
+    def facts(self, uids: Sequence[int]) -> dict[int, bytes]:
+        """Answer what the server says of messages besides their text, by number."""
         with self._telling("read"):
-            client = self._open.client
-            _, told = client.uid("FETCH", str(uid), "(UID FLAGS INTERNALDATE RFC822.SIZE)")
-            facts = b" ".join(one for one in told if isinstance(one, bytes))
-            size = find_size(facts)
-            if size is None:
-                return None
-            section = "BODY.PEEK[HEADER]" if size > largest else "BODY.PEEK[]"
-            status, told = client.uid("FETCH", str(uid), f"(UID {section})")
-            raw = find_literal(told, uid) if status == "OK" else None
-        if raw is None:
-            return None
-        return Fetched(
-            folder=folder,
-            uid=uid,
-            raw=raw,
-            flags=find_flags(facts),
-            received_at=find_date(facts),
-            size=size,
-            headers_only=size > largest,
-        )
+            _, told = self._open.client.uid(
+                "FETCH", _listed(uids), "(UID FLAGS INTERNALDATE RFC822.SIZE)"
+            )
+        return find_facts(told)
+
+    def texts(
+        self, uids: Sequence[int], *, headers_only: bool = False
+    ) -> tuple[dict[int, bytes], MailboxError | None]:
+        """Fetch messages by one command, without marking them as read.
+
+        Returns:
+            The whole ones by number, and why it broke: what had arrived before that counts.
+        """
+        section = "BODY.PEEK[HEADER]" if headers_only else "BODY.PEEK[]"
+        client = self._open.client
+        client.untagged_responses.pop("FETCH", None)
+        try:
+            with self._telling("read"):
+                status, told = client.uid("FETCH", _listed(uids), f"(UID {section})")
+        except MailboxError as error:
+            return find_literals(client.untagged_responses.get("FETCH", [])), error
+        if status == "OK":
+            return find_literals(told), None
+        if len(uids) == 1:
+            return {}, None
+        # It refuses all for the sake of one.
+        found: dict[int, bytes] = {}
+        for uid in uids:
+            text, broken = self.texts([uid], headers_only=headers_only)
+            found |= text
+            if broken:
+                return found, broken
+        return found, None
 
     def idle(self, folder: str, until: float, halt: threading.Event) -> bool:
         """Wait for something to happen; see `MailboxReader.wait`."""
@@ -221,6 +235,10 @@ class Session:
                     break
             _, rest = box.idle.stop()  # type: ignore[no-untyped-call]
             return _happened(told) or _happened(rest)
+
+
+def _listed(uids: Sequence[int]) -> str:
+    return ",".join(map(str, uids))
 
 
 def _happened(lines: list[bytes]) -> bool:

@@ -82,7 +82,7 @@ async def check_quote(event: TransitionEvent) -> None:
     check_move(event)
     if event.new not in {"sent", "accepted"}:
         return
-    made = "SELECT EXISTS (SELECT 1 FROM orders_order WHERE quote = $1)"
+    made = "SELECT 1 FROM orders_order WHERE quote = $1"
     if event.new == "accepted" and not await ctx.db.value(made, event.record_id):
         raise Veto(ctx.translate(N_("A quote is accepted by “Accept”, which makes its order.")))
     rows = await quote_rows(ctx, event.record_id)

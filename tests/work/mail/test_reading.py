@@ -22,8 +22,6 @@ from crmkit.work.mail.session import MailboxError
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
-    from crmkit.work.mail.imap_answers import Fetched
-
 #: The server's hash of passwords is made cheap: each test signs in.
 RUN = (
     "import sys; from pysasl.hashing import BuiltinHash as H; "
@@ -205,16 +203,17 @@ async def test_a_message_the_server_does_not_give_becomes_a_gap(
 ) -> None:
     folder.put("a", "b")
     async with MailboxReader(server) as reader:
-        fetch = reader._session.fetch
+        texts = reader._session.texts
         refused: list[int] = []
 
-        def first_is_refused(name: str, uid: int, most: int) -> Fetched | None:
-            if refused:
-                return fetch(name, uid, most)
-            refused.append(uid)
-            return None
+        def first_is_refused(
+            uids: list[int], *, headers_only: bool
+        ) -> tuple[dict[int, bytes], MailboxError | None]:
+            refused.append(uids[0])
+            found, broken = texts(uids, headers_only=headers_only)
+            return {uid: text for uid, text in found.items() if uid != uids[0]}, broken
 
-        monkeypatch.setattr(reader._session, "fetch", first_is_refused)
+        monkeypatch.setattr(reader._session, "texts", first_is_refused)
         first = await reader.fetch_since(Cursor(folder=folder.name))
         monkeypatch.undo()
         second = await reader.fetch_since(first.cursor)

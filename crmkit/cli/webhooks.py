@@ -1,0 +1,122 @@
+"""`crmkit webhooks`: who is told of events, who tells, and what is sent or run again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import rich_click as click
+
+from crmkit.cli import _SITE, _commands, _run
+from crmkit.cli.opening import open_site
+from crmkit.cli.tables import AS_JSON, print_rows
+from crmkit.errors import NotFoundError
+from crmkit.work.incoming_hooks import list_hooks, run_call_again
+from crmkit.work.webhook_calls import send_again, send_test
+from crmkit.work.webhooks import list_webhooks
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from crmkit.model.context import Context
+
+_INCOMING = click.option("--incoming", is_flag=True, help="Of those that other systems tell.")
+
+
+@_commands.group()
+def webhooks() -> None:
+    """See webhooks, send a test, send again what failed."""
+
+
+@webhooks.command("list")
+@_SITE
+@_INCOMING
+@AS_JSON
+def list_(site: Path, *, incoming: bool, as_json: bool) -> None:
+    """List those that are told of events, and how they fare."""
+
+    async def work() -> None:
+        async with open_site(site) as opened:
+            ctx = opened.context()
+            rows = await (_incoming(ctx) if incoming else _outgoing(ctx))
+        print_rows(rows, as_json=as_json)
+
+    _run(work())
+
+
+async def _outgoing(ctx: Context) -> list[dict[str, object]]:
+    return [
+        {
+            "id": each.id,
+            "name": each.name,
+            "url": each.url,
+            "events": " ".join(each.events),
+            "active": each.active,
+            "failures": each.failures,
+            "paused_until": (
+                each.paused_until.isoformat(timespec="seconds") if each.paused_until else ""
+            ),
+        }
+        for each in await list_webhooks(ctx)
+    ]
+
+
+async def _incoming(ctx: Context) -> list[dict[str, object]]:
+    return [
+        {
+            "id": each.id,
+            "name": each.name,
+            "signed": each.signed,
+            "active": each.active,
+            "received": each.received,
+            "last_at": each.last_at.isoformat(timespec="seconds") if each.last_at else "",
+        }
+        for each in await list_hooks(ctx)
+    ]
+
+
+async def _check(ctx: Context, number: int) -> None:
+    if number not in [each.id for each in await list_webhooks(ctx)]:
+        raise NotFoundError(f"There is no webhook {number}. `crmkit webhooks list` shows them.")
+
+
+@webhooks.command()
+@_SITE
+@click.argument("number", type=int)
+def test(site: Path, number: int) -> None:
+    """Send a test to the webhook NUMBER."""
+
+    async def work() -> None:
+        async with open_site(site) as opened:
+            ctx = opened.context()
+            await _check(ctx, number)
+            await send_test(ctx, number)
+        click.echo("A worker sends it; the log of the webhook says what becomes of it.")
+
+    _run(work())
+
+
+@webhooks.command()
+@_SITE
+@_INCOMING
+@click.argument("number", type=click.IntRange(0, 2**63 - 1))
+@click.argument("call", type=click.IntRange(0, 2**63 - 1), required=False)
+def replay(site: Path, number: int, call: int | None, *, incoming: bool) -> None:
+    """Send CALL of the webhook NUMBER again, or all that failed or lost their job.
+
+    With --incoming NUMBER is that of a message received, and plugins hear of it again.
+    """
+    if incoming and call is not None:
+        raise click.UsageError("With --incoming give the number of the message alone.")
+
+    async def work() -> None:
+        async with open_site(site) as opened:
+            ctx = opened.context()
+            if incoming:
+                await run_call_again(ctx, number)
+                click.echo("It is run again.")
+                return
+            await _check(ctx, number)
+            count = await send_again(ctx, number, call)
+        click.echo(f"{count} to be sent again.")
+
+    _run(work())
