@@ -76,7 +76,14 @@ if TYPE_CHECKING:
     from crmkit.records.copying import carry_over
     from crmkit.records.erasing import erase_texts
     from crmkit.web.fields import phone_link
-    from crmkit.web.format import format_date, format_moment, format_money, format_number
+    from crmkit.web.format import (
+        format_date,
+        format_full_date,
+        format_moment,
+        format_money,
+        format_number,
+        format_time,
+    )
     from crmkit.web.guests import guest_context, speaking
     from crmkit.web.pages.signin import enter
     from crmkit.web.render import answer, go
@@ -193,8 +200,10 @@ _HOMES = {
     "erase_texts": ("crmkit.records.erasing", "erase_texts"),
     "FieldOptions": ("crmkit.model.entity", "FieldOptions"),
     "format_date": ("crmkit.web.format", "format_date"),
+    "format_full_date": ("crmkit.web.format", "format_full_date"),
     "format_moment": ("crmkit.web.format", "format_moment"),
     "format_money": ("crmkit.web.format", "format_money"),
+    "format_time": ("crmkit.web.format", "format_time"),
     "format_number": ("crmkit.web.format", "format_number"),
     "FunnelStep": ("crmkit.web.views", "FunnelStep"),
     "Group": ("crmkit.model.entity", "Group"),
@@ -313,9 +322,11 @@ __all__ = [
     "enter",
     "erase_texts",
     "format_date",
+    "format_full_date",
     "format_moment",
     "format_money",
     "format_number",
+    "format_time",
     "get",
     "go",
     "guest_context",

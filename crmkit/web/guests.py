@@ -51,6 +51,7 @@ def guest_context(request: AnyRequest, language: str = "") -> Context:
     spoken = language if language in _SPOKEN else services.config.language
     texts = services.texts.of(spoken)
     catalogue_in_force.set(texts)
+    visit.language = spoken
     ctx = system_context(services.config, services.db, services.site, "link")
     return replace(
         ctx,

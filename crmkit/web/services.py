@@ -111,6 +111,7 @@ class Visit:
         token: Id of the API token the request came with; None with a session.
         nonce: Of the content security policy, fresh for each answer.
         flash: Message left by the last answer, still signed.
+        language: Of a page for somebody without an account; "" is the reader's, or the site's.
     """
 
     request_id: str
@@ -120,6 +121,7 @@ class Visit:
     principal: Principal | None = None
     flash: str = ""
     token: int | None = None
+    language: str = ""
 
     @property
     def csrf(self) -> str:

@@ -69,8 +69,8 @@ def make_shell(
     principal = visit.principal
     if principal is None:
         return Shell(
-            site_name=services.config.name, title=title, language=services.config.language,
-            settings_url=None,
+            site_name=services.config.name, title=title,
+            language=visit.language or services.config.language, settings_url=None,
         )  # fmt: skip
     path = request.url.path
     entity = path.split("/")[1] if path.count("/") else ""
@@ -86,7 +86,7 @@ def make_shell(
         ),
         navigation=navigation_of(services.site, principal, path, entity),
         csrf=visit.csrf,
-        language=principal.language or services.config.language,
+        language=visit.language or principal.language or services.config.language,
         theme=cast("Literal['light', 'dark', 'system']", principal.theme or "system"),
         crumbs=crumbs,
         new_items=new_items,

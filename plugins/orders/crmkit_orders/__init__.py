@@ -16,6 +16,7 @@ from crmkit_orders.guards import keep_documents
 from crmkit_orders.happenings import EVENTS
 from crmkit_orders.jobs import JOBS
 from crmkit_orders.lines import add_up, prepare_line, refuse_removal
+from crmkit_orders.links import LINKS
 from crmkit_orders.metrics import METRICS, WIDGETS
 from crmkit_orders.numbering import give_number
 from crmkit_orders.ordering import check_order, order_moved, order_saved, prepare_order
@@ -86,7 +87,7 @@ class Orders(Plugin):
 
     def extensions(self) -> Iterable[Extension]:
         """Contribute panels of orders and lines, and what clients and opportunities get."""
-        return EXTENSIONS
+        return (*EXTENSIONS, *LINKS)
 
     def deadlines(self) -> Iterable[DeadlineKind]:
         """Contribute the promise of an order and the due time of a step."""

@@ -5,17 +5,17 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from crmkit import N_, format_date, format_moment, format_money, format_number
-from crmkit_orders.domain.money import share_of, totals_of
-from crmkit_orders.reading import read_rows
+from crmkit import N_, format_full_date, format_money, format_number
+from crmkit_orders.domain.money import Line, share_of, totals_of
+from crmkit_orders.reading import read_row, read_rows
 from crmkit_orders.settings import Settings
-from crmkit_orders.states import DELIVERY_STATES, ORDER_STATES
+from crmkit_orders.states import DELIVERY_STATES, ORDER_STATES, RUNNING
 from crmkit_orders.tables import STEP_NAMES, UNIT_CHOICES
-from crmkit_orders.told import plain
-from crmkit_orders.totals import counted, money_line, order_rows, quote_rows
+from crmkit_orders.told import full_moment, plain
+from crmkit_orders.totals import counted, every_order_row, money_line, order_rows, quote_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from crmkit import Context
     from crmkit_orders.domain.money import Totals
@@ -68,61 +68,111 @@ def shown_totals(ctx: Context, totals: Totals, currency: str) -> list[dict[str, 
     return made
 
 
-async def quote_page(ctx: Context, quote: Row) -> dict[str, Any]:
-    """Answer what a client sees of a quote."""
+async def client_line(ctx: Context, document: Mapping[str, Any]) -> str:
+    """Answer whom a document is for: the company; the person where there is none."""
+    row = await read_row(
+        ctx,
+        "SELECT coalesce((SELECT name FROM crm_company WHERE id = $1), "
+        "(SELECT name FROM crm_person WHERE id = $2), '') AS name",
+        document["company"],
+        document["person"],
+    )
+    return str(row["name"]) if row is not None else ""
+
+
+def prepayment_line(ctx: Context, document: Mapping[str, Any], totals: Totals) -> str:
+    """Answer the share that is to be paid first; "" where none is."""
+    if not document["prepayment"]:
+        return ""
+    currency = document["currency"] or ctx.config.currency
+    amount = share_of(totals.gross, document["prepayment"], currency)
+    return ctx.translate(N_("Prepayment of {percent} %: {amount}")).format(
+        percent=format_number(ctx, plain(document["prepayment"])),
+        amount=format_money(ctx, amount, currency),
+    )
+
+
+async def quote_page(ctx: Context, quote: Row, ticked: Collection[int] = ()) -> dict[str, Any]:
+    """Answer what a client sees of a quote.
+
+    Args:
+        ticked: Ids of the options that the client ticked and did not send yet.
+    """
     currency = quote["currency"] or ctx.config.currency
-    rows = await quote_rows(ctx, quote["id"])
-    totals = totals_of(counted(rows), currency)
-    order = await ctx.db.value("SELECT number FROM orders_order WHERE quote = $1", quote["id"])
-    share = ""
-    if quote["prepayment"]:
-        amount = share_of(totals.gross, quote["prepayment"], currency)
-        share = ctx.translate(N_("Prepayment of {percent} %: {amount}")).format(
-            percent=format_number(ctx, plain(quote["prepayment"])),
-            amount=format_money(ctx, amount, currency),
-        )
-    fixed = [row for row in rows if not row["is_optional"] or row["is_chosen"]]
-    open_options = [row for row in rows if row["is_optional"] and not row["is_chosen"]]
     until = quote["valid_until"]
     is_late = until is not None and until < ctx.now().astimezone(ctx.config.zone).date()
+    is_open = quote["state"] == "sent" and not is_late
+    rows = await quote_rows(ctx, quote["id"])
+    fixed = [row for row in rows if not row["is_optional"] or row["is_chosen"]]
+    options = [row for row in rows if row["is_optional"] and not row["is_chosen"]]
+    taken = [row for row in options if is_open and row["id"] in ticked]
+    totals = totals_of([*counted(rows), *map(money_line, taken)], currency)
+    order = await ctx.db.value("SELECT number FROM orders_order WHERE quote = $1", quote["id"])
     ended = ctx.translate(_ENDED[quote["state"]]) if quote["state"] in _ENDED else ""
     if quote["state"] == "sent" and is_late:
         ended = ctx.translate(_ENDED["expired"])
     return {
         "number": quote["number"],
         "seller": ctx.config.name,
+        "address": ctx.config.address,
+        "client": await client_line(ctx, quote),
         "note": quote["note"],
-        "until": format_date(ctx, until) if until else "",
+        "until": format_full_date(ctx, until) if until else "",
         "lines": [shown_line(ctx, row, currency) for row in fixed],
-        "options": [shown_line(ctx, row, currency) for row in open_options],
+        "options": [
+            shown_line(ctx, row, currency) | {"is_ticked": row in taken} for row in options
+        ],
         "totals": shown_totals(ctx, totals, currency),
-        "prepayment": share,
-        "is_open": quote["state"] == "sent" and not is_late,
-        "accepted": order if quote["state"] == "accepted" else "",
+        "prepayment": prepayment_line(ctx, quote, totals),
+        "is_open": is_open,
+        "is_accepted": quote["state"] == "accepted",
+        "order": order or "",
         "accepted_by": quote["accepted_by"],
-        "accepted_at": format_moment(ctx, quote["accepted_at"]) if quote["accepted_at"] else "",
+        "accepted_at": full_moment(ctx, quote["accepted_at"]) if quote["accepted_at"] else "",
         "ended": ended,
     }
+
+
+async def order_lines(ctx: Context, order: Mapping[str, Any]) -> list[Row]:
+    """Answer the lines of an order as they were confirmed, whatever was changed since."""
+    if order["state"] == "draft":
+        return [dict(row) for row in await order_rows(ctx, order["id"])]
+    return [
+        dict(row) | {"quantity": row["confirmed"], "net": row["confirmed_net"]}
+        for row in await every_order_row(ctx, order["id"])
+        if row["confirmed"] is not None
+    ]
+
+
+def order_sums(ctx: Context, order: Mapping[str, Any], rows: Sequence[Row]) -> Totals:
+    """Answer what the lines of `order_lines` come to."""
+    # By the nets: what a changed line cost one by one when it was confirmed is not kept.
+    lines = [
+        Line(Decimal(1), row["net"] or Decimal(0), tax_rate=row["tax_rate"] or Decimal(0))
+        for row in rows
+    ]
+    return totals_of(lines, order["currency"] or ctx.config.currency)
 
 
 async def order_status(ctx: Context, order: Row) -> dict[str, Any]:
     """Answer what a client sees of an order: state, steps, promise, what is on its way."""
     settings = ctx.settings(Settings)
     currency = order["currency"] or ctx.config.currency
-    rows = await order_rows(ctx, order["id"])
+    rows = await order_lines(ctx, order)
     label = next(each.label for each in ORDER_STATES.states if each.name == order["state"])
-    totals = totals_of([money_line(row) for row in rows], currency)
+    totals = order_sums(ctx, order, rows) if settings.clients_see_prices else None
+    is_running = order["state"] in RUNNING
     return {
         "number": order["number"],
         "client_number": order["client_number"],
         "seller": ctx.config.name,
         "state": ctx.translate(label),
-        "promise": format_moment(ctx, order["promised_at"]) if order["promised_at"] else "",
-        "reason": order["promise_reason"],
+        "promise": full_moment(ctx, order["promised_at"]) if is_running else "",
+        "reason": order["promise_reason"] if is_running else "",
         "steps": await _steps(ctx, order["id"], with_names=settings.clients_see_staff),
         "lines": [shown_line(ctx, row, currency) | _counts(ctx, row) for row in rows],
         "deliveries": await _deliveries(ctx, order["id"]),
-        "totals": shown_totals(ctx, totals, currency) if settings.clients_see_prices else [],
+        "totals": shown_totals(ctx, totals, currency) if totals is not None else [],
     }
 
 
@@ -144,7 +194,7 @@ async def _steps(ctx: Context, order: int, *, with_names: bool) -> list[dict[str
             "label": ctx.translate(_STEPS[row["name"]]),
             "state": row["state"],
             "who": row["who"] if with_names and row["state"] == "active" else "",
-            "at": format_moment(ctx, row["ended_at"]) if row["ended_at"] else "",
+            "at": full_moment(ctx, row["ended_at"]) if row["ended_at"] else "",
         }
         for row in rows
     ]
@@ -164,7 +214,7 @@ async def _deliveries(ctx: Context, order: int) -> Sequence[dict[str, Any]]:
             "state": ctx.translate(labels[row["state"]]),
             "carrier": row["carrier"],
             "tracking": row["tracking"],
-            "at": format_moment(ctx, row["shipped_at"]) if row["shipped_at"] else "",
+            "at": full_moment(ctx, row["shipped_at"]) if row["shipped_at"] else "",
         }
         for row in rows
     ]

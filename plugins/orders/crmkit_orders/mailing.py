@@ -4,8 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from crmkit import N_, InvalidError, format_moment, format_money, send_mail, sign_link, speaking
+from crmkit import (
+    N_,
+    InvalidError,
+    format_full_date,
+    format_money,
+    send_mail,
+    sign_link,
+    speaking,
+)
 from crmkit_orders.reading import read_row
+from crmkit_orders.told import full_moment
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -67,7 +76,7 @@ async def send_quote_mail(ctx: Context, quote: Mapping[str, Any]) -> None:
             quote_link(ctx, quote["id"]),
             client.translate(N_("Total: {amount}. You can accept it there until {day}.")).format(
                 amount=format_money(client, quote["gross"], quote["currency"]),
-                day=quote["valid_until"].isoformat(),
+                day=format_full_date(client, quote["valid_until"]),
             ),
         ]
         if quote["note"]:
@@ -92,7 +101,7 @@ async def send_confirmation(ctx: Context, order: Mapping[str, Any], changes: str
         lines = [
             client.translate(N_("Dear {name},")).format(name=name),
             client.translate(thanks).format(
-                number=order["number"], moment=format_moment(client, order["promised_at"])
+                number=order["number"], moment=full_moment(client, order["promised_at"])
             ),
         ]
         if changes:
@@ -114,7 +123,7 @@ async def tell_promise(ctx: Context, order: Mapping[str, Any]) -> bool:
             client.translate(N_("Dear {name},")).format(name=name),
             client.translate(
                 N_("your order {number} will come by {moment}, not as promised before.")
-            ).format(number=order["number"], moment=format_moment(client, order["promised_at"])),
+            ).format(number=order["number"], moment=full_moment(client, order["promised_at"])),
         ]
         if order["promise_reason"]:
             lines.append(order["promise_reason"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from crmkit import (
@@ -26,12 +27,14 @@ from crmkit_orders.quoting import accept_quote, refuse_quote
 from crmkit_orders.reading import read_row
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
     from crmkit import Context
     from crmkit_orders.reading import Row
 
 _GONE, _CONFLICT, _WRONG = 410, 409, 422
-#: States in which a quote is only explained any more.
-_ENDED = frozenset({"refused", "expired", "superseded"})
+#: The box of an option in the form, by the id of its line.
+_OPTION = re.compile(r"option\.([0-9]{1,18})")
 
 
 def _nowhere() -> NotFoundError:
@@ -59,17 +62,21 @@ async def _quote(request: Request[Any, Any, Any], token: str) -> tuple[Context, 
 
 async def _show_quote(
     request: Request[Any, Any, Any], token: str, problem: str = "", status: int = 200,
-    typed: str = "",
+    typed: str = "", ticked: Collection[int] = (),
 ) -> Response[str]:  # fmt: skip
     ctx, quote = await _quote(request, token)
-    page = await quote_page(ctx, quote)
-    if quote["state"] in _ENDED and status == 200:  # noqa: PLR2004 - nothing else is wrong
+    page = await quote_page(ctx, quote, ticked)
+    if page["ended"] and not problem:
         status = _GONE
     title = _("Quote %(number)s") % {"number": quote["number"]}
     return answer(
-        request, "orders/quote.html", title=title, status=status, page=page, problem=problem,
-        typed=typed, url=f"/orders/quotes/{token}",
+        request, "orders/quote.html", title=title, block="sums", status=status, page=page,
+        problem=problem, typed=typed, url=f"/orders/quotes/{token}",
     )  # fmt: skip
+
+
+def _ticked(names: Iterable[str]) -> set[int]:
+    return {int(found[1]) for name in names if (found := _OPTION.fullmatch(name))}
 
 
 @get("/orders/quotes/{token:str}", policy="public")
@@ -78,26 +85,30 @@ async def quote_show(request: Request[Any, Any, Any], token: FromPath[str]) -> R
     return await _show_quote(request, token)
 
 
+@post("/orders/quotes/{token:str}/total", policy="public", status_code=200)
+async def quote_total(request: Request[Any, Any, Any], token: FromPath[str]) -> Response[str]:
+    """Show what a quote comes to with the ticked options; nothing is kept."""
+    form = await request.form()
+    typed = str(form.get("name") or "")[:200]
+    return await _show_quote(request, token, typed=typed, ticked=_ticked(form))
+
+
 @post("/orders/quotes/{token:str}/acceptance", policy="public")
 async def quote_accept(request: Request[Any, Any, Any], token: FromPath[str]) -> Response[Any]:
     """Accept a quote; sent again, it is the same acceptance."""
     ctx, quote = await _quote(request, token)
     form = await request.form()
     name = str(form.get("name") or "").strip()[:200]
-    chosen = {
-        int(key.removeprefix("option."))
-        for key in form
-        if key.startswith("option.") and key.removeprefix("option.").isdecimal()
-    }
+    chosen = _ticked(form)
     if not name:
         problem = _("Enter your name: it says who accepted.")
-        return await _show_quote(request, token, problem, _WRONG)
+        return await _show_quote(request, token, problem, _WRONG, ticked=chosen)
     address = request.client.host if request.client else "unknown"
     try:
         async with ctx.db.transaction():
             await accept_quote(ctx, quote["id"], name, address, chosen)
     except (ConflictError, InvalidError, Veto) as error:
-        return await _show_quote(request, token, error.message, _CONFLICT, name)
+        return await _show_quote(request, token, error.message, _CONFLICT, name, chosen)
     return go(request, f"/orders/quotes/{token}")
 
 
@@ -135,4 +146,4 @@ async def status_show(request: Request[Any, Any, Any], token: FromPath[str]) -> 
     )
 
 
-HANDLERS = (quote_show, quote_accept, quote_refuse, status_show)
+HANDLERS = (quote_show, quote_total, quote_accept, quote_refuse, status_show)

@@ -5,13 +5,20 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from crmkit import N_, DocumentTemplate, _, format_date, format_moment, format_money, format_number
-from crmkit_orders.client_pages import shown_line, shown_totals
-from crmkit_orders.domain.money import share_of, totals_of
+from crmkit import N_, DocumentTemplate, NotFoundError, _, format_full_date, format_number
+from crmkit_orders.client_pages import (
+    order_lines,
+    order_sums,
+    prepayment_line,
+    shown_line,
+    shown_totals,
+)
+from crmkit_orders.domain.money import totals_of
 from crmkit_orders.mailing import client_of
 from crmkit_orders.reading import read_row, read_rows
-from crmkit_orders.told import plain
-from crmkit_orders.totals import counted, money_line, order_rows, quote_rows
+from crmkit_orders.tables import UNIT_CHOICES
+from crmkit_orders.told import full_moment, plain
+from crmkit_orders.totals import counted, quote_rows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,15 +32,20 @@ _TABLES = {
 
 
 async def _recipient(ctx: Context, document: Mapping[str, Any]) -> str:
-    row = await read_row(
-        ctx,
-        "SELECT c.name, c.address, c.city, c.country, p.name AS person FROM (SELECT 1) one "
-        "LEFT JOIN crm_company c ON c.id = $1 LEFT JOIN crm_person p ON p.id = $2",
-        document["company"], document["person"],
-    )  # fmt: skip
-    found = row or {}
-    names = ("name", "person", "address", "city", "country")
-    return "\n".join(str(found[name]) for name in names if found.get(name))
+    company = await _read(ctx, "crm.company", document["company"])
+    person = await _read(ctx, "crm.person", document["person"])
+    place = [company.get(name, "") for name in ("name", "address", "city", "country")]
+    return "\n".join(str(part) for part in (place[0], person.get("name"), *place[1:]) if part)
+
+
+async def _read(ctx: Context, entity: str, record_id: int | None) -> Mapping[str, Any]:
+    """Answer a record, or nothing where there is none that the reader may see."""
+    if not record_id:
+        return {}
+    try:
+        return await ctx.get(entity, record_id)
+    except NotFoundError:
+        return {}
 
 
 def _language(entity: str) -> Any:  # noqa: ANN401 - as DocumentTemplate wants it
@@ -79,14 +91,9 @@ async def quote_values(ctx: Context, quote_id: int) -> Mapping[str, Any]:
     totals = totals_of(counted(rows), currency)
     notes = [quote["note"]] if quote["note"] else []
     if quote["prepayment"]:
-        amount = share_of(totals.gross, quote["prepayment"], currency)
-        share = _("Prepayment of {percent} %: {amount}")
-        notes.append(share.format(
-            percent=format_number(ctx, plain(quote["prepayment"])),
-            amount=format_money(ctx, amount, currency),
-        ))  # fmt: skip
+        notes.append(prepayment_line(ctx, quote, totals))
     if quote["valid_until"]:
-        until = _("Valid until {day}.").format(day=format_date(ctx, quote["valid_until"]))
+        until = _("Valid until {day}.").format(day=format_full_date(ctx, quote["valid_until"]))
         notes.append(until)
     return {
         "recipient": await _recipient(ctx, quote),
@@ -104,16 +111,16 @@ async def order_values(ctx: Context, order_id: int) -> Mapping[str, Any]:
     """Answer what the confirmation prints."""
     order = await ctx.get("orders.order", order_id)
     currency = order["currency"] or ctx.config.currency
-    rows = await order_rows(ctx, order_id)
-    totals = totals_of([money_line(row) for row in rows], currency)
+    rows = await order_lines(ctx, order)
+    totals = order_sums(ctx, order, rows)
     notes = [order["note"]] if order["note"] else []
     if order["promised_at"]:
-        moment = format_moment(ctx, order["promised_at"])
+        moment = full_moment(ctx, order["promised_at"])
         notes.append(_("You will get it by {moment}.").format(moment=moment))
     return {
         "recipient": await _recipient(ctx, order),
         "heading": _("Order %(number)s") % {"number": order["number"]},
-        **_table(ctx, [dict(row) for row in rows], currency),
+        **_table(ctx, rows, currency),
         "options_label": "",
         "options": [],
         "totals": [[each["label"], each["value"]] for each in shown_totals(ctx, totals, currency)],
@@ -133,13 +140,18 @@ async def slip_values(ctx: Context, delivery_id: int) -> Mapping[str, Any]:
         "AND d.trashed_at IS NULL ORDER BY d.position, d.id",
         delivery_id,
     )
+    units = {each.value: each.label for each in UNIT_CHOICES}
+
+    def number(value: Decimal | None) -> str:
+        return format_number(ctx, plain(value or Decimal(0)))
+
     carrier = " ".join(part for part in (delivery["carrier"], delivery["tracking"]) if part)
     return {
         "recipient": delivery["deliver_to"] or (await _recipient(ctx, order) if order else ""),
         "heading": _("Delivery %(number)s") % {"number": delivery["number"]},
         "columns": [_("Description"), _("Quantity")],
         "rows": [
-            [row["text"], format_number(ctx, plain(row["quantity"] or Decimal(0)))] for row in rows
+            [row["text"], f"{number(row['quantity'])} {_(units[row['unit']])}"] for row in rows
         ],
         "options_label": "",
         "options": [],

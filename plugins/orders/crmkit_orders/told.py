@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import date
+from dataclasses import replace
+from datetime import date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from crmkit import format_date, format_number
+from crmkit import format_date, format_full_date, format_number, format_time
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,6 +30,13 @@ def fill(ctx: Context, text: str, values: Mapping[str, object]) -> str:
 def told(ctx: Context, error: RuleError) -> str:
     """Answer why a rule refuses."""
     return fill(ctx, error.text, error.values)
+
+
+def full_moment(ctx: Context, moment: datetime) -> str:
+    """Answer a moment for clients, by the clock of the site, that reads the same on any day."""
+    ours = replace(ctx, principal=replace(ctx.principal, time_zone=ctx.config.time_zone))
+    day = format_full_date(ours, moment.astimezone(ours.time_zone).date())
+    return f"{day}, {format_time(ours, moment)}"
 
 
 def plain(number: Decimal) -> Decimal:

@@ -488,6 +488,18 @@
   });
   on("htmx:error", () => toast(text("failed")));
 
+  /* ---------- copying ---------- */
+  on("click", async (event) => {
+    const from = event.target.closest("[data-copy]");
+    const field = from && document.getElementById(from.dataset.copy);
+    if (!field) return;
+    field.select();
+    // Without TLS there is no clipboard; then what is selected is copied the old way.
+    if (navigator.clipboard) await navigator.clipboard.writeText(field.value);
+    else document.execCommand("copy");
+    toast(text("copied"), "ok");
+  });
+
   /* ---------- forms ---------- */
   on("submit", (event) => {
     const form = event.target;
