@@ -14,7 +14,7 @@ from crmkit_orders.told import plain
 from crmkit_orders.totals import counted, money_line, order_rows, quote_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from crmkit import Context
 
@@ -50,7 +50,7 @@ def _language(entity: str) -> Any:  # noqa: ANN401 - as DocumentTemplate wants i
     return language
 
 
-def _table(ctx: Context, rows: list[dict[str, Any]], currency: str) -> dict[str, Any]:
+def _table(ctx: Context, rows: Sequence[Mapping[str, Any]], currency: str) -> dict[str, Any]:
     shown = [shown_line(ctx, row, currency) for row in rows]
     names = ("quantity", "price", "discount", "tax", "net")
     return {
@@ -113,7 +113,7 @@ async def order_values(ctx: Context, order_id: int) -> Mapping[str, Any]:
     return {
         "recipient": await _recipient(ctx, order),
         "heading": _("Order %(number)s") % {"number": order["number"]},
-        **_table(ctx, [dict(row) for row in rows], currency),
+        **_table(ctx, rows, currency),
         "options_label": "",
         "options": [],
         "totals": [[each["label"], each["value"]] for each in shown_totals(ctx, totals, currency)],

@@ -153,7 +153,7 @@ QUOTE_LINES = Entity(
         QuoteLine.is_optional: FieldOptions(
             label=N_("Option"), help=N_("The client may take it; it is not in the total.")
         ),
-        QuoteLine.is_chosen: FieldOptions(label=N_("Chosen"), readonly=True),
+        QuoteLine.is_chosen: FieldOptions(label=N_("Chosen"), derived=True),
         QuoteLine.is_unmatched: shared.UNMATCHED,
         QuoteLine.price_rule: shared.PRICE_RULE,
         QuoteLine.net: shared.NET,
