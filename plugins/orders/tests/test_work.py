@@ -134,7 +134,9 @@ async def test_the_board_shows_late_ones_first_and_hands_over_in_place(
     page = (await browser.get("/orders/board")).text
     assert 1 == page.count("ord-row late")
     assert page.index("ord-row late") < page.index('<div class="ord-row">')
-    sent = await browser.post("/orders/board", data={"order": str(first), "to": "Boris"})
+    sent = await browser.post(
+        "/orders/board", data={"order": str(first), "to": "boris@example.org"}
+    )
     assert 303 == sent.status_code
     page = (await browser.get("/orders/board")).text
     assert 'id="h-9001"' in page
