@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 CHANNELS = {
     "app": N_("In the app"),
     "mail": N_("By mail, at once"),
-    "digest": N_("By mail, in the digest"),
+    "digest": N_("In the digest"),
 }
 
 

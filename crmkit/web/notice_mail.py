@@ -80,6 +80,7 @@ async def _send(ctx: Context, reader: Context, address: str, told: Sequence[Noti
     if len(told) > _MOST_LINES:
         more = reader.translate(N_("And more: {n}. All of it stands in your inbox."))
         lines.append(more.format(n=len(told) - _MOST_LINES))
+        await _put_in_inbox(ctx, told[_MOST_LINES:])
     lines.append(_foot(reader, base))
     try:
         await queue_mail(
@@ -88,11 +89,14 @@ async def _send(ctx: Context, reader: Context, address: str, told: Sequence[Noti
         )  # fmt: skip
     except InvalidError as error:
         # Trying again mends no address: in the inbox nothing is lost.
-        await ctx.db.execute(
-            "UPDATE core_notification SET in_app = true WHERE id = ANY($1)",
-            [one.id for one in told],
-        )
+        await _put_in_inbox(ctx, told)
         _log.warning("a notice was not mailed", user=reader.user_id, reason=error.message)
+
+
+async def _put_in_inbox(ctx: Context, told: Sequence[Notification]) -> None:
+    await ctx.db.execute(
+        "UPDATE core_notification SET in_app = true WHERE id = ANY($1)", [each.id for each in told]
+    )
 
 
 def _line(each: Notification, base: str) -> str:

@@ -54,13 +54,14 @@ def next_loud(moment: datetime, times: MailTimes, zone: str) -> datetime:
 def next_digest(moment: datetime, times: MailTimes, zone: str) -> datetime:
     """Answer when the first digest not before a moment (aware) comes, in UTC.
 
-    One that falls into quiet hours comes when they end.
+    One that falls into quiet hours comes when they end; of a quiet weekend there is none.
     """
     calendar = Calendar(zone=zone)
-    day = moment.astimezone(ZoneInfo(zone)).date() - timedelta(days=1)
+    # One of Friday may come on Monday night, when hardly an hour of the week is loud.
+    day = moment.astimezone(ZoneInfo(zone)).date() - timedelta(days=4)
     while True:
         found = next_loud(wall_moment(day, _minutes(times.digest_at), calendar), times, zone)
-        if found >= moment:
+        if found >= moment and not (times.quiet_weekends and day.weekday() >= _SATURDAY):
             return found
         day += timedelta(days=1)
 

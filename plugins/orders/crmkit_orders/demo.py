@@ -1,4 +1,7 @@
-"""A few invented products, quotes and orders, to try things out with; undone as one operation."""
+"""A few invented products, quotes and orders, to try things out with; undone as one operation.
+
+Orders stay drafts: what was confirmed is cancelled and never undone.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,6 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from crmkit_orders.tables import (
-    Delivery,
     Order,
     OrderLine,
     PriceList,
@@ -88,13 +90,7 @@ async def _order(ctx: Context, client: int, products: list[int]) -> None:
         Order, company=client, currency=ctx.config.currency, owner=ctx.user_id,
         promised_at=ctx.now() + timedelta(days=2),
     )  # fmt: skip
-    line = None
     for place, (product, count) in enumerate(((products[0], 6), (products[4], 1)), 1):
-        line = await ctx.create(
-            OrderLine, order=order, product=product, quantity=Decimal(count), position=place
-        )
-    if line is not None and ctx.user_id is not None:
-        await ctx.save(Order, order, state="confirmed")
         await ctx.create(
-            Delivery, order=order, planned_for=ctx.now() + timedelta(days=1), owner=ctx.user_id
+            OrderLine, order=order, product=product, quantity=Decimal(count), position=place
         )

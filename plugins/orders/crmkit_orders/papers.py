@@ -21,7 +21,7 @@ from crmkit_orders.told import full_moment, plain
 from crmkit_orders.totals import counted, quote_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from crmkit import Context
 
@@ -62,7 +62,7 @@ def _language(entity: str) -> Any:  # noqa: ANN401 - as DocumentTemplate wants i
     return language
 
 
-def _table(ctx: Context, rows: list[dict[str, Any]], currency: str) -> dict[str, Any]:
+def _table(ctx: Context, rows: Sequence[Mapping[str, Any]], currency: str) -> dict[str, Any]:
     shown = [shown_line(ctx, row, currency) for row in rows]
     names = ("quantity", "price", "discount", "tax", "net")
     return {

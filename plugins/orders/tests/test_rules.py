@@ -263,6 +263,8 @@ async def test_versions_of_a_quote_and_one_that_expired(
     result = await act("orders.quote/accept", third, name="Tom")
     with pytest.raises(Veto):
         await ctx.trash(QUOTE, third)
-    numbers = [row["number"] for row in await ctx.db.rows("SELECT number FROM orders_quote")]
+    numbers = [
+        row["number"] for row in await ctx.db.rows("SELECT number FROM orders_quote ORDER BY id")
+    ]
     assert [numbers[0], f"{numbers[0]}/2", f"{numbers[0]}/3"] == numbers
     assert Decimal("4821.00") == (await ctx.get(ORDER, result))["net"]

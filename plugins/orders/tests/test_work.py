@@ -56,7 +56,9 @@ async def user(ctx: Context, name: str) -> int:
         "INSERT INTO core_user (name, email, role) VALUES ($1, $2, 'seller') "
         "ON CONFLICT DO NOTHING RETURNING id",
         name, f"{name.lower()}@example.org",
-    ) or await ctx.db.value("SELECT id FROM core_user WHERE name = $1", name)  # fmt: skip
+    ) or await ctx.db.value(
+        "SELECT id FROM core_user WHERE email = $1", f"{name.lower()}@example.org"
+    )  # fmt: skip
     return number
 
 
@@ -100,7 +102,7 @@ async def test_a_missed_promise_is_said_once_and_each_new_one_again(
     )
     assert 1 == told
     moment = ctx.now() + timedelta(days=2)
-    await ctx.save("orders.order", order, promised_at=moment)
+    await ctx.save("orders.order", order, promised_at=moment, promise_reason="Frost")
     await turn_clock(ctx, timedelta(days=9))
     await site.work()
     assert 2 == sum(each.name == _LATE for each in events)
@@ -132,7 +134,9 @@ async def test_the_board_shows_late_ones_first_and_hands_over_in_place(
     page = (await browser.get("/orders/board")).text
     assert 1 == page.count("ord-row late")
     assert page.index("ord-row late") < page.index('<div class="ord-row">')
-    sent = await browser.post("/orders/board", data={"order": str(first), "to": "Boris"})
+    sent = await browser.post(
+        "/orders/board", data={"order": str(first), "to": "boris@example.org"}
+    )
     assert 303 == sent.status_code
     page = (await browser.get("/orders/board")).text
     assert 'id="h-9001"' in page
@@ -274,7 +278,7 @@ async def test_a_person_is_exported_and_erased_and_the_accounts_stay(
 async def test_sample_records_are_made_without_a_mail_and_undone(site: Running) -> None:
     ctx = replace(site.ctx, principal=replace(site.ctx.principal, user_id=9001))
     operation = await add_demo(ctx, "orders")
-    assert 1 == await ctx.db.value("SELECT count(*) FROM orders_order WHERE state = 'confirmed'")
+    assert 2 == await ctx.db.value("SELECT count(*) FROM orders_order WHERE state = 'draft'")
     assert 0 == await ctx.db.value("SELECT count(*) FROM core_message")
     await undo_operation(ctx, operation)
     for table in ("orders_product", "orders_order", "orders_quote", "orders_receipt"):
