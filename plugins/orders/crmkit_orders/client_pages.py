@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from crmkit_orders.reading import Row
 
 _UNITS = {each.value: each.label for each in UNIT_CHOICES}
+#: Units that are counted and need no name.
+_PIECES = frozenset({"C62", "H87", "EA"})
 _STEPS = {each.value: each.label for each in STEP_NAMES}
 _ENDED = {
     "refused": N_("This quote was refused. Write to us if you would like another one."),
@@ -37,12 +39,17 @@ def shown_line(ctx: Context, row: Mapping[str, Any], currency: str) -> dict[str,
         "id": row["id"],
         "text": row["text"],
         "quantity": format_number(ctx, plain(row["quantity"] or Decimal(0))),
-        "unit": ctx.translate(_UNITS.get(row["unit"], "")),
+        "unit": unit_label(ctx, row["unit"]),
         "price": _price(ctx, row["unit_price"] or Decimal(0), currency),
         "discount": f"{format_number(ctx, plain(discount))} %" if discount else "",
         "tax": f"{format_number(ctx, plain(row['tax_rate'] or Decimal(0)))} %",
         "net": format_money(ctx, row["net"] or Decimal(0), currency),
     }
+
+
+def unit_label(ctx: Context, unit: str) -> str:
+    """Answer a unit as it stands behind a number; pieces go without saying."""
+    return "" if unit in _PIECES else ctx.translate(_UNITS.get(unit, ""))
 
 
 def _price(ctx: Context, price: Decimal, currency: str) -> str:

@@ -138,8 +138,8 @@ async def status_show(request: Request[Any, Any, Any], token: FromPath[str]) -> 
         raise _nowhere()
     _email, _name, language = await client_of(ctx, order)
     ctx = guest_context(request, language)
-    is_ended = generation != str(order["link"])
-    title = _("Order %(number)s") % {"number": order["number"]}
+    is_ended = generation != str(order["link"] or 1)
+    title = _("Order") if is_ended else _("Order %(number)s") % {"number": order["number"]}
     page = None if is_ended else await order_status(ctx, order)
     return answer(
         request, "orders/status.html", title=title, status=_GONE if is_ended else 200, page=page

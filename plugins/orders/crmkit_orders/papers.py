@@ -12,11 +12,11 @@ from crmkit_orders.client_pages import (
     prepayment_line,
     shown_line,
     shown_totals,
+    unit_label,
 )
 from crmkit_orders.domain.money import totals_of
 from crmkit_orders.mailing import client_of
 from crmkit_orders.reading import read_row, read_rows
-from crmkit_orders.tables import UNIT_CHOICES
 from crmkit_orders.told import full_moment, plain
 from crmkit_orders.totals import counted, quote_rows
 
@@ -75,7 +75,11 @@ def _table(ctx: Context, rows: Sequence[Mapping[str, Any]], currency: str) -> di
             _("Amount"),
         ],
         "rows": [
-            [line["text"], f"{line['quantity']} {line['unit']}", *(line[n] for n in names[1:])]
+            [
+                line["text"],
+                f"{line['quantity']} {line['unit']}".strip(),
+                *(line[n] for n in names[1:]),
+            ]
             for line in shown
         ],
     }
@@ -129,6 +133,11 @@ async def order_values(ctx: Context, order_id: int) -> Mapping[str, Any]:
     }
 
 
+def _counted(ctx: Context, row: Mapping[str, Any]) -> str:
+    number = format_number(ctx, plain(row["quantity"] or Decimal(0)))
+    return f"{number} {unit_label(ctx, row['unit'])}".strip()
+
+
 async def slip_values(ctx: Context, delivery_id: int) -> Mapping[str, Any]:
     """Answer what the packing slip prints: no prices."""
     delivery = await ctx.get("orders.delivery", delivery_id)
@@ -140,19 +149,12 @@ async def slip_values(ctx: Context, delivery_id: int) -> Mapping[str, Any]:
         "AND d.trashed_at IS NULL ORDER BY d.position, d.id",
         delivery_id,
     )
-    units = {each.value: each.label for each in UNIT_CHOICES}
-
-    def number(value: Decimal | None) -> str:
-        return format_number(ctx, plain(value or Decimal(0)))
-
     carrier = " ".join(part for part in (delivery["carrier"], delivery["tracking"]) if part)
     return {
         "recipient": delivery["deliver_to"] or (await _recipient(ctx, order) if order else ""),
         "heading": _("Delivery %(number)s") % {"number": delivery["number"]},
         "columns": [_("Description"), _("Quantity")],
-        "rows": [
-            [row["text"], f"{number(row['quantity'])} {_(units[row['unit']])}"] for row in rows
-        ],
+        "rows": [[row["text"], _counted(ctx, row)] for row in rows],
         "options_label": "",
         "options": [],
         "totals": [],
