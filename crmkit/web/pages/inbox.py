@@ -131,6 +131,7 @@ def _times(typed: Mapping[str, str], problems: Mapping[str, str]) -> FormGroup:
     inputs = tuple(
         FieldInput(
             name=name, label=label, kind="time", value=typed.get(name, ""),
+            required=name == "digest_at",
             error=f"{label} {problems[name]}." if name in problems else None,
         )
         for name, label in labels.items()
