@@ -272,7 +272,10 @@
       show(false);
       select.dispatchEvent(new Event("change", { bubbles: true }));
     };
+    let asking = null;
     const ask = async () => {
+      clearTimeout(pause);
+      pause = 0;
       const mine = ++run;
       const url = new URL(box.dataset.ref, location.href);
       url.searchParams.set("q", input.value === shown() ? "" : input.value);
@@ -289,7 +292,7 @@
     };
     input.addEventListener("input", () => {
       clearTimeout(pause);
-      pause = setTimeout(ask, 150);
+      pause = setTimeout(() => (asking = ask()), 150);
     });
     input.addEventListener("focus", () => input.select());
     input.addEventListener("click", () => list.hidden && ask());
@@ -300,9 +303,12 @@
         event.preventDefault();
         if (list.hidden) ask();
         else mark(all[(index + (event.key === "ArrowDown" ? 1 : all.length - 1)) % all.length]);
-      } else if (event.key === "Enter" && !list.hidden && current()) {
+      } else if (event.key === "Enter" && (pause || !list.hidden)) {
         event.preventDefault();
-        set(current().dataset.value, current().textContent);
+        // what is offered still may be of the letters before the last ones
+        (pause ? ask() : asking || Promise.resolve()).then(() => {
+          if (!list.hidden && current()) set(current().dataset.value, current().textContent);
+        });
       } else if (event.key === "Escape" && !list.hidden) {
         event.stopPropagation();
         show(false);

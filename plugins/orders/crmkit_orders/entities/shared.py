@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from crmkit import N_, FieldOptions
 
-NUMBER = FieldOptions(label=N_("Number"), derived=True)
+NUMBER = FieldOptions(label=N_("No."), derived=True)
 STATE = FieldOptions(label=N_("State"))
 COMPANY = FieldOptions(label=N_("Company"))
 PERSON = FieldOptions(label=N_("Person"))
