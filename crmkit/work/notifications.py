@@ -12,7 +12,7 @@ from crmkit.access.predicate import predicate
 from crmkit.errors import NotFoundError
 from crmkit.model.notification import NotificationKind
 from crmkit.model.values import N_
-from crmkit.work.notice_plans import TIMES, plan_mail
+from crmkit.work.notice_plans import TIMES, plan_mail, save_times
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from crmkit.model.context import Context
     from crmkit.model.notification import Telling
     from crmkit.model.site import SiteLike
+    from crmkit.work.quiet_hours import MailTimes
 
 PAGE_SIZE = 50
 #: Channel of NOTIFY for what open pages show: "<entity>/<record> <user who changed it>", or
@@ -211,3 +212,14 @@ async def save_choices(ctx: Context, choices: Mapping[str, Iterable[str]]) -> No
                 "VALUES ($1, $2, $3) ON CONFLICT (user_id, kind) DO UPDATE SET channels = $3",
                 ctx.user_id, kind, sorted(channels),
             )  # fmt: skip
+
+
+async def save_wishes(ctx: Context, choices: Mapping[str, Iterable[str]], times: MailTimes) -> None:
+    """Save how the reader wants to be told and when mail may come, both or neither.
+
+    Raises:
+        InvalidError: The times do not fit.
+    """
+    async with ctx.db.transaction():
+        await save_choices(ctx, choices)
+        await save_times(ctx, times)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from contextlib import closing
 from typing import TYPE_CHECKING
@@ -17,6 +19,25 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
     from tests.browser.conftest import Open
+
+
+_TELL = """
+import asyncio
+import sys
+from pathlib import Path
+from crmkit.cli.opening import open_site
+from crmkit.model.notification import Telling
+from crmkit.work.notifications import notify
+
+async def tell():
+    async with open_site(Path(sys.argv[1])) as opened:
+        ctx = opened.context()
+        me = await ctx.db.value("SELECT id FROM core_user WHERE email = $1", sys.argv[2])
+        for title in ("Anna", "Boris"):
+            assert await notify(ctx, [me], Telling(kind="core.deadline", text=title))
+
+asyncio.run(tell())
+"""
 
 
 def _sign_in(base: str, name: str) -> httpx.Client:
@@ -59,6 +80,22 @@ def test_a_change_by_somebody_else_is_told_and_ones_own_is_not(
     expect(page.locator("#changed")).to_be_visible()
     page.click("#changed a")
     expect(page.locator("main")).to_contain_text("Bonn")
+
+
+def test_a_notice_raises_the_number_at_the_bell_without_a_reload(
+    open_page: Open, folder: Path
+) -> None:
+    page = open_page("/crm.company/2")
+    with page.expect_response("**/live*"):  # a page opens its stream a moment after it is there
+        page.evaluate("window.stays = true")
+    mark = page.locator('.crm-side a[href="/inbox"] .n')
+    before = int(mark.inner_text()) if mark.count() else 0
+    subprocess.run([sys.executable, "-c", _TELL, str(folder), EMAIL], check=True, timeout=60)
+    expect(mark).to_have_text(str(before + 2))
+    assert page.evaluate("window.stays")
+    page.goto("/inbox")
+    expect(page.locator("#inbox section")).to_have_count(1)  # all of one day
+    expect(page.locator("#inbox section li")).to_have_count(before + 2)
 
 
 def test_a_stream_needs_a_session(base: str) -> None:

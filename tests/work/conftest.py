@@ -126,7 +126,7 @@ async def promises(promises_site: Running) -> Running:
     """The site as it was at first."""
     await promises_site.db.execute(
         "TRUNCATE core_job, core_deadline, core_deadline_step, crm_company, crm_activity, "
-        "crm_opportunity, core_absence CASCADE"
+        "crm_opportunity, core_absence, core_notification CASCADE"
     )
     await promises_site.db.execute("UPDATE core_user SET team = NULL, active = false")
     await promises_site.db.execute("DELETE FROM core_team")

@@ -18,6 +18,7 @@ CREATE TABLE core_notification_settings (
 );
 
 -- backwards
+DELETE FROM core_job WHERE plugin = 'core' AND name = 'core.tell_by_mail';
 DROP TABLE core_notification_settings;
 DELETE FROM core_notification WHERE NOT in_app;
 DROP INDEX core_notification_unread_idx;

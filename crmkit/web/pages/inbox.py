@@ -31,7 +31,7 @@ from crmkit.web.views import (
     Told,
     ToldDay,
 )
-from crmkit.work.notice_plans import read_times, save_times
+from crmkit.work.notice_plans import read_times
 from crmkit.work.notifications import (
     PAGE_SIZE,
     Notification,
@@ -40,7 +40,7 @@ from crmkit.work.notifications import (
     list_notifications,
     mark_read,
     read_choices,
-    save_choices,
+    save_wishes,
 )
 from crmkit.work.quiet_hours import MailTimes
 
@@ -131,6 +131,7 @@ def _times(typed: Mapping[str, str], problems: Mapping[str, str]) -> FormGroup:
     inputs = tuple(
         FieldInput(
             name=name, label=label, kind="time", value=typed.get(name, ""),
+            required=name == "digest_at",
             error=f"{label} {problems[name]}." if name in problems else None,
         )
         for name, label in labels.items()
@@ -229,9 +230,7 @@ async def choices_save(request: AnyRequest) -> Response[Any]:
         for name in kinds_of(ctx.site)
     }
     try:
-        async with ctx.db.transaction():
-            await save_choices(ctx, chosen)
-            await save_times(ctx, _read_times(form))
+        await save_wishes(ctx, chosen, _read_times(form))
     except InvalidError as error:
         typed = {name: str(value) for name, value in form.items()}
         return await _choices(request, chosen, typed, error)
