@@ -26,7 +26,12 @@ def test_every_route_has_a_policy(site: Site, db: Database, config: Config) -> N
     feed = "/calendar/{name:str}"
     # Other systems tell of events there, known by the token and their signature.
     hook = "/hooks/{token:str}"
-    assert {"/healthz", "/readyz", "/login", way, "/setup/{token:str}", theme, feed, hook} == public
+    # Clients have no account; the link they were sent is signed.
+    quote = "/orders/quotes/{token:str}"
+    clients = {quote, f"{quote}/total", f"{quote}/acceptance", f"{quote}/refusal",
+               "/orders/status/{token:str}"}  # fmt: skip
+    site_own = {"/healthz", "/readyz", "/login", way, "/setup/{token:str}", theme, feed, hook}
+    assert site_own | clients == public
 
 
 @pytest.mark.parametrize("policy", ["", "anybody"])

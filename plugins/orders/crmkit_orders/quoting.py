@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 
-from crmkit import N_, ConflictError, Veto, format_date
+from crmkit import N_, ConflictError, Veto, format_full_date
 from crmkit_orders.domain.hashing import shown_hash
 from crmkit_orders.guards import check_move
 from crmkit_orders.mailing import send_quote_mail
@@ -188,7 +188,7 @@ async def check_acceptable(ctx: Context, quote: Mapping[str, Any], *, by_hand: b
         return
     if state == "sent" and quote["valid_until"] is not None and quote["valid_until"] < today:
         text = ctx.translate(N_("This quote was valid until {day}; ask for a new one."))
-        raise ConflictError(text.format(day=format_date(ctx, quote["valid_until"])))
+        raise ConflictError(text.format(day=format_full_date(ctx, quote["valid_until"])))
     if state != "sent":
         raise ConflictError(ctx.translate(_REASONS.get(state, _REASONS["expired"])))
 
