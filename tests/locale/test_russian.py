@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from gettext import c2py  # what gettext runs
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -76,6 +77,9 @@ def test_every_marked_text_of_a_plugin_has_a_russian_one(russian: Catalog, folde
     assert len(texts) > 20
     missing = (t for t in texts if not _translated(russian, t) and not _translated(own, t))
     assert [] == sorted(missing)
+    manifest = tomllib.loads((folder / "plugin.toml").read_text(encoding="utf-8"))
+    texts |= {manifest["name"], manifest["summary"]}
+    assert all(_translated(own, text) for text in (manifest["name"], manifest["summary"]))
     ids = {each.id if isinstance(each.id, str) else each.id[0] for each in own if each.id}
     assert [] == sorted(ids - texts)
 

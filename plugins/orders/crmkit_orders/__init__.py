@@ -82,6 +82,7 @@ class Orders(Plugin):
     def notifications(self) -> Iterable[NotificationKind]:
         """Contribute what people are told of orders."""
         yield NotificationKind("orders.step", N_("Orders that are with me"))
+        yield NotificationKind("orders.quote", N_("Answers to my quotes"))
         yield NotificationKind("orders.credit", N_("Clients beyond their credit limit"))
         yield NotificationKind("orders.plan", N_("Recurring orders of mine"))
 

@@ -118,6 +118,23 @@ async def quote_moved(event: TransitionEvent) -> None:
         await send_quote_mail(ctx, await ctx.get("orders.quote", number))
     if event.new in {"sent", "accepted", "refused", "expired"}:
         await ctx.publish(f"orders.quote.{event.new}", "orders.quote", number)
+    await _tell_owner(event)
+
+
+async def _tell_owner(event: TransitionEvent) -> None:
+    """Tell who made a quote what the client answered."""
+    texts = {
+        "accepted": N_("{quote} was accepted."),
+        "refused": N_("{quote} was refused."),
+        "expired": N_("{quote} has expired without an answer."),
+    }
+    quote = event.record
+    if event.new in texts and quote["owner"]:
+        await event.ctx.notify(
+            [quote["owner"]], "orders.quote", texts[event.new],
+            values={"quote": str(quote["number"])}, entity="orders.quote",
+            record_id=event.record_id, key=f"quote:{event.record_id}:{event.new}",
+        )  # fmt: skip
 
 
 async def accept_by_hand(
