@@ -120,7 +120,9 @@ def test_a_site_shows_what_it_is_made_of(site: Path) -> None:
     seller = next(p for p in policies if (p["entity"], p["role"]) == ("crm.lead", "seller"))
     assert ("team", "own", "none") == (seller["read"], seller["edit"], seller["export"])
     plugins = json.loads(crmkit(site, "plugin", "list", "--json"))
-    assert [("crm", "enabled")] == [(each["id"], each["state"]) for each in plugins]
+    assert [("crm", "enabled"), ("orders", "available")] == [
+        (each["id"], each["state"]) for each in plugins
+    ]
     assert "entity.read" in crmkit(site, "routes")
 
 

@@ -83,5 +83,7 @@ async def samples(site: Site, make: Make) -> Samples:
             continue
         owner = {"owner": made["core.user"]} if name == "core.absence" else {}
         more = required_of(site, name, made)
+        if name.startswith("orders.") and not stands_alone(site.entity(name)):
+            continue  # rules of their own; their doors are those of their document
         made[name] = await make(name, **{**more, **title_of(site, name, "Sample"), **owner})
     return made
