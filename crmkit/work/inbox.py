@@ -21,8 +21,14 @@ from crmkit.work.mail_folders import (
     note_folder_error,
     save_cursor,
 )
-from crmkit.work.mail_incoming import addresses_of, known_messages, store_message, understand
-from crmkit.work.mail_links import find_people
+from crmkit.work.mail_incoming import (
+    addresses_of,
+    known_messages,
+    store_message,
+    understand,
+    write_links,
+)
+from crmkit.work.mail_links import Place, find_people
 from crmkit.work.outbox import id_domain, write_message_search
 
 if TYPE_CHECKING:
@@ -153,9 +159,11 @@ async def _store(
     async with ctx.db.transaction(), gathering(ctx) as inner:
         known = await known_messages(inner, messages)
         people = await find_people(inner, addresses_of(messages, own))
+        links: list[tuple[int, Place]] = []
         for each in messages:
-            number = await store_message(inner, account, each, known, people)
+            number = await store_message(inner, account, each, known, people, links)
             if number is not None:
                 made.append(number)
+        await write_links(inner, links)
         await write_message_search(inner, made)
     return made

@@ -21,6 +21,7 @@ from crmkit.work.mail.session import MailboxError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
+    from pathlib import Path
 
 #: The server's hash of passwords is made cheap: each test signs in.
 RUN = (
@@ -48,23 +49,26 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ImapAccount]:
         "--demo-password",
         "пароль",
     ]
-    process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    # A pipe that nobody reads would stop it: it tells of each connection that breaks.
+    log = pid_file.with_name("log")
+    with log.open("wb") as told:
+        process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=told)
     account = ImapAccount(
         host="127.0.0.1", port=port, tls="plain", username="desk", password="пароль", timeout=5
     )
     try:
-        wait_for(port, process)
+        wait_for(port, process, log)
         yield account
     finally:
         process.terminate()
-        process.communicate(timeout=10)
+        process.wait(timeout=10)
 
 
-def wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
+def wait_for(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
     until = time.monotonic() + 20
     while time.monotonic() < until:
         if process.poll() is not None:
-            raise AssertionError(process.communicate()[1].decode()[-2000:])
+            raise AssertionError(log.read_text()[-2000:])
         try:
             socket.create_connection(("127.0.0.1", port), timeout=1).close()
         except OSError:
