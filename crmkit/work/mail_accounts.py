@@ -336,8 +336,13 @@ async def note_health(ctx: Context, number: int, *, error: str = "", what: str =
 
 
 @asynccontextmanager
-async def reading(ctx: Context, account: MailAccount) -> AsyncIterator[MailboxReader]:
+async def reading(
+    ctx: Context, account: MailAccount, *, patience: float = 60
+) -> AsyncIterator[MailboxReader]:
     """Answer a connection to the mailbox of an account.
+
+    Args:
+        patience: Seconds to connect and for each answer.
 
     Raises:
         MailboxError: It cannot be reached, refuses us, or its password cannot be read.
@@ -346,5 +351,5 @@ async def reading(ctx: Context, account: MailAccount) -> AsyncIterator[MailboxRe
         imap = account.imap(ctx)
     except ConfigError as error:
         raise MailboxError(error.message) from error
-    async with MailboxReader(imap) as reader:
+    async with MailboxReader(msgspec.structs.replace(imap, timeout=patience)) as reader:
         yield reader

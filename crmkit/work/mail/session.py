@@ -5,7 +5,6 @@ from __future__ import annotations
 import imaplib
 import re
 import socket
-import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
@@ -15,14 +14,12 @@ from crmkit.work.mail.addresses import check_line
 from crmkit.work.mail.imap_answers import find_facts, find_literals
 
 if TYPE_CHECKING:
-    import threading
     from collections.abc import Iterator, Sequence
 
     from imap_tools import BaseMailBox
 
     from crmkit.work.mail.accounts import ImapAccount
 
-_SLICE = 0.5
 _HAPPENS = re.compile(rb"\* \d+ (?:EXISTS|RECENT|EXPUNGE)")
 
 
@@ -44,7 +41,7 @@ class Session:
     def __init__(self, account: ImapAccount) -> None:
         self._account = account
         self._box: BaseMailBox | None = None
-        self._folder = ""
+        self._told_of = ""
 
     def open(self) -> None:
         """Connect and sign in.
@@ -120,7 +117,7 @@ class Session:
 
     def close(self) -> None:
         """Say goodbye and close."""
-        box, self._box, self._folder = self._box, None, ""
+        box, self._box, self._told_of = self._box, None, ""
         if box is not None:
             with suppress(Exception):  # whatever it is, nobody waits for it any more
                 box.logout()
@@ -129,7 +126,7 @@ class Session:
 
     def drop(self) -> None:
         """Close at once, also while another thread waits for an answer."""
-        box, self._box, self._folder = self._box, None, ""
+        box, self._box, self._told_of = self._box, None, ""
         if box is not None:
             with suppress(OSError):
                 box.client.sock.shutdown(socket.SHUT_RDWR)
@@ -154,6 +151,7 @@ class Session:
         from imap_tools import MailboxFolderSelectError  # noqa: PLC0415 - as above
 
         check_line(folder, "folder")
+        self._told_of = ""
         with self._telling("asked for a folder"):
             box = self._open
             try:
@@ -213,28 +211,34 @@ class Session:
                 return found, broken
         return found, None
 
-    def idle(self, folder: str, until: float, halt: threading.Event) -> bool:
-        """Wait for something to happen; see `MailboxReader.wait`."""
-        self.select(folder)
-        with self._telling("waited for"):
-            box = self._open
+    def knows_idle(self) -> bool:
+        """Say whether the server tells of new mail by itself (RFC 2177)."""
+        with self._telling("asked what it can do"):
             # What imaplib knows of it is from before signing in, when servers say less.
-            if b"IDLE" not in bytes(box.client.capability()[1][-1]).upper().split():
-                halt.wait(max(0.0, until - time.monotonic()))
-                return not halt.is_set()
-            told: list[bytes] = []
-            box.idle.start()  # type: ignore[no-untyped-call]
-            while not halt.is_set() and not _happened(told):
-                begun = time.monotonic()
-                left = until - begun
-                if left <= 0:
-                    break
-                told = box.idle.poll(timeout=min(left, _SLICE))
-                # Nothing before the time is over: the other end has closed, and `stop` will say so.
-                if not told and time.monotonic() - begun < min(left, _SLICE) / 2:
-                    break
-            _, rest = box.idle.stop()  # type: ignore[no-untyped-call]
-            return _happened(told) or _happened(rest)
+            told = self._open.client.capability()[1][-1]
+        return b"IDLE" in bytes(told).upper().split()
+
+    def idle_start(self, folder: str) -> socket.socket:
+        """Let the server tell of a folder; answer the socket on which it does."""
+        if self._told_of != folder:
+            self.select(folder)
+        with self._telling("waited for"):
+            self._open.idle.start()  # type: ignore[no-untyped-call]
+            return self._open.client.sock
+
+    def idle_poll(self) -> tuple[bool, bool]:
+        """Answer whether something happened and whether the server said anything, at once."""
+        with self._telling("waited for"):
+            told = self._open.idle.poll(timeout=0)
+        return _happened(told), bool(told)
+
+    def idle_stop(self, folder: str) -> bool:
+        """End it; answer whether something happened in the meantime."""
+        with self._telling("waited for"):
+            _, rest = self._open.idle.stop()  # type: ignore[no-untyped-call]
+        # Opened again, the folder would not say what came between two waits.
+        self._told_of = folder
+        return _happened(rest)
 
 
 def _listed(uids: Sequence[int]) -> str:
