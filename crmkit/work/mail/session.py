@@ -5,6 +5,7 @@ from __future__ import annotations
 import imaplib
 import re
 import socket
+import ssl
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
@@ -93,9 +94,7 @@ class Session:
     @contextmanager
     def _telling(self, doing: str) -> Iterator[None]:
         """Turn what the libraries raise into one sentence; a broken connection is dropped."""
-        import ssl  # noqa: PLC0415 - as above
-
-        from imap_tools import ImapToolsError, MailboxLoginError  # noqa: PLC0415
+        from imap_tools import ImapToolsError, MailboxLoginError  # noqa: PLC0415 - as above
 
         host = self._account.host
         try:
@@ -228,8 +227,12 @@ class Session:
 
     def idle_poll(self) -> tuple[bool, bool]:
         """Answer whether something happened and whether the server said anything, at once."""
+        told: list[bytes] = []
         with self._telling("waited for"):
-            told = self._open.idle.poll(timeout=0)
+            client = self._open.client
+            while _has_more(client):
+                # The rest of a line may be on its way, so this may wait for it.
+                told.append(bytes(client._get_line()))  # noqa: SLF001 - nothing public reads a line
         return _happened(told), bool(told)
 
     def idle_stop(self, folder: str) -> bool:
@@ -239,6 +242,18 @@ class Session:
         # Opened again, the folder would not say what came between two waits.
         self._told_of = folder
         return _happened(rest)
+
+
+def _has_more(client: imaplib.IMAP4) -> bool:
+    """Say whether something has come that was not read, without waiting for it."""
+    before = client.sock.gettimeout()
+    client.sock.settimeout(0)
+    try:
+        return bool(client.file.peek(1))  # type: ignore[union-attr]
+    except (BlockingIOError, ssl.SSLWantReadError):
+        return False
+    finally:
+        client.sock.settimeout(before)
 
 
 def _listed(uids: Sequence[int]) -> str:

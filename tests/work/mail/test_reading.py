@@ -321,6 +321,25 @@ async def test_new_mail_ends_the_wait(server: ImapAccount, folder: Folder) -> No
     assert ["a"] == subjects(batch)
 
 
+async def test_a_line_that_comes_in_pieces_is_one_line(server: ImapAccount, folder: Folder) -> None:
+    async with MailboxReader(server) as reader:
+        session = reader._session
+        session.idle_start(folder.name)
+        here, there = socket.socketpair()
+        with here, there:
+            client = session._open.client
+            before = client.sock, client.file
+            client.sock, client.file = here, here.makefile("rb")
+            assert (False, False) == session.idle_poll()
+            there.sendall(b"* 7 EXI")
+            later = asyncio.get_running_loop().call_later(0.05, there.sendall, b"STS\r\n")
+            assert (True, True) == await asyncio.to_thread(session.idle_poll)
+            assert later.when()
+            client.file.close()
+            client.sock, client.file = before
+        session.drop()
+
+
 async def test_a_wait_ends_with_its_time(server: ImapAccount, folder: Folder) -> None:
     async with MailboxReader(server) as reader:
         assert not await reader.wait(folder.name, seconds=0.2)
