@@ -41,8 +41,8 @@ from crmkit.work.mail_accounts import (
     may_change,
     remove_account,
     save_account,
-    try_account,
 )
+from crmkit.work.mail_trying import try_account
 from crmkit.work.messages import count_messages, list_troubled
 from crmkit.work.outbox import decide_unclear
 

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
     from crmkit.work.mail.accounts import ImapAccount
 
+_ENTER_AGAIN = (
+    "Enter the password of the mailbox again; some providers want an application password."
+)
+_ENTER_ANOTHER = "Enter a new refresh token."
 _HAPPENS = re.compile(rb"\* \d+ (?:EXISTS|RECENT|EXPUNGE)")
 
 
@@ -55,24 +59,41 @@ class Session:
         check_secrecy(account)
         check_line(account.username, "user name")
         check_line(account.password, "password")
+        check_line(account.token, "token")
         with self._telling("reached"):
             self._box = self._connect()
             # A command goes out in pieces, and the second would wait 40 ms for the first.
             self._box.client.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         from imap_tools import MailboxLoginError  # noqa: PLC0415 - for those who read
 
-        plain = account.username.isascii() and account.password.isascii()
         try:
             with self._telling("signed in to"):
-                sign_in = self._open.login if plain else self._open.login_utf8
-                sign_in(account.username, account.password, initial_folder=None)
+                self._sign_in()
         except MailboxLoginError as error:
             self.drop()
+            again = _ENTER_ANOTHER if account.token else _ENTER_AGAIN
             raise MailboxError(
-                f"{account.host} refuses {account.username}: {_short(error)}. Enter the password "
-                "of the mailbox again; some providers want an application password.",
+                f"{account.host} refuses {account.username}: {_short(error)}. {again}",
                 account_at_fault=True,
             ) from error
+
+    def _sign_in(self) -> None:
+        from imap_tools import MailboxLoginError  # noqa: PLC0415 - as above
+
+        account, box = self._account, self._open
+        if not account.token:
+            plain = account.username.isascii() and account.password.isascii()
+            sign_in = box.login if plain else box.login_utf8
+            sign_in(account.username, account.password, initial_folder=None)
+            return
+        words = f"user={account.username}\1auth=Bearer {account.token}\1\1".encode()
+        try:
+            # The second time the server tells what is wrong, and wants an empty line for it.
+            box.client.authenticate("XOAUTH2", lambda told: b"" if told else words)
+        except imaplib.IMAP4.abort:
+            raise
+        except imaplib.IMAP4.error as error:
+            raise MailboxLoginError(("NO", [str(error).encode()]), "OK") from error
 
     def _connect(self) -> BaseMailBox:
         import imap_tools  # noqa: PLC0415 - as above

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
@@ -37,28 +37,26 @@ def free_port() -> int:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ImapAccount]:
+    with running(RUN, tmp_path_factory.mktemp("imap")) as port:
+        yield ImapAccount(
+            host="127.0.0.1", port=port, tls="plain", username="desk", password="пароль", timeout=5
+        )
+
+
+@contextmanager
+def running(code: str, folder: Path) -> Iterator[int]:
+    """Run a server in a process of its own and answer its port."""
     port = free_port()
-    pid_file = tmp_path_factory.mktemp("imap") / "pid"
-    words = [sys.executable, "-c", RUN, "--host", "127.0.0.1", "--port", str(port), "--no-tls"]
-    words += [
-        "--pid-file",
-        str(pid_file),
-        "dict",
-        "--demo-user",
-        "desk",
-        "--demo-password",
-        "пароль",
-    ]
+    words = [sys.executable, "-c", code, "--host", "127.0.0.1", "--port", str(port), "--no-tls"]
+    words += ["--pid-file", str(folder / "pid"), "dict"]
+    words += ["--demo-user", "desk", "--demo-password", "пароль"]
     # A pipe that nobody reads would stop it: it tells of each connection that breaks.
-    log = pid_file.with_name("log")
+    log = folder / "log"
     with log.open("wb") as told:
         process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=told)
-    account = ImapAccount(
-        host="127.0.0.1", port=port, tls="plain", username="desk", password="пароль", timeout=5
-    )
     try:
         wait_for(port, process, log)
-        yield account
+        yield port
     finally:
         process.terminate()
         process.wait(timeout=10)
