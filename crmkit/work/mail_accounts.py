@@ -79,6 +79,7 @@ class MailAccount(msgspec.Struct, frozen=True, kw_only=True):
     read_at: datetime | None = None
     sent_at: datetime | None = None
     error: str = ""
+    created_at: datetime | None = None
 
     def __repr__(self) -> str:
         """Leave out the password, as logs and errors show this."""

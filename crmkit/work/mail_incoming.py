@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -109,6 +110,23 @@ async def known_messages(ctx: Context, messages: Sequence[Incoming]) -> dict[str
     return found
 
 
+async def without_erased(
+    ctx: Context, account: int, messages: Sequence[Incoming]
+) -> list[Incoming]:
+    """Leave out what was erased with a person and lies on the server still; one statement."""
+    digests = [hashlib.sha256(_id(each.parsed).encode()).digest() for each in messages]
+    rows = await ctx.db.rows(
+        "SELECT digest FROM core_message_erased WHERE account = $1 AND digest = ANY($2)",
+        account, digests,
+    )  # fmt: skip
+    erased = {row["digest"] for row in rows}
+    return [each for each, digest in zip(messages, digests, strict=True) if digest not in erased]
+
+
+def _id(parsed: ParsedMessage) -> str:
+    return parsed.message_id[:990]
+
+
 async def store_message(
     ctx: Context,
     account: MailAccount,
@@ -140,7 +158,7 @@ async def store_message(
         "recipients": ", ".join(one.address for one in (*parsed.to, *parsed.cc)),
         "body": each.text.replace("\0", ""), "quoted": each.quoted.replace("\0", ""),
         "source_html": parsed.html.replace("\0", ""), "at": min(moment, ctx.now()),
-        "account": account.id, "message_id": parsed.message_id[:990],
+        "account": account.id, "message_id": _id(parsed),
         "in_reply_to": chain[0] if chain else "", "chain": list(parsed.references)[-20:],
         "thread": before.thread if before else None, "kind": str(parsed.kind),
         "answerable": answerable, **(_SENT if each.is_sent else {}),

@@ -14,6 +14,7 @@ from crmkit.work.mail.session import MailboxError, Session
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+    from datetime import datetime
 
     from crmkit.work.mail.accounts import ImapAccount
 
@@ -123,12 +124,15 @@ class MailboxReader:
 
         return await self._run(look)
 
-    async def fetch_since(self, cursor: Cursor, limit: int = 50) -> Batch:
+    async def fetch_since(
+        self, cursor: Cursor, limit: int = 50, *, begun: datetime | None = None
+    ) -> Batch:
         """Fetch the messages after a cursor, lowest number first; gaps come before.
 
         Args:
             cursor: `Cursor(folder=...)` reads the folder from its beginning.
             limit: Messages at most.
+            begun: Where the folder was numbered anew, what came more than a day before is left.
 
         Returns:
             Whole messages only. When the connection breaks after some of them, these, with the
@@ -138,7 +142,7 @@ class MailboxReader:
             MailboxError: There is no such folder, or the connection broke before any message.
         """
         check_line(cursor.folder, "folder")
-        return await self._run(lambda: self._since(cursor, limit))
+        return await self._run(lambda: self._since(cursor, limit, begun))
 
     async def fetch_uids(self, cursor: Cursor, uids: Iterable[int]) -> Batch:
         """Fetch messages by number again, as far as they exist; the cursor stays.
@@ -231,11 +235,13 @@ class MailboxReader:
                 self._session.drop()
                 raise
 
-    def _since(self, cursor: Cursor, limit: int) -> Batch:
+    def _since(self, cursor: Cursor, limit: int, begun: datetime | None) -> Batch:
         validity = self._session.select(cursor.folder)
         restarted = cursor.uid_validity not in {0, validity}
         if restarted or not cursor.uid_validity:
             cursor = Cursor(folder=cursor.folder, uid_validity=validity)
+        if restarted and begun is not None:
+            cursor = structs.replace(cursor, last_uid=self._session.last_before(begun))
         known = set(self._session.uids(min(cursor.gaps))) if cursor.gaps else set()
         gaps = [uid for uid in cursor.gaps if uid in known]
         cursor = structs.replace(cursor, gaps=tuple(gaps))

@@ -7,6 +7,8 @@ import re
 import socket
 import ssl
 from contextlib import contextmanager, suppress
+from datetime import timedelta
+from email.utils import format_datetime
 from typing import TYPE_CHECKING
 
 from crmkit.errors import UnavailableError
@@ -16,6 +18,7 @@ from crmkit.work.mail.imap_answers import find_facts, find_literals
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from datetime import datetime
 
     from imap_tools import BaseMailBox
 
@@ -193,6 +196,14 @@ class Session:
             # `5:*` always names the last message, also when its number is lower (RFC 3501, 6.4.8).
             told = self._open.uids(f"UID {first}:*", charset=None)
         return sorted(uid for uid in map(int, told) if uid >= first)
+
+    def last_before(self, moment: datetime) -> int:
+        """Answer the number before the first message that came on the day before or later."""
+        # Months have English names, whatever the locale is: `26-Nov-2026`.
+        day = "-".join(format_datetime(moment - timedelta(days=1)).split()[1:4])
+        with self._telling("searched"):
+            later = [int(uid) for uid in self._open.uids(f"SINCE {day}", charset=None)]
+        return min(later) - 1 if later else max(self.uids(1), default=0)
 
     def facts(self, uids: Sequence[int]) -> dict[int, bytes]:
         """Answer what the server says of messages besides their text, by number."""

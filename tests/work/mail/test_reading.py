@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from contextlib import asynccontextmanager, contextmanager
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -185,6 +186,26 @@ async def test_a_folder_numbered_anew_is_read_again(server: ImapAccount, folder:
     assert ["a", "c"] == subjects(after)
     assert before.cursor.uid_validity != after.cursor.uid_validity
     assert ((), True, ()) == (again.messages, again.restarted, listed)
+
+
+async def test_a_folder_numbered_anew_brings_nothing_from_before_the_account(
+    server: ImapAccount, folder: Folder
+) -> None:
+    folder.put("a")
+    now = datetime.now(UTC)
+    async with MailboxReader(server) as reader:
+        before = await reader.fetch_since(Cursor(folder=folder.name))
+        folder.renumber()
+        old = imaplib.Time2Internaldate(now - timedelta(days=400))
+        folder._client.append(folder.name, "", old, b"Subject: old\r\n\r\n")
+        folder.put("a", "b")
+        some, none = [
+            await reader.fetch_since(before.cursor, begun=moment)
+            for moment in (now, now + timedelta(days=9))
+        ]
+
+    assert (["a", "b"], []) == (subjects(some), subjects(none))
+    assert some.cursor.last_uid == none.cursor.last_uid
 
 
 async def test_gaps_are_asked_for_again(server: ImapAccount, folder: Folder) -> None:
