@@ -17,6 +17,7 @@ from msgspec import structs
 from crmkit.access.sealing import unseal
 from crmkit.config import MailConfig, OAuthConfig, load_config
 from crmkit.errors import ConfigError, InvalidError
+from crmkit.web.pages.mail_settings import _form, _typed
 from crmkit.work.mail.accounts import ImapAccount
 from crmkit.work.mail.session import MailboxError
 from crmkit.work.mail_accounts import find_account, save_account
@@ -234,3 +235,14 @@ async def test_tokens_go_to_no_stranger(site_of: Running, tmp_path: Path) -> Non
     path.write_text('[mail.oauth.x]\nclient_id = "a"\ntoken_url = "https://a.example"\nsecret = 1')
     with pytest.raises(ConfigError, match="secret"):
         load_config(tmp_path)
+
+
+async def test_the_form_offers_the_providers_of_the_site(site_of: Running) -> None:
+    ctx, number = await signing(site_of, Endpoint())
+    account_form = await _form(ctx, _typed(await find_account(ctx, number)), number, {})
+    fields = {field.name: field for group in account_form.groups for field in group.fields}
+    assert [("", False), ("example", True)] == [
+        (option.value, option.selected) for option in fields["oauth"].options
+    ]
+    without = await _form(site_of.ctx, {}, 0, {})
+    assert "oauth" not in [field.name for group in without.groups for field in group.fields]
