@@ -205,7 +205,7 @@ class MailboxReader:
             try:
                 return await self._wait(folder, until, stop)
             except asyncio.CancelledError:
-                self._session.drop()
+                self._session.abandon()
                 raise
 
     async def _wait(self, folder: str, until: float, stop: asyncio.Event | None) -> bool:
@@ -232,7 +232,7 @@ class MailboxReader:
                 return await asyncio.to_thread(work)
             except asyncio.CancelledError:
                 # The thread cannot be ended, but what it waits for can.
-                self._session.drop()
+                self._session.abandon()
                 raise
 
     def _since(self, cursor: Cursor, limit: int, begun: datetime | None) -> Batch:

@@ -50,6 +50,7 @@ class Session:
         self._account = account
         self._box: BaseMailBox | None = None
         self._told_of = ""
+        self._is_abandoned = False
 
     def open(self) -> None:
         """Connect and sign in.
@@ -65,6 +66,8 @@ class Session:
         check_line(account.token, "token")
         with self._telling("reached"):
             self._box = self._connect()
+            if self._is_abandoned:
+                raise ConnectionAbortedError("nobody waits for it any more")
             # A command goes out in pieces, and the second would wait 40 ms for the first.
             self._box.client.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         from imap_tools import MailboxLoginError  # noqa: PLC0415 - for those who read
@@ -155,6 +158,11 @@ class Session:
                 box.client.sock.shutdown(socket.SHUT_RDWR)
             with suppress(Exception):  # as above
                 box.client.shutdown()
+
+    def abandon(self) -> None:
+        """Close at once and for good; one that another thread is opening closes itself."""
+        self._is_abandoned = True
+        self.drop()
 
     def folders(self) -> list[str]:
         """List the folders that can be selected."""

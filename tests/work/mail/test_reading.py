@@ -7,6 +7,7 @@ import imaplib
 import socket
 import subprocess
 import sys
+import threading
 import time
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime, timedelta
@@ -18,11 +19,13 @@ from msgspec import structs
 from crmkit.errors import ConfigError, InvalidError
 from crmkit.work.mail.accounts import ImapAccount
 from crmkit.work.mail.reading import Batch, Cursor, MailboxReader
-from crmkit.work.mail.session import MailboxError
+from crmkit.work.mail.session import MailboxError, Session
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
+
+    from imap_tools import BaseMailBox
 
 #: The server's hash of passwords is made cheap: each test signs in.
 RUN = (
@@ -381,6 +384,30 @@ async def test_a_cancelled_wait_ends_at_once(server: ImapAccount, folder: Folder
         waiting.cancel()
         with pytest.raises(asyncio.CancelledError):
             await asyncio.wait_for(waiting, 3)
+
+
+async def test_who_gives_up_while_it_connects_leaves_no_connection(
+    server: ImapAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader = MailboxReader(server)
+    begun, connect = threading.Event(), Session._connect
+    made: list[BaseMailBox] = []
+
+    def slow(session: Session) -> BaseMailBox:
+        begun.set()
+        time.sleep(0.1)
+        made.append(connect(session))
+        return made[-1]
+
+    monkeypatch.setattr(Session, "_connect", slow)
+    opening = asyncio.ensure_future(reader.__aenter__())
+    await asyncio.to_thread(begun.wait)
+    opening.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await opening
+    async with asyncio.timeout(3):
+        while not made or made[0].client.sock.fileno() >= 0:  # noqa: ASYNC110 - of a thread
+            await asyncio.sleep(0.01)
 
 
 async def test_a_connection_that_closes_ends_the_wait(server: ImapAccount, folder: Folder) -> None:
