@@ -50,6 +50,27 @@ class WebhooksConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     allow_private: bool = False
 
 
+class OAuthConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A mail provider that wants OAuth 2 instead of passwords."""
+
+    client_id: str
+    #: Where access tokens are given for refresh tokens.
+    token_url: str
+    client_secret: str = ""
+    scope: str = ""
+
+    def __repr__(self) -> str:
+        """Leave out the secret, as logs and errors show this."""
+        return f"OAuthConfig({self.client_id}, {self.token_url})"
+
+
+class MailConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Mail; accounts stand in the database."""
+
+    #: Name, as accounts bear it, to the provider.
+    oauth: dict[str, OAuthConfig] = {}
+
+
 class PluginsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`enabled`, when present, is the law; else the database decides."""
 
@@ -79,6 +100,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     currency: str = "USD"
     server: ServerConfig = ServerConfig()
     webhooks: WebhooksConfig = WebhooksConfig()
+    mail: MailConfig = MailConfig()
     database: DatabaseConfig = DatabaseConfig()
     plugins: PluginsConfig = PluginsConfig()
     work: WorkConfig = WorkConfig()

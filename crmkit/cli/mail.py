@@ -14,6 +14,7 @@ from crmkit.model.job import JobOrder
 from crmkit.work.jobs import enqueue
 from crmkit.work.mail_accounts import list_accounts
 from crmkit.work.mail_answers import resend_lost
+from crmkit.work.mail_folders import folder_health
 from crmkit.work.mail_templates import list_templates
 from crmkit.work.messages import count_messages
 from crmkit.work.outbox import queue_mail
@@ -50,6 +51,37 @@ def status(site: Path, *, as_json: bool) -> None:
                 "error": each.error,
             }
             for each in accounts
+        ]
+        print_rows(rows, as_json=as_json)
+
+    _run(work())
+
+
+@mail.command()
+@_SITE
+@AS_JSON
+def folders(site: Path, *, as_json: bool) -> None:
+    """List the folders of each account: what came, what lies on records, what is still to read."""
+
+    async def work() -> None:
+        async with open_site(site) as opened:
+            ctx = opened.context()
+            health = await folder_health(ctx)
+            addresses = {each.id: each.address for each in await list_accounts(ctx)}
+        rows: list[dict[str, object]] = [
+            {
+                "address": addresses[number],
+                "folder": each.folder,
+                "read_at": each.read_at.isoformat(timespec="seconds") if each.read_at else "",
+                "received": each.received,
+                "matched": each.matched,
+                "unmatched": each.unmatched,
+                "errors": each.errors,
+                "behind": each.behind,
+                "error": each.error,
+            }
+            for number, several in health.items()
+            for each in several
         ]
         print_rows(rows, as_json=as_json)
 

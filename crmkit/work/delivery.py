@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from crmkit.errors import CrmkitError
+from crmkit.errors import CrmkitError, UnavailableError
 from crmkit.work.failures import text_of
 from crmkit.work.mail.addresses import Mailbox
 from crmkit.work.mail.composing import Draft, File, compose
 from crmkit.work.mail.outcome import Outcome, SendResult
 from crmkit.work.mail.sending import send
+from crmkit.work.mail.session import MailboxError
 from crmkit.work.mail_accounts import find_account, note_health
+from crmkit.work.mail_oauth import access_token
 from crmkit.work.outbox import queue_sending
 
 if TYPE_CHECKING:
@@ -80,7 +82,13 @@ async def _send(ctx: Context, message: dict[str, Any]) -> SendResult:
         files = [File(**dict(row)) for row in rows]
         draft = await _draft(ctx, account, message, files)
         composed = await asyncio.to_thread(compose, draft)
-        smtp = account.smtp(ctx)
+        smtp = account.smtp(ctx, await access_token(ctx, account))
+    except UnavailableError as error:
+        # No token is as no password: no reason to give a message up.
+        return SendResult(
+            outcome=Outcome.TEMPORARY, text=error.message[:500], stage="login",
+            account_at_fault=isinstance(error, MailboxError) and error.account_at_fault,
+        )  # fmt: skip
     except CrmkitError as error:
         return SendResult(outcome=Outcome.PERMANENT, text=text_of(error)[:500], stage="compose")
     return await send(smtp, composed.content, composed.sender, message["pending"])

@@ -21,8 +21,15 @@ from crmkit.work.mail_folders import (
     note_folder_error,
     save_cursor,
 )
-from crmkit.work.mail_incoming import addresses_of, known_messages, store_message, understand
-from crmkit.work.mail_links import find_people
+from crmkit.work.mail_incoming import (
+    addresses_of,
+    known_messages,
+    store_message,
+    understand,
+    without_erased,
+    write_links,
+)
+from crmkit.work.mail_links import Place, find_people
 from crmkit.work.outbox import id_domain, write_message_search
 
 if TYPE_CHECKING:
@@ -93,7 +100,7 @@ async def _read_folders(
         try:
             # Whoever adds an account has read what is there; it begins with what comes.
             cursor = cursors.get(folder) or await reader.make_cursor(folder)
-            batch = await reader.fetch_since(cursor, _BATCH)
+            batch = await reader.fetch_since(cursor, _BATCH, begun=account.created_at)
         except MailboxError as error:
             problems.append(error.message)
             await note_folder_error(ctx, account.id, folder, error.message)
@@ -151,11 +158,14 @@ async def _store(
     messages = await asyncio.to_thread(understand, account.id, raws, own, is_sent=is_sent)
     made: list[int] = []
     async with ctx.db.transaction(), gathering(ctx) as inner:
+        messages = await without_erased(inner, account.id, messages)
         known = await known_messages(inner, messages)
         people = await find_people(inner, addresses_of(messages, own))
+        links: list[tuple[int, Place]] = []
         for each in messages:
-            number = await store_message(inner, account, each, known, people)
+            number = await store_message(inner, account, each, known, people, links)
             if number is not None:
                 made.append(number)
+        await write_links(inner, links)
         await write_message_search(inner, made)
     return made

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -10,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from crmkit.access.sealing import seal, unseal
-from crmkit.errors import ConfigError, CrmkitError, ForbiddenError, InvalidError, NotFoundError
+from crmkit.errors import ConfigError, ForbiddenError, InvalidError, NotFoundError
 from crmkit.model.values import N_
-from crmkit.work.mail.accounts import ImapAccount, SmtpAccount, Tls, check_secrecy
+from crmkit.work.mail.accounts import ImapAccount, SmtpAccount, Tls
 from crmkit.work.mail.addresses import check_mailbox
 from crmkit.work.mail.reading import MailboxReader
 from crmkit.work.mail.session import MailboxError
+from crmkit.work.mail_oauth import access_token
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 #: What people without a role of administration may name: they must not look around in a network.
 _PORTS = {"smtp_port": {25, 465, 587, 2525}, "imap_port": {143, 993}}
 _TLS = ("implicit", "starttls", "plain")
-_TEST_SECONDS = 10.0
+_MOST_FOLDERS = 20
 _Servers = tuple[str, int, Tls, str, int, Tls]
 _GOOGLE: _Servers = ("smtp.gmail.com", 465, "implicit", "imap.gmail.com", 993, "implicit")
 _MICROSOFT: _Servers = (
@@ -51,6 +51,8 @@ class MailAccount(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         owner: Whose it is; None is shared.
         folders: Which are read; none are the inbox and that of sent mail.
+        oauth: Name below `[mail.oauth]`; then `password` is a refresh token, and `token` an
+            access token made of it.
         sends_notices: Messages that nobody in particular writes leave by it.
         error: What went wrong last, "" when the last try went well.
     """
@@ -69,11 +71,15 @@ class MailAccount(msgspec.Struct, frozen=True, kw_only=True):
     username: str = ""
     password: bytes = b""
     folders: tuple[str, ...] = ()
+    oauth: str = ""
+    token: bytes = b""
+    token_until: datetime | None = None
     active: bool = True
     sends_notices: bool = False
     read_at: datetime | None = None
     sent_at: datetime | None = None
     error: str = ""
+    created_at: datetime | None = None
 
     def __repr__(self) -> str:
         """Leave out the password, as logs and errors show this."""
@@ -84,30 +90,36 @@ class MailAccount(msgspec.Struct, frozen=True, kw_only=True):
         """The domain of the address."""
         return self.address.rpartition("@")[2].lower()
 
-    def smtp(self, ctx: Context) -> SmtpAccount:
+    def smtp(self, ctx: Context, token: str = "") -> SmtpAccount:
         """Answer how it sends.
+
+        Args:
+            token: As `access_token` answers it; for accounts with `oauth`.
 
         Raises:
             ConfigError: The password cannot be read any more.
         """
-        password = unseal(ctx.config, self.password)
+        password = "" if token else unseal(ctx.config, self.password)
         return SmtpAccount(
             host=self.smtp_host, port=self.smtp_port, tls=self.smtp_tls,
             # A relay in the same house may want no password.
-            username=self.username if password else "", password=password,
+            username=self.username if password or token else "", password=password, token=token,
             local_name=self.domain,
         )  # fmt: skip
 
-    def imap(self, ctx: Context) -> ImapAccount:
+    def imap(self, ctx: Context, token: str = "") -> ImapAccount:
         """Answer how it is read.
+
+        Args:
+            token: As of `smtp`.
 
         Raises:
             ConfigError: The password cannot be read any more.
         """
         return ImapAccount(
             host=self.imap_host, port=self.imap_port, tls=self.imap_tls,
-            username=self.username or self.address,
-            password=unseal(ctx.config, self.password),
+            username=self.username or self.address, token=token,
+            password="" if token else unseal(ctx.config, self.password),
         )  # fmt: skip
 
 
@@ -180,7 +192,8 @@ async def save_account(ctx: Context, typed: Mapping[str, str], number: int = 0) 
     owner = before.owner if before else None if typed.get("shared") else ctx.user_id
     password = typed.get("password", "")
     sealed = seal(ctx.config, password) if password or before is None else before.password
-    values |= {"owner": owner, "password": sealed, "active": True, "error": ""}
+    values |= {"owner": owner, "password": sealed, "active": True, "error": "", "token": b"",
+               "token_until": None}  # fmt: skip
     async with ctx.db.transaction():
         if await ctx.db.value(
             "SELECT true FROM core_mail_account WHERE lower(address) = lower($1) "
@@ -211,6 +224,21 @@ def _invalid(ctx: Context, problems: dict[str, str]) -> InvalidError:
     return InvalidError(ctx.translate(N_("The mail account was not saved.")), problems)
 
 
+def _check_secret(
+    ctx: Context, text: Mapping[str, str], before: MailAccount | None, *, is_admin: bool
+) -> dict[str, str]:
+    """Answer what is wrong with the way to sign in."""
+    oauth, known = text.get("oauth", ""), sorted(ctx.config.mail.oauth)
+    if oauth and oauth not in known:
+        told = ", ".join(known) or "-"
+        return {"oauth": ctx.translate(N_("is one of {ports}")).format(ports=told)}
+    is_new = before is None or before.oauth != oauth
+    # A relay in the same house may want no password.
+    if is_new and not text.get("password") and (oauth or not is_admin):
+        return {"password": ctx.translate(N_("must be filled in"))}
+    return {}
+
+
 def _check(
     ctx: Context, typed: Mapping[str, str], before: MailAccount | None, *, is_admin: bool
 ) -> dict[str, Any]:
@@ -239,14 +267,16 @@ def _check(
     for name in ("smtp_tls", "imap_tls"):
         if (text.get(name) or "implicit") not in _TLS:
             problems[name] = ctx.translate(N_("is one of {ports}")).format(ports=", ".join(_TLS))
-    if before is None and not typed.get("password") and not is_admin:
-        problems["password"] = ctx.translate(N_("must be filled in"))
+    problems |= _check_secret(ctx, text, before, is_admin=is_admin)
     if problems:
         raise _invalid(ctx, problems)
     team = text.get("team", "")
     return {
         "address": address, "name": text.get("name", "")[:120],
-        "username": text.get("username", "") or address,
+        "username": text.get("username", "") or address, "oauth": text.get("oauth", ""),
+        "folders": list(dict.fromkeys(
+            name.strip()[:200] for name in text.get("folders", "").split(",") if name.strip()
+        ))[:_MOST_FOLDERS],
         "smtp_host": text["smtp_host"], "imap_host": text.get("imap_host", ""), **ports,
         "smtp_tls": text.get("smtp_tls") or "implicit",
         "imap_tls": text.get("imap_tls") or "implicit",
@@ -267,60 +297,6 @@ async def remove_account(ctx: Context, number: int) -> None:
     await ctx.db.execute("DELETE FROM core_mail_account WHERE id = $1", number)
 
 
-async def try_account(ctx: Context, account: MailAccount) -> dict[str, str]:
-    """Sign in to the servers of an account; answer `smtp` and `imap` to what is wrong, if it is."""
-    problems = {}
-    for name, attempt in (("smtp", _try_smtp), ("imap", _try_imap)):
-        if name == "imap" and not account.imap_host:
-            continue
-        try:
-            async with asyncio.timeout(_TEST_SECONDS):
-                await attempt(ctx, account)
-        except TimeoutError:
-            problems[name] = ctx.translate(
-                N_("The server {host} does not answer. Check its name and port.")
-            ).format(host=account.smtp_host if name == "smtp" else account.imap_host)
-        except CrmkitError as error:
-            problems[name] = error.message
-    return problems
-
-
-async def _try_imap(ctx: Context, account: MailAccount) -> None:
-    async with MailboxReader(account.imap(ctx)) as reader:
-        await reader.make_cursor()
-
-
-async def _try_smtp(ctx: Context, account: MailAccount) -> None:
-    """Connect and sign in.
-
-    Raises:
-        MailboxError: It did not work; says at which step.
-    """
-    import aiosmtplib  # noqa: PLC0415 - for those who send
-
-    from crmkit.work.mail.accounts import make_tls  # noqa: PLC0415 - as above
-
-    smtp = account.smtp(ctx)
-    check_secrecy(smtp)
-    client = aiosmtplib.SMTP(
-        hostname=smtp.host, port=smtp.port, timeout=_TEST_SECONDS, local_hostname=smtp.local_name,
-        use_tls=smtp.tls == "implicit", start_tls=smtp.tls == "starttls",
-        tls_context=None if smtp.tls == "plain" else make_tls(smtp),
-    )  # fmt: skip
-    try:
-        await client.connect()
-        if smtp.username:
-            await client.login(smtp.username, smtp.password)
-    except aiosmtplib.SMTPAuthenticationError as error:
-        text = N_("{host} refuses the user name or password. Some hosts want an app password.")
-        raise MailboxError(ctx.translate(text).format(host=smtp.host)) from error
-    except (aiosmtplib.SMTPException, OSError, TimeoutError) as error:
-        text = N_("{host} cannot be reached as it is set: check server, port and encryption.")
-        raise MailboxError(ctx.translate(text).format(host=smtp.host)) from error
-    finally:
-        client.close()
-
-
 async def note_health(ctx: Context, number: int, *, error: str = "", what: str = "read") -> None:
     """Write how an account fared.
 
@@ -329,22 +305,29 @@ async def note_health(ctx: Context, number: int, *, error: str = "", what: str =
     """
     moment = "" if error else f", {'sent_at' if what == 'sent' else 'read_at'} = now()"
     await ctx.db.execute(
+        # A token may have been called back before its time.
         f"UPDATE core_mail_account SET error = $2{moment}, "  # noqa: S608 - our own names
+        "token = CASE WHEN $2 = '' THEN token ELSE '' END, "
         "error_at = CASE WHEN $2 = '' THEN error_at ELSE now() END WHERE id = $1",
         number, error[:500],
     )  # fmt: skip
 
 
 @asynccontextmanager
-async def reading(ctx: Context, account: MailAccount) -> AsyncIterator[MailboxReader]:
+async def reading(
+    ctx: Context, account: MailAccount, *, patience: float = 60
+) -> AsyncIterator[MailboxReader]:
     """Answer a connection to the mailbox of an account.
+
+    Args:
+        patience: Seconds to connect and for each answer.
 
     Raises:
         MailboxError: It cannot be reached, refuses us, or its password cannot be read.
     """
     try:
-        imap = account.imap(ctx)
+        imap = account.imap(ctx, await access_token(ctx, account))
     except ConfigError as error:
         raise MailboxError(error.message) from error
-    async with MailboxReader(imap) as reader:
+    async with MailboxReader(msgspec.structs.replace(imap, timeout=patience)) as reader:
         yield reader

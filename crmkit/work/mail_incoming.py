@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -109,14 +110,36 @@ async def known_messages(ctx: Context, messages: Sequence[Incoming]) -> dict[str
     return found
 
 
+async def without_erased(
+    ctx: Context, account: int, messages: Sequence[Incoming]
+) -> list[Incoming]:
+    """Leave out what was erased with a person and lies on the server still; one statement."""
+    digests = [hashlib.sha256(_id(each.parsed).encode()).digest() for each in messages]
+    rows = await ctx.db.rows(
+        "SELECT digest FROM core_message_erased WHERE account = $1 AND digest = ANY($2)",
+        account, digests,
+    )  # fmt: skip
+    erased = {row["digest"] for row in rows}
+    return [each for each, digest in zip(messages, digests, strict=True) if digest not in erased]
+
+
+def _id(parsed: ParsedMessage) -> str:
+    return parsed.message_id[:990]
+
+
 async def store_message(
     ctx: Context,
     account: MailAccount,
     each: Incoming,
     known: dict[str, list[Known]],
     people: dict[str, list[Place]],
+    links: list[tuple[int, Place]],
 ) -> int | None:
-    """Write one message; None when it is there already or is our own that came back."""
+    """Write one message; None when it is there already or is our own that came back.
+
+    Args:
+        links: Gets which records it lies on; `write_links` writes them.
+    """
     parsed = each.parsed
     if any(one.account == account.id for one in known.get(parsed.message_id, ())):
         return None
@@ -135,7 +158,7 @@ async def store_message(
         "recipients": ", ".join(one.address for one in (*parsed.to, *parsed.cc)),
         "body": each.text.replace("\0", ""), "quoted": each.quoted.replace("\0", ""),
         "source_html": parsed.html.replace("\0", ""), "at": min(moment, ctx.now()),
-        "account": account.id, "message_id": parsed.message_id[:990],
+        "account": account.id, "message_id": _id(parsed),
         "in_reply_to": chain[0] if chain else "", "chain": list(parsed.references)[-20:],
         "thread": before.thread if before else None, "kind": str(parsed.kind),
         "answerable": answerable, **(_SENT if each.is_sent else {}),
@@ -160,7 +183,7 @@ async def store_message(
     await _store_files(ctx, number, parsed)
     if parsed.bounce is not None:
         await _bounce(ctx, each, account, known)
-    await _link(ctx, number, each, before, people)
+    await _link(ctx, number, each, before, people, links)
     if each.is_sent:
         return number
     await publish(
@@ -217,6 +240,7 @@ async def _link(
     each: Incoming,
     before: Known | None,
     people: dict[str, list[Place]],
+    links: list[tuple[int, Place]],
 ) -> None:
     """Put a message on its records: what it answers, who is in it, what a plugin claims."""
     parsed = each.parsed
@@ -230,19 +254,30 @@ async def _link(
     if claimed:
         places[claimed[0][1]] = None
     if before is not None:
+        # It may be one of those whose links are not written yet.
+        await write_links(ctx, links)
         await ctx.db.execute(
             "INSERT INTO core_message_link (message, entity, record) SELECT $1, entity, record "
             "FROM core_message_link WHERE message = $2 ON CONFLICT DO NOTHING",
             number, before.id,
         )  # fmt: skip
-    for entity, record in places:
+    links.extend((number, place) for place in places)
+
+
+async def write_links(ctx: Context, links: list[tuple[int, Place]]) -> None:
+    """Write which messages lie on which records, one statement for each entity; empties `links`."""
+    for entity in dict.fromkeys(place[0] for _, place in links):
         # A plugin, or an old id, may name what is not there any more.
         table = ctx.site.entity(entity).tablename
+        pairs = [(number, place[1]) for number, place in links if place[0] == entity]
         await ctx.db.execute(
-            "INSERT INTO core_message_link (message, entity, record) "  # noqa: S608
-            f'SELECT $1, $2, id FROM "{table}" WHERE id = $3 ON CONFLICT DO NOTHING',
-            number, entity, record,
+            "INSERT INTO core_message_link (message, entity, record) "  # noqa: S608 - declared
+            "SELECT pair.message, $1, t.id FROM unnest($2::bigint[], $3::bigint[]) "
+            f'AS pair (message, record) JOIN "{table}" t ON t.id = pair.record '
+            "ON CONFLICT DO NOTHING",
+            entity, [number for number, _ in pairs], [record for _, record in pairs],
         )  # fmt: skip
+    links.clear()
 
 
 def _place(answer: Any) -> Place:  # noqa: ANN401 - a plugin's answer

@@ -29,7 +29,7 @@ _CARRIERS = (ipaddress.IPv6Network("64:ff9b::/96"), ipaddress.IPv6Network("2002:
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """What came back; `text` is its first 2,000 characters."""
+    """What came back, as far as it was wanted."""
 
     status: int
     text: str
@@ -90,11 +90,19 @@ async def resolve(host: str, port: int, *, allow_private: bool = False) -> str:
 
 
 async def post(
-    url: str, body: bytes, headers: Mapping[str, str], *, allow_private: bool = False
+    url: str,
+    body: bytes,
+    headers: Mapping[str, str],
+    *,
+    allow_private: bool = False,
+    longest: int = 2000,
 ) -> Answer:
     """Send a body and answer what came back, within 15 seconds and 64 KiB; redirects are answers.
 
     The connection goes to the address that was looked at, so that a name cannot change between.
+
+    Args:
+        longest: Bytes of the answer that are kept.
 
     Raises:
         InvalidError: The address may not be called.
@@ -128,7 +136,7 @@ async def post(
                     read += piece
                     if len(read) >= _MOST_READ:
                         break
-                return Answer(answer.status_code, read[:2000].decode(errors="replace"))
+                return Answer(answer.status_code, read[:longest].decode(errors="replace"))
     except (httpx.HTTPError, OSError, TimeoutError, ValueError) as error:
         said = str(error) or type(error).__name__
         raise UnavailableError(f"{host} did not answer: {said[:200]}") from error

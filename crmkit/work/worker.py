@@ -23,6 +23,7 @@ from crmkit.work.heartbeat import keep_leases, report_progress
 from crmkit.work.listening import listen
 from crmkit.work.parking import fit_to
 from crmkit.work.schedule import queue_periodic
+from crmkit.work.watching import Watching
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -118,6 +119,7 @@ class Worker:
                 listen(self._dsn, self._wake.set),
                 keep_leases(self._control, self.name, self._lease, self._slots, self._wake.set),
                 report_progress(self._control, self.name, self._seen),
+                Watching(self._control, lambda: self._context(self._handlers), self.name).run(),
             )
         ]
         try:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from datetime import date
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from crmkit.testing.samples import Samples as Maker
+
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable
 
     import httpx
 
     from crmkit.db.engine import Database
+    from crmkit.model.context import Context
     from crmkit.plugin.plan import EntityPlan
     from crmkit.plugin.site import Site
 
@@ -56,39 +58,17 @@ def stands_alone(plan: EntityPlan) -> bool:
     return plan.part_of is None and not any(each.required and each.reference for each in fields)
 
 
-def required_of(site: Site, entity: str, made: Mapping[str, int]) -> dict[str, Any]:
-    """Answer what else a record must have: records it refers to, and numbers of one."""
-    plan = site.entity(entity)
-    found: dict[str, Any] = {}
-    for name, field in plan.fields.items():
-        if not field.required or name == plan.title:
-            continue
-        if field.reference:
-            found[name] = made[field.reference]
-        elif field.kind in {"decimal", "number", "money"}:
-            found[name] = Decimal(1)
-        elif field.kind == "choice":
-            found[name] = field.choices[0].value
-        elif field.kind == "date":
-            found[name] = date(2026, 12, 1)
-    return found
-
-
-def _is_plain(site: Site, name: str) -> bool:
-    """Say whether rules of a plugin allow a record of required values alone."""
-    return not name.startswith("orders.") or stands_alone(site.entity(name))
-
-
 @pytest.fixture
-async def samples(site: Site, make: Make) -> Samples:
+async def samples(site: Site, admin: Context, make: Make) -> Samples:
     """One record of each entity: entity to id."""
     made: Samples = {}
+    maker = Maker(admin, site)
     for name in site.entities:
         if name in READ_ONLY:
             continue
         owner = {"owner": made["core.user"]} if name == "core.absence" else {}
-        more = required_of(site, name, made)
-        if name in READ_ONLY or not _is_plain(site, name):
-            continue  # rules of their own; their doors are those of their document
-        made[name] = await make(name, **{**more, **title_of(site, name, "Sample"), **owner})
+        if name.startswith("core."):
+            made[name] = await make(name, **title_of(site, name, "Sample"), **owner)
+        else:
+            made[name] = await maker.make(name)
     return made

@@ -113,11 +113,11 @@ async def test_a_reference_to_anothers_record_is_refused_and_does_not_name_it(
                 continue
             if site.roles["seller"].scope(target.name, "read") == "all" or target.shared:
                 continue
-            if not stands_alone(target) or entity.startswith(
-                "orders."
-            ):  # seen with its whole, see test_parts
+            if not stands_alone(target):  # seen with its whole, see test_parts
                 continue
-            secret = await make(target.name, **title_of(site, target.name, _MARK))
+            secret = await make(
+                target.name, **title_of(site, target.name, f"{_MARK} {entity} {name}")
+            )
             for form in ({name: str(secret)}, {f"{name}.title": f"{_MARK}"}):
                 answer = await client.post(f"/{entity}/new", data={plan.title: "Mine", **form})
                 shown = answer.text.replace(f'value="{_MARK}"', "").replace(f"{_MARK}</option>", "")

@@ -17,7 +17,8 @@ from crmkit.work import outbox
 from crmkit.work.inbox import store_batch
 from crmkit.work.mail.imap_answers import Fetched
 from crmkit.work.mail.reading import Batch, Cursor
-from crmkit.work.mail_accounts import find_account, save_account, try_account
+from crmkit.work.mail_accounts import find_account, save_account
+from crmkit.work.mail_trying import try_account
 from crmkit.work.outbox import Outgoing, queue_mail, send_message, share_message, undo_sending
 from tests.work.mail.test_reading import Folder, server
 from tests.work.mail.test_sending import Desk, raw_server, serving

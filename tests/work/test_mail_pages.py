@@ -180,6 +180,12 @@ async def test_an_administrator_decides_what_is_unclear(running: Running) -> Non
     )
     number = await running.db.value("SELECT max(id) FROM core_message")
     assert "desk@example.org" in (await client.get("/settings/mailboxes")).text
+    await running.db.execute(
+        "INSERT INTO core_mail_cursor (account, folder, uid_validity, last_uid, received, matched, "
+        "behind) SELECT id, 'Orders', 1, 9, 531, 421, 77 FROM core_mail_account"
+    )
+    page = (await client.get("/settings/mailboxes?show=folders")).text
+    assert all(told in page for told in ("Orders", "531", "421", "110", "77"))
     page = (await client.get("/settings/mailboxes?show=unclear")).text
     assert "It was sent" in page
     await client.post(f"/settings/mailboxes/messages/{number}/sent")

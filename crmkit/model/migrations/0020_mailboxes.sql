@@ -19,7 +19,16 @@ ALTER TABLE core_mail_cursor
     ADD COLUMN errors bigint NOT NULL DEFAULT 0,
     ADD COLUMN error text NOT NULL DEFAULT '';
 
+-- Messages that were erased with a person: they stay on their server and must not come again.
+CREATE TABLE core_message_erased (
+    account bigint NOT NULL REFERENCES core_mail_account (id) ON DELETE CASCADE,
+    -- SHA-256 of the Message-ID.
+    digest bytea NOT NULL,
+    PRIMARY KEY (account, digest)
+);
+
 -- backwards
+DROP TABLE core_message_erased;
 ALTER TABLE core_mail_cursor DROP COLUMN is_sent, DROP COLUMN read_at, DROP COLUMN behind,
     DROP COLUMN received, DROP COLUMN matched, DROP COLUMN errors, DROP COLUMN error;
 ALTER TABLE core_mail_account DROP COLUMN folders, DROP COLUMN oauth, DROP COLUMN token,

@@ -9,8 +9,7 @@ from litestar.params import FromPath
 from crmkit.errors import ForbiddenError, InvalidError
 from crmkit.model.context import Context
 from crmkit.model.job import JobOrder
-from crmkit.model.messages import STATES
-from crmkit.web.format import format_moment, format_number
+from crmkit.web.format import format_number
 from crmkit.web.pages.settings import settings_tabs
 from crmkit.web.policy import ADMIN, SIGNED_IN
 from crmkit.web.render import answer, go
@@ -19,18 +18,13 @@ from crmkit.web.shell import is_admin
 from crmkit.web.translate import _
 from crmkit.web.views import (
     Action,
-    Cell,
-    Column,
-    Empty,
     FieldInput,
     Flash,
     FormGroup,
     FormPage,
     Link,
     Option,
-    Row,
     SettingsPage,
-    TablePage,
 )
 from crmkit.work.jobs import enqueue
 from crmkit.work.mail_accounts import (
@@ -41,22 +35,19 @@ from crmkit.work.mail_accounts import (
     may_change,
     remove_account,
     save_account,
-    try_account,
 )
 from crmkit.work.mail_answers import count_lost, resend_lost
-from crmkit.work.messages import count_messages, list_troubled
-from crmkit.work.outbox import decide_unclear
+from crmkit.work.mail_trying import try_account
 
 _MAIL = "/settings/mail"
-_BOXES = "/settings/mailboxes"
 _LONGEST_SIGNATURE = 2000
-_LABELS = {choice.value: choice.label for choice in STATES}
 
 
 def _typed(account: MailAccount) -> dict[str, str]:
     names = ("address", "name", "username", "smtp_host", "smtp_port", "smtp_tls", "imap_host",
-             "imap_port", "imap_tls")  # fmt: skip
+             "imap_port", "imap_tls", "oauth")  # fmt: skip
     found = {name: str(getattr(account, name)) for name in names}
+    found["folders"] = ", ".join(account.folders)
     return found | {"team": str(account.team or ""), "shared": "1" if not account.owner else "",
                     "sends_notices": "1" if account.sends_notices else ""}  # fmt: skip
 
@@ -64,10 +55,12 @@ def _typed(account: MailAccount) -> dict[str, str]:
 async def _form(
     ctx: Context, typed: Mapping[str, str], number: int, problems: Mapping[str, str]
 ) -> FormPage:
+    providers = sorted(ctx.config.mail.oauth)
     labels = {
         "address": _("E-mail address"),
         "name": _("Name that people see"),
-        "password": _("Password"),
+        **({"oauth": _("Signs in by")} if providers else {}),
+        "password": _("Password or refresh token") if providers else _("Password"),
         "username": _("User name"),
         "smtp_host": _("Server for sending"),
         "smtp_port": _("Its port"),
@@ -75,6 +68,7 @@ async def _form(
         "imap_host": _("Server for reading"),
         "imap_port": _("Port for reading"),
         "imap_tls": _("Encryption for reading"),
+        "folders": _("Folders"),
     }
     helps = {
         "password": _("Many hosts want an app password, made on their pages.")
@@ -82,29 +76,35 @@ async def _form(
         "smtp_host": _("Leave it empty for: %(hosts)s") % {"hosts": ", ".join(sorted(PRESETS))},
         "imap_host": _("Empty reads no mail."),
         "username": _("Empty is the address."),
+        "folders": _("Names with commas between. Empty reads the inbox and what was sent."),
     }
 
     def one(name: str) -> FieldInput:
-        options = (
+        options: tuple[tuple[str, str], ...] = (
             ("implicit", _("From the first byte (465, 993)")),
             ("starttls", _("STARTTLS (587, 143)")),
             ("plain", _("None, for a server on this machine")),
         )
+        if name == "oauth":
+            options = (("", _("Password")), *((one, one) for one in providers))
         value = typed.get(name, "")
-        is_tls = name.endswith("_tls")
+        is_choice = name.endswith("_tls") or name == "oauth"
         return FieldInput(
             name=name, label=labels[name], value="" if name == "password" else value,
-            kind="password" if name == "password" else "select" if is_tls else "text",
+            kind="password" if name == "password" else "select" if is_choice else "text",
             help=helps.get(name), error=problems.get(name),
-            required=name == "address" or is_tls,
+            required=name == "address" or name.endswith("_tls"),
             autocomplete="new-password" if name == "password" else "off",
             options=tuple(Option(value=key, label=text, selected=key == value)
-                          for key, text in options) if is_tls else (),
+                          for key, text in options) if is_choice else (),
         )  # fmt: skip
 
+    first = ("address", "name", "oauth", "password")
     groups = [
-        FormGroup(fields=tuple(one(name) for name in ("address", "name", "password"))),
-        FormGroup(label=_("Servers"), fields=tuple(one(name) for name in list(labels)[3:])),
+        FormGroup(fields=tuple(one(name) for name in first if name in labels)),
+        FormGroup(
+            label=_("Servers"), fields=tuple(one(name) for name in labels if name not in first)
+        ),
     ]
     if is_admin(ctx.principal):
         flags = [
@@ -286,99 +286,6 @@ async def signature_update(request: AnyRequest) -> Response[Any]:
     return go(request, _MAIL, Flash(text=_("Saved")))
 
 
-@get(_BOXES, policy=ADMIN)
-async def mailboxes_show(request: AnyRequest) -> Response[str]:
-    """Show how every account fares, or the messages that need a decision."""
-    ctx = context_of(request)
-    troubled = await list_troubled(ctx)
-    is_troubled = request.query_params.get("show") == "unclear"
-    filters = (
-        Link(label=_("Accounts"), url=_BOXES, current=not is_troubled),
-        Link(label=_("Need a decision"), url=f"{_BOXES}?show=unclear", current=is_troubled,
-             count=format_number(ctx, len(troubled)) if troubled else None),
-    )  # fmt: skip
-    page = _unclear(ctx, troubled) if is_troubled else await _accounts(ctx)
-    page = TablePage(
-        title=_("Mailboxes"), tabs=settings_tabs(request), filters=filters, columns=page.columns,
-        rows=page.rows, row_actions=page.row_actions, intro=page.intro, empty=page.empty,
-    )  # fmt: skip
-    return answer(request, "table.html", title=page.title, page=page)
-
-
-async def _accounts(ctx: Context) -> TablePage:
-    counts = await count_messages(ctx)
-    rows = []
-    for each in await list_accounts(ctx):
-        received, sent = counts.get(each.id, (0, 0))
-        cells = (
-            Cell(html=each.address),
-            Cell(html=_("Shared") if each.owner is None else _("Of a person")),
-            Cell(html=format_moment(ctx, each.read_at) if each.read_at else ""),
-            Cell(html=format_number(ctx, received)),
-            Cell(html=format_moment(ctx, each.sent_at) if each.sent_at else ""),
-            Cell(html=format_number(ctx, sent)),
-            Cell(html=each.error or _("Works")),
-        )
-        rows.append(Row(id=str(each.id), url="", cells=cells, label=each.address))
-    names = (
-        ("address", _("Account")), ("whose", _("Whose")), ("read", _("Last read")),
-        ("received", _("Received")), ("sent_at", _("Last sent")), ("sent", _("Sent")),
-        ("state", _("State")),
-    )  # fmt: skip
-    return TablePage(
-        title="",
-        intro=_("Each account is read once a minute."),
-        columns=tuple(Column(name=name, label=label) for name, label in names),
-        rows=tuple(rows),
-        empty=None if rows else Empty(title=_("No mail accounts yet"), icon="mail"),
-    )
-
-
-def _unclear(ctx: Context, troubled: list[dict[str, Any]]) -> TablePage:
-    rows, actions = [], []
-    for each in troubled:
-        number, label = str(each["id"]), _LABELS[each["state"]]
-        cells = (
-            Cell(html=each["recipients"]),
-            Cell(html=_(label)),
-            Cell(html=each["error"]),
-            Cell(html=format_moment(ctx, each["at"])),
-        )
-        rows.append(Row(id=number, url="", cells=cells, label=each["recipients"]))
-        if each["state"] != "bounced":
-            again = Action(name="again", label=_("Send again"), icon="refresh",
-                           url=f"{_BOXES}/messages/{number}/again",
-                           confirm=_("Who got it the first time gets it twice."))  # fmt: skip
-            done = Action(name="sent", label=_("It was sent"), icon="check",
-                          url=f"{_BOXES}/messages/{number}/sent")  # fmt: skip
-            actions.append((number, (again, done)))
-    names = (("to", _("To")), ("state", _("State")), ("error", _("What went wrong")),
-             ("at", _("When")))  # fmt: skip
-    return TablePage(
-        title="",
-        intro=_("Where the connection broke after the message, nobody knows whether it arrived: "
-                "it is never sent again by itself. Look into the mailbox, then decide."),
-        columns=tuple(Column(name=name, label=label) for name, label in names),
-        rows=tuple(rows),
-        row_actions=tuple(actions),
-        empty=None if rows else Empty(title=_("Nothing needs a decision"), icon="check"),
-    )  # fmt: skip
-
-
-@post(_BOXES + "/messages/{number:int}/again", policy=ADMIN)
-async def message_again(request: AnyRequest, number: FromPath[int]) -> Response[Any]:
-    """Send an unclear or failed message again."""
-    await decide_unclear(context_of(request), number, again=True)
-    return go(request, f"{_BOXES}?show=unclear", Flash(text=_("It is sent again")))
-
-
-@post(_BOXES + "/messages/{number:int}/sent", policy=ADMIN)
-async def message_sent(request: AnyRequest, number: FromPath[int]) -> Response[Any]:
-    """Write down that an unclear message was sent."""
-    await decide_unclear(context_of(request), number, again=False)
-    return go(request, f"{_BOXES}?show=unclear", Flash(text=_("Saved")))
-
-
 HANDLERS = (
     mail_settings,
     mail_account_show,
@@ -387,7 +294,4 @@ HANDLERS = (
     mail_account_delete,
     signature_update,
     notices_resend,
-    mailboxes_show,
-    message_again,
-    message_sent,
 )

@@ -24,6 +24,8 @@ class SmtpAccount(Struct, frozen=True, kw_only=True):
     #: "" signs in nowhere.
     username: str = ""
     password: str = ""
+    #: Access token; then it signs in by XOAUTH2 and not by password.
+    token: str = ""
     #: Name we greet with (RFC 5321, 4.1.1.1); "" is this machine's.
     local_name: str = ""
     #: PEM file of a certificate authority of the company; "" takes the system's.
@@ -46,6 +48,8 @@ class ImapAccount(Struct, frozen=True, kw_only=True):
     tls: Tls = "implicit"
     username: str
     password: str
+    #: As of `SmtpAccount`.
+    token: str = ""
     ca_file: str = ""
     #: Seconds to connect and for each answer.
     timeout: float = 60
@@ -75,14 +79,16 @@ def check_secrecy(account: SmtpAccount | ImapAccount) -> None:
     Raises:
         ConfigError: It would; the sentence says what to change.
     """
-    if account.tls == "plain" and account.password and not _is_here(account.host):
+    secret = account.password or account.token
+    if account.tls == "plain" and secret and not is_here(account.host):
         raise ConfigError(
             f"The password for {account.host} would go through the network unencrypted. "
             "Set tls to `implicit` or `starttls`."
         )
 
 
-def _is_here(host: str) -> bool:
+def is_here(host: str) -> bool:
+    """Say whether a name is this machine's."""
     if host == "localhost":
         return True
     try:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import threading
-import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Self, TypeVar
 
@@ -16,6 +14,7 @@ from crmkit.work.mail.session import MailboxError, Session
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+    from datetime import datetime
 
     from crmkit.work.mail.accounts import ImapAccount
 
@@ -125,12 +124,15 @@ class MailboxReader:
 
         return await self._run(look)
 
-    async def fetch_since(self, cursor: Cursor, limit: int = 50) -> Batch:
+    async def fetch_since(
+        self, cursor: Cursor, limit: int = 50, *, begun: datetime | None = None
+    ) -> Batch:
         """Fetch the messages after a cursor, lowest number first; gaps come before.
 
         Args:
             cursor: `Cursor(folder=...)` reads the folder from its beginning.
             limit: Messages at most.
+            begun: Where the folder was numbered anew, what came more than a day before is left.
 
         Returns:
             Whole messages only. When the connection breaks after some of them, these, with the
@@ -140,7 +142,7 @@ class MailboxReader:
             MailboxError: There is no such folder, or the connection broke before any message.
         """
         check_line(cursor.folder, "folder")
-        return await self._run(lambda: self._since(cursor, limit))
+        return await self._run(lambda: self._since(cursor, limit, begun))
 
     async def fetch_uids(self, cursor: Cursor, uids: Iterable[int]) -> Batch:
         """Fetch messages by number again, as far as they exist; the cursor stays.
@@ -170,6 +172,14 @@ class MailboxReader:
 
         return await self._run(look)
 
+    async def can_wait(self) -> bool:
+        """Say whether the server tells of new mail by itself.
+
+        Raises:
+            MailboxError: The connection broke.
+        """
+        return await self._run(self._session.knows_idle)
+
     async def wait(
         self, folder: str = "INBOX", *, seconds: float = 600, stop: asyncio.Event | None = None
     ) -> bool:
@@ -187,22 +197,34 @@ class MailboxReader:
             MailboxError: The connection broke.
         """
         check_line(folder, "folder")
-        halt = threading.Event()
-        until = time.monotonic() + min(seconds, _LONGEST_WAIT)
-        work = asyncio.ensure_future(self._run(lambda: self._session.idle(folder, until, halt)))
-        watch = asyncio.ensure_future(stop.wait()) if stop else None
-        try:
-            await asyncio.wait(
-                {work} | ({watch} if watch else set()), return_when="FIRST_COMPLETED"
-            )
-            halt.set()
-            return await work
-        finally:
-            halt.set()
-            if watch:
-                watch.cancel()
-            if not work.done():
-                work.cancel()
+        loop = asyncio.get_running_loop()
+        until = loop.time() + min(seconds, _LONGEST_WAIT)
+        if not await self.can_wait():
+            return not await _stopped(stop, until)
+        async with self._turn:
+            try:
+                return await self._wait(folder, until, stop)
+            except asyncio.CancelledError:
+                self._session.abandon()
+                raise
+
+    async def _wait(self, folder: str, until: float, stop: asyncio.Event | None) -> bool:
+        """Wait on the socket itself, so that hundreds of waits hold no thread."""
+        loop = asyncio.get_running_loop()
+        sock = await asyncio.to_thread(self._session.idle_start, folder)
+        happened, said = await asyncio.to_thread(self._session.idle_poll)
+        while not happened and not (stop and stop.is_set()) and loop.time() < until:
+            ready = asyncio.Event()
+            loop.add_reader(sock, ready.set)
+            try:
+                await _any(ready, stop, until)
+            finally:
+                loop.remove_reader(sock)
+            if ready.is_set():
+                happened, said = await asyncio.to_thread(self._session.idle_poll)
+                if not said:
+                    break  # the other end has closed, and the next command will say so
+        return await asyncio.to_thread(self._session.idle_stop, folder) or happened
 
     async def _run(self, work: Callable[[], Answer]) -> Answer:
         async with self._turn:
@@ -210,14 +232,16 @@ class MailboxReader:
                 return await asyncio.to_thread(work)
             except asyncio.CancelledError:
                 # The thread cannot be ended, but what it waits for can.
-                self._session.drop()
+                self._session.abandon()
                 raise
 
-    def _since(self, cursor: Cursor, limit: int) -> Batch:
+    def _since(self, cursor: Cursor, limit: int, begun: datetime | None) -> Batch:
         validity = self._session.select(cursor.folder)
         restarted = cursor.uid_validity not in {0, validity}
         if restarted or not cursor.uid_validity:
             cursor = Cursor(folder=cursor.folder, uid_validity=validity)
+        if restarted and begun is not None:
+            cursor = structs.replace(cursor, last_uid=self._session.last_before(begun))
         known = set(self._session.uids(min(cursor.gaps))) if cursor.gaps else set()
         gaps = [uid for uid in cursor.gaps if uid in known]
         cursor = structs.replace(cursor, gaps=tuple(gaps))
@@ -279,6 +303,23 @@ class MailboxReader:
         kept = tuple(gaps)[-_MOST_GAPS:]
         problem = broken.message if broken else ""
         return tuple(messages), structs.replace(cursor, last_uid=last, gaps=kept), problem
+
+
+async def _any(ready: asyncio.Event, stop: asyncio.Event | None, until: float) -> None:
+    """Wait for one of two, or for a moment of the loop's clock."""
+    tasks = [asyncio.ensure_future(one.wait()) for one in (ready, stop) if one]
+    try:
+        left = max(0.0, until - asyncio.get_running_loop().time())
+        await asyncio.wait(tasks, timeout=left, return_when="FIRST_COMPLETED")
+    finally:
+        for one in tasks:
+            one.cancel()
+
+
+async def _stopped(stop: asyncio.Event | None, until: float) -> bool:
+    """Wait for a moment; answer whether it was stopped before."""
+    await _any(asyncio.Event(), stop, until)
+    return stop is not None and stop.is_set()
 
 
 def _commands(uids: list[int], facts: dict[int, bytes], largest: int) -> Iterator[list[int]]:

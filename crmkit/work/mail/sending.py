@@ -91,7 +91,7 @@ async def _open(client: aiosmtplib.SMTP, account: SmtpAccount) -> SendResult | N
     if not account.username:
         return None
     try:
-        await client.login(account.username, account.password)
+        await sign_in(client, account)
     except aiosmtplib.SMTPResponseException as error:
         # A wrong password is no reason to give a message up.
         return _failure(
@@ -105,6 +105,18 @@ async def _open(client: aiosmtplib.SMTP, account: SmtpAccount) -> SendResult | N
         offers = isinstance(error, ConnectionError | TimeoutError)
         return _failure(Outcome.TEMPORARY, "login", str(error), account_at_fault=not offers)
     return None
+
+
+async def sign_in(client: aiosmtplib.SMTP, account: SmtpAccount) -> None:
+    """Sign in by token or password.
+
+    Raises:
+        SMTPException: The server refuses or cannot do it.
+    """
+    if account.token:
+        await client.auth_xoauth2(account.username, account.token)
+    else:
+        await client.login(account.username, account.password)
 
 
 async def _transfer(

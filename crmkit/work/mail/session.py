@@ -5,8 +5,10 @@ from __future__ import annotations
 import imaplib
 import re
 import socket
-import time
+import ssl
 from contextlib import contextmanager, suppress
+from datetime import timedelta
+from email.utils import format_datetime
 from typing import TYPE_CHECKING
 
 from crmkit.errors import UnavailableError
@@ -15,14 +17,17 @@ from crmkit.work.mail.addresses import check_line
 from crmkit.work.mail.imap_answers import find_facts, find_literals
 
 if TYPE_CHECKING:
-    import threading
     from collections.abc import Iterator, Sequence
+    from datetime import datetime
 
     from imap_tools import BaseMailBox
 
     from crmkit.work.mail.accounts import ImapAccount
 
-_SLICE = 0.5
+_ENTER_AGAIN = (
+    "Enter the password of the mailbox again; some providers want an application password."
+)
+_ENTER_ANOTHER = "Enter a new refresh token."
 _HAPPENS = re.compile(rb"\* \d+ (?:EXISTS|RECENT|EXPUNGE)")
 
 
@@ -44,7 +49,8 @@ class Session:
     def __init__(self, account: ImapAccount) -> None:
         self._account = account
         self._box: BaseMailBox | None = None
-        self._folder = ""
+        self._told_of = ""
+        self._is_abandoned = False
 
     def open(self) -> None:
         """Connect and sign in.
@@ -57,24 +63,43 @@ class Session:
         check_secrecy(account)
         check_line(account.username, "user name")
         check_line(account.password, "password")
+        check_line(account.token, "token")
         with self._telling("reached"):
             self._box = self._connect()
+            if self._is_abandoned:
+                raise ConnectionAbortedError("nobody waits for it any more")
             # A command goes out in pieces, and the second would wait 40 ms for the first.
             self._box.client.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         from imap_tools import MailboxLoginError  # noqa: PLC0415 - for those who read
 
-        plain = account.username.isascii() and account.password.isascii()
         try:
             with self._telling("signed in to"):
-                sign_in = self._open.login if plain else self._open.login_utf8
-                sign_in(account.username, account.password, initial_folder=None)
+                self._sign_in()
         except MailboxLoginError as error:
             self.drop()
+            again = _ENTER_ANOTHER if account.token else _ENTER_AGAIN
             raise MailboxError(
-                f"{account.host} refuses {account.username}: {_short(error)}. Enter the password "
-                "of the mailbox again; some providers want an application password.",
+                f"{account.host} refuses {account.username}: {_short(error)}. {again}",
                 account_at_fault=True,
             ) from error
+
+    def _sign_in(self) -> None:
+        from imap_tools import MailboxLoginError  # noqa: PLC0415 - as above
+
+        account, box = self._account, self._open
+        if not account.token:
+            plain = account.username.isascii() and account.password.isascii()
+            sign_in = box.login if plain else box.login_utf8
+            sign_in(account.username, account.password, initial_folder=None)
+            return
+        words = f"user={account.username}\1auth=Bearer {account.token}\1\1".encode()
+        try:
+            # The second time the server tells what is wrong, and wants an empty line for it.
+            box.client.authenticate("XOAUTH2", lambda told: b"" if told else words)
+        except imaplib.IMAP4.abort:
+            raise
+        except imaplib.IMAP4.error as error:
+            raise MailboxLoginError(("NO", [str(error).encode()]), "OK") from error
 
     def _connect(self) -> BaseMailBox:
         import imap_tools  # noqa: PLC0415 - as above
@@ -96,9 +121,7 @@ class Session:
     @contextmanager
     def _telling(self, doing: str) -> Iterator[None]:
         """Turn what the libraries raise into one sentence; a broken connection is dropped."""
-        import ssl  # noqa: PLC0415 - as above
-
-        from imap_tools import ImapToolsError, MailboxLoginError  # noqa: PLC0415
+        from imap_tools import ImapToolsError, MailboxLoginError  # noqa: PLC0415 - as above
 
         host = self._account.host
         try:
@@ -120,7 +143,7 @@ class Session:
 
     def close(self) -> None:
         """Say goodbye and close."""
-        box, self._box, self._folder = self._box, None, ""
+        box, self._box, self._told_of = self._box, None, ""
         if box is not None:
             with suppress(Exception):  # whatever it is, nobody waits for it any more
                 box.logout()
@@ -129,12 +152,17 @@ class Session:
 
     def drop(self) -> None:
         """Close at once, also while another thread waits for an answer."""
-        box, self._box, self._folder = self._box, None, ""
+        box, self._box, self._told_of = self._box, None, ""
         if box is not None:
             with suppress(OSError):
                 box.client.sock.shutdown(socket.SHUT_RDWR)
             with suppress(Exception):  # as above
                 box.client.shutdown()
+
+    def abandon(self) -> None:
+        """Close at once and for good; one that another thread is opening closes itself."""
+        self._is_abandoned = True
+        self.drop()
 
     def folders(self) -> list[str]:
         """List the folders that can be selected."""
@@ -154,6 +182,7 @@ class Session:
         from imap_tools import MailboxFolderSelectError  # noqa: PLC0415 - as above
 
         check_line(folder, "folder")
+        self._told_of = ""
         with self._telling("asked for a folder"):
             box = self._open
             try:
@@ -175,6 +204,14 @@ class Session:
             # `5:*` always names the last message, also when its number is lower (RFC 3501, 6.4.8).
             told = self._open.uids(f"UID {first}:*", charset=None)
         return sorted(uid for uid in map(int, told) if uid >= first)
+
+    def last_before(self, moment: datetime) -> int:
+        """Answer the number before the first message that came on the day before or later."""
+        # Months have English names, whatever the locale is: `26-Nov-2026`.
+        day = "-".join(format_datetime(moment - timedelta(days=1)).split()[1:4])
+        with self._telling("searched"):
+            later = [int(uid) for uid in self._open.uids(f"SINCE {day}", charset=None)]
+        return min(later) - 1 if later else max(self.uids(1), default=0)
 
     def facts(self, uids: Sequence[int]) -> dict[int, bytes]:
         """Answer what the server says of messages besides their text, by number."""
@@ -213,28 +250,50 @@ class Session:
                 return found, broken
         return found, None
 
-    def idle(self, folder: str, until: float, halt: threading.Event) -> bool:
-        """Wait for something to happen; see `MailboxReader.wait`."""
-        self.select(folder)
-        with self._telling("waited for"):
-            box = self._open
+    def knows_idle(self) -> bool:
+        """Say whether the server tells of new mail by itself (RFC 2177)."""
+        with self._telling("asked what it can do"):
             # What imaplib knows of it is from before signing in, when servers say less.
-            if b"IDLE" not in bytes(box.client.capability()[1][-1]).upper().split():
-                halt.wait(max(0.0, until - time.monotonic()))
-                return not halt.is_set()
-            told: list[bytes] = []
-            box.idle.start()  # type: ignore[no-untyped-call]
-            while not halt.is_set() and not _happened(told):
-                begun = time.monotonic()
-                left = until - begun
-                if left <= 0:
-                    break
-                told = box.idle.poll(timeout=min(left, _SLICE))
-                # Nothing before the time is over: the other end has closed, and `stop` will say so.
-                if not told and time.monotonic() - begun < min(left, _SLICE) / 2:
-                    break
-            _, rest = box.idle.stop()  # type: ignore[no-untyped-call]
-            return _happened(told) or _happened(rest)
+            told = self._open.client.capability()[1][-1]
+        return b"IDLE" in bytes(told).upper().split()
+
+    def idle_start(self, folder: str) -> socket.socket:
+        """Let the server tell of a folder; answer the socket on which it does."""
+        if self._told_of != folder:
+            self.select(folder)
+        with self._telling("waited for"):
+            self._open.idle.start()  # type: ignore[no-untyped-call]
+            return self._open.client.sock
+
+    def idle_poll(self) -> tuple[bool, bool]:
+        """Answer whether something happened and whether the server said anything, at once."""
+        told: list[bytes] = []
+        with self._telling("waited for"):
+            client = self._open.client
+            while _has_more(client):
+                # The rest of a line may be on its way, so this may wait for it.
+                told.append(bytes(client._get_line()))  # noqa: SLF001 - nothing public reads a line
+        return _happened(told), bool(told)
+
+    def idle_stop(self, folder: str) -> bool:
+        """End it; answer whether something happened in the meantime."""
+        with self._telling("waited for"):
+            _, rest = self._open.idle.stop()  # type: ignore[no-untyped-call]
+        # Opened again, the folder would not say what came between two waits.
+        self._told_of = folder
+        return _happened(rest)
+
+
+def _has_more(client: imaplib.IMAP4) -> bool:
+    """Say whether something has come that was not read, without waiting for it."""
+    before = client.sock.gettimeout()
+    client.sock.settimeout(0)
+    try:
+        return bool(client.file.peek(1))  # type: ignore[union-attr]
+    except (BlockingIOError, ssl.SSLWantReadError):
+        return False
+    finally:
+        client.sock.settimeout(before)
 
 
 def _listed(uids: Sequence[int]) -> str:

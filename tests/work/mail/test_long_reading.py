@@ -161,7 +161,7 @@ class Readers:
     async def kill(self) -> bool:
         """Kill (-9) whoever reads the mailbox now, and begin another; False when nobody does."""
         name = await self._running.db.value(
-            "SELECT worker FROM core_job WHERE name = 'read_mailbox' AND state = 'running'"
+            "SELECT worker FROM core_job WHERE name = 'core.read_mailbox' AND state = 'running'"
         )
         lost = next((one for one in self._all if name and f"-{one.pid}-" in name), None)
         if lost is None:
@@ -217,7 +217,10 @@ async def counted(running: Running) -> tuple[int, int, int]:
 
 
 async def prepare(running: Running, account: ImapAccount, messages: int) -> int:
-    """Fill the mailbox and set the cursor before the first message; answer the last number."""
+    """Fill the mailbox behind a message that was read; answer its number."""
+    folder = Folder(account, "Unused")
+    folder._client.append("INBOX", "", "", b"Subject: Old\r\n\r\n")
+    folder.close()
     async with MailboxReader(account) as reader:
         cursor = await reader.make_cursor()
     await running.db.execute(
@@ -284,5 +287,6 @@ async def test_a_cursor_saved_before_its_messages_loses_some(
 
 async def nothing_runs(running: Running) -> bool:
     return not await running.db.value(
-        "SELECT EXISTS (SELECT FROM core_job WHERE name = 'read_mailbox' AND state = 'running')"
+        "SELECT EXISTS (SELECT FROM core_job "
+        "WHERE name = 'core.read_mailbox' AND state = 'running')"
     )

@@ -7,8 +7,10 @@ import imaplib
 import socket
 import subprocess
 import sys
+import threading
 import time
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,10 +19,13 @@ from msgspec import structs
 from crmkit.errors import ConfigError, InvalidError
 from crmkit.work.mail.accounts import ImapAccount
 from crmkit.work.mail.reading import Batch, Cursor, MailboxReader
-from crmkit.work.mail.session import MailboxError
+from crmkit.work.mail.session import MailboxError, Session
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
+    from pathlib import Path
+
+    from imap_tools import BaseMailBox
 
 #: The server's hash of passwords is made cheap: each test signs in.
 RUN = (
@@ -36,35 +41,36 @@ def free_port() -> int:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ImapAccount]:
+    with running(RUN, tmp_path_factory.mktemp("imap")) as port:
+        yield ImapAccount(
+            host="127.0.0.1", port=port, tls="plain", username="desk", password="пароль", timeout=5
+        )
+
+
+@contextmanager
+def running(code: str, folder: Path) -> Iterator[int]:
+    """Run a server in a process of its own and answer its port."""
     port = free_port()
-    pid_file = tmp_path_factory.mktemp("imap") / "pid"
-    words = [sys.executable, "-c", RUN, "--host", "127.0.0.1", "--port", str(port), "--no-tls"]
-    words += [
-        "--pid-file",
-        str(pid_file),
-        "dict",
-        "--demo-user",
-        "desk",
-        "--demo-password",
-        "пароль",
-    ]
-    process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    account = ImapAccount(
-        host="127.0.0.1", port=port, tls="plain", username="desk", password="пароль", timeout=5
-    )
+    words = [sys.executable, "-c", code, "--host", "127.0.0.1", "--port", str(port), "--no-tls"]
+    words += ["--pid-file", str(folder / "pid"), "dict"]
+    words += ["--demo-user", "desk", "--demo-password", "пароль"]
+    # A pipe that nobody reads would stop it: it tells of each connection that breaks.
+    log = folder / "log"
+    with log.open("wb") as told:
+        process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=told)
     try:
-        wait_for(port, process)
-        yield account
+        wait_for(port, process, log)
+        yield port
     finally:
         process.terminate()
-        process.communicate(timeout=10)
+        process.wait(timeout=10)
 
 
-def wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
+def wait_for(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
     until = time.monotonic() + 20
     while time.monotonic() < until:
         if process.poll() is not None:
-            raise AssertionError(process.communicate()[1].decode()[-2000:])
+            raise AssertionError(log.read_text()[-2000:])
         try:
             socket.create_connection(("127.0.0.1", port), timeout=1).close()
         except OSError:
@@ -183,6 +189,26 @@ async def test_a_folder_numbered_anew_is_read_again(server: ImapAccount, folder:
     assert ["a", "c"] == subjects(after)
     assert before.cursor.uid_validity != after.cursor.uid_validity
     assert ((), True, ()) == (again.messages, again.restarted, listed)
+
+
+async def test_a_folder_numbered_anew_brings_nothing_from_before_the_account(
+    server: ImapAccount, folder: Folder
+) -> None:
+    folder.put("a")
+    now = datetime.now(UTC)
+    async with MailboxReader(server) as reader:
+        before = await reader.fetch_since(Cursor(folder=folder.name))
+        folder.renumber()
+        old = imaplib.Time2Internaldate(now - timedelta(days=400))
+        folder._client.append(folder.name, "", old, b"Subject: old\r\n\r\n")
+        folder.put("a", "b")
+        some, none = [
+            await reader.fetch_since(before.cursor, begun=moment)
+            for moment in (now, now + timedelta(days=9))
+        ]
+
+    assert (["a", "b"], []) == (subjects(some), subjects(none))
+    assert some.cursor.last_uid == none.cursor.last_uid
 
 
 async def test_gaps_are_asked_for_again(server: ImapAccount, folder: Folder) -> None:
@@ -317,6 +343,25 @@ async def test_new_mail_ends_the_wait(server: ImapAccount, folder: Folder) -> No
     assert ["a"] == subjects(batch)
 
 
+async def test_a_line_that_comes_in_pieces_is_one_line(server: ImapAccount, folder: Folder) -> None:
+    async with MailboxReader(server) as reader:
+        session = reader._session
+        session.idle_start(folder.name)
+        here, there = socket.socketpair()
+        with here, there:
+            client = session._open.client
+            before = client.sock, client.file
+            client.sock, client.file = here, here.makefile("rb")
+            assert (False, False) == session.idle_poll()
+            there.sendall(b"* 7 EXI")
+            later = asyncio.get_running_loop().call_later(0.05, there.sendall, b"STS\r\n")
+            assert (True, True) == await asyncio.to_thread(session.idle_poll)
+            assert later.when()
+            client.file.close()
+            client.sock, client.file = before
+        session.drop()
+
+
 async def test_a_wait_ends_with_its_time(server: ImapAccount, folder: Folder) -> None:
     async with MailboxReader(server) as reader:
         assert not await reader.wait(folder.name, seconds=0.2)
@@ -339,6 +384,30 @@ async def test_a_cancelled_wait_ends_at_once(server: ImapAccount, folder: Folder
         waiting.cancel()
         with pytest.raises(asyncio.CancelledError):
             await asyncio.wait_for(waiting, 3)
+
+
+async def test_who_gives_up_while_it_connects_leaves_no_connection(
+    server: ImapAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader = MailboxReader(server)
+    begun, connect = threading.Event(), Session._connect
+    made: list[BaseMailBox] = []
+
+    def slow(session: Session) -> BaseMailBox:
+        begun.set()
+        time.sleep(0.1)
+        made.append(connect(session))
+        return made[-1]
+
+    monkeypatch.setattr(Session, "_connect", slow)
+    opening = asyncio.ensure_future(reader.__aenter__())
+    await asyncio.to_thread(begun.wait)
+    opening.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await opening
+    async with asyncio.timeout(3):
+        while not made or made[0].client.sock.fileno() >= 0:  # noqa: ASYNC110 - of a thread
+            await asyncio.sleep(0.01)
 
 
 async def test_a_connection_that_closes_ends_the_wait(server: ImapAccount, folder: Folder) -> None:
