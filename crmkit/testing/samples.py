@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 #: So many different records are referred to, whatever the number of samples.
 _TARGETS = 10
+#: So often other values are tried where rules of a plugin refuse some.
+_ATTEMPTS = 12
 
 
 class Samples:
@@ -30,6 +32,7 @@ class Samples:
         self._site = site
         self._made: dict[str, list[int]] = {}
         self._number = 0
+        self._turn = 0
 
     async def make(self, entity: str, **fixed: int) -> int:
         """Make one record and answer its id.
@@ -43,8 +46,9 @@ class Samples:
         """
         plan = self._site.entity(entity)
         refused: list[str] = []
-        # All fields show more of the plugin; rules of its own may take no more than the least.
-        for least in (False, True):
+        # All fields show more of the plugin; rules of its own may take no more than the least, or
+        # want other records to be referred to.
+        for least in (False, *[True] * (_ATTEMPTS - 1)):
             values = await self.values(plan, least=least) | fixed
             try:
                 record = await self._ctx.create(entity, **values)
@@ -117,7 +121,8 @@ class Samples:
         is_wanted = field.required or not self._refers_back(plan, entity)
         if len(made) < (1 if least else _TARGETS) and is_wanted:
             return await self.make(entity)
-        return made[self._number % len(made)] if made else None
+        self._turn += 1
+        return made[self._turn % len(made)] if made else None
 
     def _refers_back(self, plan: EntityPlan, entity: str) -> bool:
         """Say whether making the target would ask for one of these first."""

@@ -65,6 +65,9 @@ class Running:
     db: Database
     config: Config
     dsn: str
+    #: The Site before plugins were left out of it, which the next one is built from: a serving
+    #: process leaves them out until it is started again, a test mends them.
+    whole: Site | None = None
 
     @property
     def ctx(self) -> Context:
@@ -94,11 +97,13 @@ class Running:
 
     def fit(self) -> None:
         """Leave out plugins whose routes do not fit, as the host does."""
+        self.whole = self.site
         self.site = fitting(self.config, self.site)
 
     async def rebuild(self) -> Running:
         """Take up what was switched."""
-        self.site = await rebuild_site(self.config, self.db, self.site)
+        self.site = await rebuild_site(self.config, self.db, self.whole or self.site)
+        self.whole = None
         return self
 
     async def tables(self) -> tuple[str, ...]:

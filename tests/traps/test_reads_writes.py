@@ -25,7 +25,7 @@ from crmkit.records.query import (
     list_statement,
 )
 from crmkit.records.values import parse_values
-from tests.trust.conftest import NEEDED
+from tests.trust.conftest import NEEDED, stands_alone
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -56,7 +56,7 @@ async def test_no_implicit_cascade(db: Database) -> None:
         "core_notification", "core_notification_choice", "core_notification_settings",
         "core_webhook_call",
         "core_deadline_step", "core_approval", "core_message_link", "core_mail_cursor",
-        "core_mail_account", "core_message_file", "core_hook_call",
+        "core_mail_account", "core_message_file", "core_message_erased", "core_hook_call",
     }  # fmt: skip
     assert "cascade" != Reference("core_user").on_delete
 

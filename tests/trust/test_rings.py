@@ -115,12 +115,11 @@ async def test_a_reference_to_anothers_record_is_refused_and_does_not_name_it(
                 continue
             if not stands_alone(target):  # seen with its whole, see test_parts
                 continue
-            secret = await make(
-                target.name, **title_of(site, target.name, f"{_MARK} {entity} {name}")
-            )
-            for form in ({name: str(secret)}, {f"{name}.title": f"{_MARK}"}):
+            title = f"{_MARK} {entity} {name}"  # no two documents have one number
+            secret = await make(target.name, **title_of(site, target.name, title))
+            for form in ({name: str(secret)}, {f"{name}.title": title}):
                 answer = await client.post(f"/{entity}/new", data={plan.title: "Mine", **form})
-                shown = answer.text.replace(f'value="{_MARK}"', "").replace(f"{_MARK}</option>", "")
+                shown = answer.text.replace(f'value="{title}"', "").replace(f"{title}</option>", "")
                 # The whole of a part is not there for who may not change it.
                 refused = {403, 404, 422} if plan.part_of else {403, 422}
                 assert answer.status_code in refused, (entity, name, answer.status_code)

@@ -91,8 +91,8 @@ async def test_a_page_of_100_rows_asks_as_often_as_one_of_10(
                 if entity == "core.message":
                     more, kept = ", message_id", f", n || '-{number}'"
                 await db.execute(
-                    f"INSERT INTO \"{plan.tablename}\" ({plan.title}{more}) SELECT 'R{number} ' || n{kept} "
-                    "FROM generate_series(1, $1::int) n",
+                    f'INSERT INTO "{plan.tablename}" ({plan.title}{more}) '
+                    f"SELECT 'R{number} ' || n{kept} FROM generate_series(1, $1::int) n",
                     number,
                 )
             asked.clear()
