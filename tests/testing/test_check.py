@@ -57,7 +57,8 @@ async def _trial(running: Running, place: Place) -> Trial:
         "crm",
         "loyalty",
         pytest.param("twina", marks=pytest.mark.long),
-        "hostile",
+        pytest.param("hostile", marks=pytest.mark.long),
+        pytest.param("orders", marks=pytest.mark.long),
     ],
 )
 async def test_what_keeps_the_contract_passes(plugin: str) -> None:
