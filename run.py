@@ -55,7 +55,7 @@ GATES = (
     ("mypy", ["mypy"]),
     ("import-linter", ["lint-imports", "--no-logo"]),
     ("codespell", ["codespell"]),
-    ("djlint", ["djlint", "--lint", "--quiet", "crmkit"]),
+    ("djlint", ["djlint", "--lint", "--quiet", "crmkit", "plugins"]),
 )
 FAILED = 1
 MISUSED = 2

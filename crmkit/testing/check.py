@@ -182,7 +182,7 @@ class _Run:
     async def _place(self) -> AsyncIterator[Place]:
         folder = Path(tempfile.mkdtemp(prefix="crmkit-check-"))
         try:
-            async with new_place(folder, self._server) as place:
+            async with new_place(folder, self._server, is_new=True) as place:
                 for each in self._beside:
                     place.add(each)
                 yield place

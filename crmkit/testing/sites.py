@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import shutil
+import tempfile
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -55,6 +56,7 @@ ORDER BY 1
 """
 _MANIFEST = 'id = "{0}"\nname = "{1}"\nversion = "1.0.0"\ncrmkit = ">=1,<2"\n'
 _numbers = itertools.count()
+_TEMPLATE = "crmkit_template"
 
 
 @dataclass
@@ -178,18 +180,50 @@ class Place:
             await db.close()
 
 
+async def _make_template(connection: asyncpg.Connection, dsn: str) -> None:
+    """Make the database that all others of a server are copied from, once.
+
+    It is one of a site that was started: copying it takes a tenth of migrating anew.
+    """
+    exists = "SELECT EXISTS (SELECT 1 FROM pg_database WHERE datname = $1)"
+    if await connection.fetchval(exists, _TEMPLATE):
+        return
+    # Processes of one run share the server.
+    await connection.execute("SELECT pg_advisory_lock(hashtext($1))", _TEMPLATE)
+    try:
+        if await connection.fetchval(exists, _TEMPLATE):
+            return
+        part = f"{_TEMPLATE}_part"
+        await drop_database(connection, part)
+        await connection.execute(f'CREATE DATABASE "{part}"')
+        with tempfile.TemporaryDirectory() as folder:
+            started = dsn.replace(f"/{_TEMPLATE}", f"/{part}")
+            _site, db = await prepare_site(Config(folder=Path(folder)), started, started)
+            await db.close()
+        await connection.execute(f'ALTER DATABASE "{part}" RENAME TO "{_TEMPLATE}"')
+    finally:
+        await connection.execute("SELECT pg_advisory_unlock(hashtext($1))", _TEMPLATE)
+
+
 @asynccontextmanager
-async def new_place(folder: Path, server: str = "") -> AsyncIterator[Place]:
+async def new_place(
+    folder: Path, server: str = "", *, is_new: bool = False
+) -> AsyncIterator[Place]:
     """An empty site: a folder, and a new database.
 
     Args:
         server: Address of a server's owner role; "" is the server of the run.
+        is_new: Nothing was ever in it, for what looks at the first migration.
     """
     name = f"crmkit_site_{os.getpid()}_{next(_numbers)}"
     owner = server or os.environ[DSN]
     head, _, tail = owner.rpartition("/crmkit")
     connection = await asyncpg.connect(owner)
-    await connection.execute(f'CREATE DATABASE "{name}"')
+    if is_new:
+        await connection.execute(f'CREATE DATABASE "{name}"')
+    else:
+        await _make_template(connection, f"{head}/{_TEMPLATE}{tail}")
+        await connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{_TEMPLATE}"')
     (folder / "plugins").mkdir()
     try:
         yield Place(folder, f"{head}/{name}{tail}")

@@ -11,7 +11,7 @@ from crmkit.access.principals import find_principal
 from crmkit.errors import InvalidError
 from crmkit.model.job import JobOrder
 from crmkit.model.values import N_
-from crmkit.web.translate import catalogue
+from crmkit.web.guests import speaking
 from crmkit.work.jobs import enqueue
 from crmkit.work.notice_plans import JOB, TIMES, times_of
 from crmkit.work.notifications import show_to
@@ -21,7 +21,7 @@ from crmkit.work.quiet_hours import next_loud
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from crmkit.model.context import Context, Principal
+    from crmkit.model.context import Context
     from crmkit.model.job import JobEvent
     from crmkit.work.notifications import Notification
 
@@ -55,20 +55,13 @@ async def tell_by_mail(event: JobEvent) -> None:
     )  # fmt: skip
     if person is None or row is None:
         return
-    reader = _reader(ctx, person)
     waiting = [each for each in taken if not each["in_app"] or each["read_at"] is None]
     waiting.sort(key=lambda each: each["id"])
-    told = [each for each in await show_to(reader, waiting) if not each.hidden]
-    if told:
-        await _send(ctx, reader, row["email"], told)
-
-
-def _reader(ctx: Context, person: Principal) -> Context:
-    """Answer a context of the person, with texts in his language: a job has none of its own."""
-    texts = catalogue(person.language or ctx.config.language, ctx.site)  # type: ignore[arg-type]
-    return replace(
-        ctx, principal=person, translate=lambda text: texts.gettext(text) if text else ""
-    )
+    with speaking(ctx, person.language) as spoken:
+        reader = replace(spoken, principal=person)
+        told = [each for each in await show_to(reader, waiting) if not each.hidden]
+        if told:
+            await _send(ctx, reader, row["email"], told)
 
 
 async def _send(ctx: Context, reader: Context, address: str, told: Sequence[Notification]) -> None:

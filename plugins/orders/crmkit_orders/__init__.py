@@ -33,7 +33,7 @@ from crmkit_orders.shipping import (
     delivery_moved,
     keep_direction,
 )
-from crmkit_orders.steps import check_step, note_step
+from crmkit_orders.steps import check_step
 from crmkit_orders.stock import catalogue_saved, check_catalogue
 
 if TYPE_CHECKING:
@@ -146,7 +146,6 @@ class Orders(Plugin):
         """Add up the document of a line; tell of a promise that moved."""
         await add_up(event)
         await order_saved(event)
-        await note_step(event)
         await note_day(event)
         await catalogue_saved(event)
 

@@ -121,12 +121,12 @@ def _is_other(event: SaveEvent) -> bool:
 
 async def _price(event: SaveEvent, product: Row, document: Row) -> None:
     ctx, values = event.ctx, event.values
-    by_hand = ctx.translate(N_("Entered by hand"))
     if values.get("unit_price") is not None:
-        values.setdefault("price_rule", by_hand)
+        values["is_by_hand"] = True
+        values.setdefault("price_rule", ctx.translate(N_("Entered by hand")))
         return
     whole = {**event.before, **values}
-    stays = event.before.get("price_rule") == by_hand or not any(n in values for n in _PRICED)
+    stays = event.before.get("is_by_hand") or not any(name in values for name in _PRICED)
     if whole.get("unit_price") is not None and not _is_other(event) and stays:
         return
     try:
@@ -135,6 +135,7 @@ async def _price(event: SaveEvent, product: Row, document: Row) -> None:
         raise Veto(told(ctx, error), unit=told(ctx, error)) from error
     if found is not None:
         values["unit_price"], values["price_rule"] = found.unit_price, taken(ctx, found)
+        values["is_by_hand"] = False
 
 
 def _check(event: SaveEvent) -> None:

@@ -73,6 +73,10 @@ def _keep_confirmed(event: SaveEvent, whole: Mapping[str, Any]) -> None:
         Veto: It is not so.
     """
     ctx, values, old = event.ctx, event.values, event.before["state"]
+    # Steps that were ended by mistake come back by an undo, the confirmation itself does not.
+    is_step = ctx.cause == "undo" and "step" in values
+    if is_step and (not values["step"] or old not in FOLLOWING):
+        raise Veto(ctx.translate(N_("What followed from this move cannot be taken back.")))
     wrong: dict[str, str] = {}
     for name in ("company", "currency"):
         if name in values and values[name] != event.before[name]:
@@ -117,14 +121,17 @@ async def order_saved(event: SaveEvent) -> None:
 async def mark_amended(ctx: Context, order: int) -> None:
     """Note whether a confirmed order says something else than what was confirmed."""
     # A line is as it was confirmed when it is there as it was, or is gone and was never confirmed.
-    await ctx.db.execute(
-        "UPDATE orders_order o SET is_amended = o.deliver_to <> o.confirmed_to OR EXISTS ("
+    is_amended = await ctx.db.value(
+        "SELECT o.deliver_to <> o.confirmed_to OR EXISTS ("
         'SELECT 1 FROM orders_order_line l WHERE l."order" = o.id AND CASE '
         "WHEN l.trashed_at IS NULL THEN (l.confirmed, l.confirmed_net) "
         "IS DISTINCT FROM (coalesce(l.quantity, 0), l.net) "
-        "ELSE l.confirmed IS NOT NULL END) WHERE o.id = $1 AND o.state = ANY($2)",
+        "ELSE l.confirmed IS NOT NULL END) FROM orders_order o "
+        "WHERE o.id = $1 AND o.state = ANY($2)",
         order, sorted(FOLLOWING),
     )  # fmt: skip
+    if is_amended is not None:
+        await ctx.derive("orders.order", order, is_amended=is_amended)
 
 
 async def _address(ctx: Context, company: int) -> str:

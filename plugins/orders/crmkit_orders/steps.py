@@ -55,6 +55,7 @@ async def begin_steps(ctx: Context, order: Mapping[str, Any]) -> None:
     for place, name in enumerate(step_names(ctx), 1):
         await ctx.create("orders.step", order=order["id"], position=place, name=name)
     await _go_on(ctx, order)
+    await _note(ctx, order["id"])
 
 
 async def check_step(event: SaveEvent) -> None:
@@ -75,14 +76,15 @@ async def check_step(event: SaveEvent) -> None:
         raise Veto(event.ctx.translate(N_("The first step waits for nothing.")))
 
 
-async def note_step(event: SaveEvent) -> None:
-    """Note at the order which step it is at and who holds it."""
-    if event.entity.name != "orders.step":
-        return
-    order = {**event.before, **event.values}["order"]
-    active = next((row for row in await _rows(event.ctx, order) if row["state"] == "active"), None)
-    await event.ctx.derive(
-        "orders.order", order,
+async def _note(ctx: Context, order: int, version: int | None = None) -> None:
+    """Save at the order which step it is at and who holds it.
+
+    A new version, so that a step is not ended twice by a page that shows the one before, and
+    deadlines go to who holds it now.
+    """
+    active = next((row for row in await _rows(ctx, order) if row["state"] == "active"), None)
+    await ctx.save(
+        "orders.order", order, version=version,
         step=active["name"] if active else "", holder=active["holder"] if active else None,
     )  # fmt: skip
 
@@ -124,13 +126,13 @@ async def finish_step(
         ConflictError: No step is active.
         StaleVersionError: The order changed since the page was shown.
     """
-    del version  # a step has a version of its own, which its lock takes care of
     if data.skip and not data.reason.strip():
         text = ctx.translate(N_("is needed when a step is skipped"))
         raise InvalidError(ctx.translate(N_("The step was not skipped.")), {"reason": text})
     order = await ctx.get("orders.order", order_id, "edit", lock=True)
     step = await active_step(ctx, order_id)
-    await end_step(ctx, order, step, "skipped" if data.skip else "done", data.reason)
+    await _end(ctx, order, step, "skipped" if data.skip else "done", data.reason)
+    await _note(ctx, order_id, version)
 
 
 async def active_step(ctx: Context, order_id: int) -> Mapping[str, Any]:
@@ -145,7 +147,7 @@ async def active_step(ctx: Context, order_id: int) -> Mapping[str, Any]:
     raise ConflictError(ctx.translate(N_("No step of this order is active.")))
 
 
-async def end_step(
+async def _end(
     ctx: Context, order: Mapping[str, Any], step: Mapping[str, Any], state: str, reason: str = ""
 ) -> None:
     """End a step and begin the next one."""
@@ -160,7 +162,8 @@ async def finish_named(ctx: Context, order: Mapping[str, Any], names: Sequence[s
         active = next((row for row in rows if row["state"] == "active"), None)
         if active is None or active["name"] not in names:
             return
-        await end_step(ctx, order, active, "done")
+        await _end(ctx, order, active, "done")
+        await _note(ctx, order["id"])
 
 
 async def skip_rest(ctx: Context, order: Mapping[str, Any], reason: str) -> None:
@@ -170,16 +173,18 @@ async def skip_rest(ctx: Context, order: Mapping[str, Any], reason: str) -> None
             await ctx.save(
                 "orders.step", row["id"], state="skipped", ended_at=ctx.now(), reason=reason
             )
+    await _note(ctx, order["id"])
 
 
 async def hand_over(
-    ctx: Context, order_id: int, data: HandOver, _version: int | None = None
+    ctx: Context, order_id: int, data: HandOver, version: int | None = None
 ) -> None:
     """Give the active step to somebody else, who is told.
 
     Raises:
         InvalidError: There is nobody of that name or address, or there are several.
         ConflictError: No step is active.
+        StaleVersionError: The order changed since the page was shown.
     """
     order = await ctx.get("orders.order", order_id, "edit", lock=True)
     step = await active_step(ctx, order_id)
@@ -191,6 +196,7 @@ async def hand_over(
         reason=data.reason,
     )  # fmt: skip
     await ctx.save("orders.step", step["id"], holder=taker)
+    await _note(ctx, order_id, version)
     await ctx.publish(
         "orders.step.handed_over", "orders.order", order_id,
         step=step["name"], giver=step["holder"], taker=taker,

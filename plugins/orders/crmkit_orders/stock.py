@@ -40,7 +40,9 @@ class CountStock(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 async def count_stock(
     ctx: Context, product_id: int, data: CountStock, _version: int | None = None
 ) -> None:
-    """Set what is on hand to what was counted; who, when and why stand in the history.
+    """Set what is on hand to what was counted.
+
+    The count and its reason are fields of the product, so who, when and why stand in its history.
 
     Raises:
         InvalidError: It is no number, or negative.
@@ -52,8 +54,13 @@ async def count_stock(
     if not counted.is_finite() or not 0 <= counted < _MOST:
         text = ctx.translate(N_("is no count; enter 0 or more"))
         raise InvalidError(ctx.translate(N_("The stock was not changed.")), {"on_hand": text})
+    counted = round(counted, PLACES)
     await lock_products(ctx, [product_id])
-    await ctx.derive("orders.product", product_id, on_hand=round(counted, 4))
+    await ctx.save(
+        "orders.product", product_id, counted=counted, counted_at=ctx.now(),
+        count_reason=data.reason,
+    )  # fmt: skip
+    await ctx.derive("orders.product", product_id, on_hand=counted)
     await ctx.publish(
         "orders.product.counted", "orders.product", product_id,
         on_hand=str(counted), reason=data.reason,

@@ -79,6 +79,9 @@ class Product(Record, tablename="orders_product"):
     may_go_negative = Flag(default=False)
     on_hand = Measure(digits=_QUANTITY)
     reserved = Measure(digits=_QUANTITY)
+    counted = Measure(digits=_QUANTITY)
+    counted_at = Moment()
+    count_reason = Line(length=300)
 
 
 class Cost(Record, tablename="orders_cost"):
@@ -168,6 +171,7 @@ class QuoteLine(Record, tablename="orders_quote_line"):
     is_chosen = Flag(default=False)
     is_unmatched = Flag(default=False)
     price_rule = Text()
+    is_by_hand = Flag(default=False)
     net = Measure(digits=_AMOUNT)
     unit_cost = Measure(digits=_PRICE)
 
@@ -225,6 +229,7 @@ class OrderLine(Record, tablename="orders_order_line"):
     promised_at = Moment()
     is_unmatched = Flag(default=False)
     price_rule = Text()
+    is_by_hand = Flag(default=False)
     net = Measure(digits=_AMOUNT)
     delivered = Measure(digits=_QUANTITY)
     returned = Measure(digits=_QUANTITY)

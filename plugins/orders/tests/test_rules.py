@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from crmkit import ConflictError, InvalidError, Veto
-from crmkit.errors import SecondPersonError
+from crmkit.errors import SecondPersonError, StaleVersionError
 from crmkit.records.actions import run_action
 from crmkit.records.approvals import ask_approval, decide_approval
 from crmkit.records.history import undo_operation
@@ -268,3 +268,44 @@ async def test_versions_of_a_quote_and_one_that_expired(
     ]
     assert [numbers[0], f"{numbers[0]}/2", f"{numbers[0]}/3"] == numbers
     assert Decimal("4821.00") == (await ctx.get(ORDER, result))["net"]
+
+
+async def test_a_price_entered_by_hand_stays_whatever_language_is_spoken(
+    anna: Context, shop: dict[str, int], draft: Draft
+) -> None:
+    order = await draft(kit=0)
+    line = await anna.db.value('SELECT id FROM orders_order_line WHERE "order" = $1', order)
+    russian = replace(anna, translate=lambda text: f"по-русски: {text}")
+    await russian.save(LINE, line, unit_price=Decimal(4000))
+    await anna.save(LINE, line, quantity=Decimal(7))
+    stored = await anna.get(LINE, line)
+    assert (Decimal(4000), True) == (stored["unit_price"], stored["is_by_hand"])
+    await anna.save(LINE, line, unit_price=None)  # emptied, the price that holds comes back
+    stored = await anna.get(LINE, line)
+    assert (Decimal(4821), False) == (stored["unit_price"], stored["is_by_hand"])
+
+
+async def test_a_page_that_shows_the_step_before_ends_none(
+    anna: Context, draft: Draft, act: Act
+) -> None:
+    order = await draft()
+    await act("orders.order/confirm", order)
+    plan, shown = anna.site.entity(ORDER), (await anna.get(ORDER, order))["version"]
+    await run_action(anna, plan, "finish-step", order, {}, shown)
+    with pytest.raises(StaleVersionError):
+        await run_action(anna, plan, "finish-step", order, {}, shown)
+    assert "deliver" == (await anna.get(ORDER, order))["step"]
+
+
+async def test_a_count_of_stock_stands_in_the_history(anna: Context, shop: dict[str, int]) -> None:
+    await anna.save("orders.product", shop["pro"], is_stocked=True)
+    counted = {"on_hand": "7,5", "reason": "Year end"}
+    await run_action(anna, anna.site.entity("orders.product"), "count", shop["pro"], counted)
+    product = await anna.get("orders.product", shop["pro"])
+    assert (Decimal("7.5"), Decimal("7.5")) == (product["on_hand"], product["counted"])
+    after = await anna.db.value(
+        "SELECT after FROM core_journal WHERE entity = 'orders.product' AND record = $1 "
+        "ORDER BY id DESC LIMIT 1",
+        shop["pro"],
+    )
+    assert "Year end" == after["count_reason"]

@@ -206,8 +206,8 @@ ORDERS = Entity(
         Order.cancel_reason: FieldOptions(label=N_("Why it was cancelled")),
         Order.link: FieldOptions(label=N_("Status links given"), derived=True),
         Order.credit_override: FieldOptions(label=N_("Why the credit limit is exceeded")),
-        Order.step: FieldOptions(label=N_("Step"), derived=True),
-        Order.holder: FieldOptions(label=N_("Held by"), derived=True),
+        Order.step: FieldOptions(label=N_("Step"), readonly=True),
+        Order.holder: FieldOptions(label=N_("Held by"), readonly=True),
         Order.delivery_status: FieldOptions(label=N_("Delivered"), derived=True),
         Order.invoice_status: FieldOptions(label=N_("Invoiced"), derived=True),
         Order.most_discount: FieldOptions(
@@ -253,6 +253,7 @@ ORDER_LINES = Entity(
         ),
         OrderLine.is_unmatched: shared.UNMATCHED,
         OrderLine.price_rule: shared.PRICE_RULE,
+        OrderLine.is_by_hand: shared.BY_HAND,
         OrderLine.net: shared.NET,
         OrderLine.delivered: FieldOptions(label=N_("Delivered"), derived=True),
         OrderLine.returned: FieldOptions(label=N_("Returned"), derived=True),

@@ -20,6 +20,7 @@ UNIT_PRICE = FieldOptions(
 DISCOUNT = FieldOptions(label=N_("Discount, %"))
 TAX_RATE = FieldOptions(label=N_("Tax, %"))
 PRICE_RULE = FieldOptions(label=N_("Why this price"), derived=True)
+BY_HAND = FieldOptions(label=N_("Price by hand"), derived=True)
 NET = FieldOptions(label=N_("Net"), derived=True)
 TAX = FieldOptions(label=N_("Tax"), derived=True)
 GROSS = FieldOptions(label=N_("Total"), derived=True)

@@ -177,7 +177,10 @@ CREATE TABLE orders_product (
     is_stocked boolean NOT NULL DEFAULT false,
     may_go_negative boolean NOT NULL DEFAULT false,
     on_hand numeric(18, 4),
-    reserved numeric(18, 4)
+    reserved numeric(18, 4),
+    counted numeric(18, 4),
+    counted_at timestamptz,
+    count_reason text NOT NULL DEFAULT ''
 );
 CREATE INDEX orders_product_owner_idx ON orders_product (owner);
 CREATE INDEX orders_product_team_idx ON orders_product (team);
@@ -260,6 +263,7 @@ CREATE TABLE orders_order_line (
     promised_at timestamptz,
     is_unmatched boolean NOT NULL DEFAULT false,
     price_rule text NOT NULL DEFAULT '',
+    is_by_hand boolean NOT NULL DEFAULT false,
     net numeric(18, 2),
     delivered numeric(18, 4),
     returned numeric(18, 4),
@@ -301,6 +305,7 @@ CREATE TABLE orders_quote_line (
     is_chosen boolean NOT NULL DEFAULT false,
     is_unmatched boolean NOT NULL DEFAULT false,
     price_rule text NOT NULL DEFAULT '',
+    is_by_hand boolean NOT NULL DEFAULT false,
     net numeric(18, 2),
     unit_cost numeric(18, 6)
 );
