@@ -34,14 +34,23 @@ _NO_IDLE_PAUSE = 3600.0
 #: Before servers end an IDLE of 30 minutes, and before routers forget the connection.
 _RENEW_SECONDS = 20 * 60.0
 _PATIENCE = 15.0
-# A row that is locked is looked at the next time; until its lease ends it stays whose it was.
+# A row that is locked is looked at the next time; until its lease ends it stays whose it was, and
+# counts, so that no other one is taken in its place.
+_RENEW = """
+UPDATE core_mail_account SET watched_until = now() + make_interval(secs => $2)
+WHERE id IN (SELECT id FROM core_mail_account WHERE watcher = $1 AND active AND imap_host <> ''
+    FOR UPDATE SKIP LOCKED)
+"""
 _CLAIM = """
 UPDATE core_mail_account SET watcher = $1, watched_until = now() + make_interval(secs => $2)
 WHERE id IN (
     SELECT id FROM core_mail_account
-    WHERE active AND imap_host <> ''
-        AND (watcher = $1 OR watched_until IS NULL OR watched_until < now())
-    ORDER BY watcher = $1 DESC, id LIMIT $3 FOR UPDATE SKIP LOCKED
+    WHERE active AND imap_host <> '' AND watcher <> $1
+        AND (watched_until IS NULL OR watched_until < now())
+    ORDER BY id
+    LIMIT greatest(0, $3 - (SELECT count(*) FROM core_mail_account
+        WHERE watcher = $1 AND watched_until > now()))
+    FOR UPDATE SKIP LOCKED
 )
 """
 _MINE = """
@@ -85,6 +94,7 @@ class Watching:
 
     async def _look(self) -> None:
         """Take mailboxes nobody listens to, as far as there is room, and leave those lost."""
+        await self._control.execute(_RENEW, self._name, _LEASE_SECONDS)
         await self._control.execute(_CLAIM, self._name, _LEASE_SECONDS, MOST)
         rows = await self._control.rows(_MINE, self._name)
         mine = {row["id"]: row["settings"] for row in rows}

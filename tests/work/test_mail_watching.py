@@ -174,9 +174,17 @@ async def test_no_process_listens_to_more_than_its_share(
     ctx = await person(site_of)
     for name in ("one", "two"):
         await account(ctx, imap=imap, address=f"{name}@example.org")
+    watched = "SELECT count(*) FROM core_mail_account WHERE watcher <> ''"
+
+    async def is_watched() -> bool:
+        return bool(await site_of.db.value(watched))
+
     async with working(worker(site_of)):
-        await asyncio.sleep(0.4)
-        watched = "SELECT count(*) FROM core_mail_account WHERE watcher <> ''"
+        await until(is_watched)
+        async with site_of.db.transaction():  # as a job does that reads it
+            lock = "SELECT id FROM core_mail_account WHERE watcher <> '' FOR UPDATE"
+            await site_of.db.value(lock)
+            await asyncio.sleep(0.4)
         assert 1 == await site_of.db.value(watched)
 
 
