@@ -151,11 +151,19 @@ def _load(page: Page, path: str) -> dict[str, int]:
     sizes: dict[str, int] = {}
     session.on(
         "Network.requestWillBeSent",
-        lambda event: names.__setitem__(event["requestId"], event["request"]["url"]),
+        lambda event: (
+            None  # what scripts ask for by themselves comes after the paint, on a slow machine here
+            if event.get("type") in {"Fetch", "XHR", "EventSource"}
+            else names.__setitem__(event["requestId"], event["request"]["url"])
+        ),
     )
     session.on(
         "Network.loadingFinished",
-        lambda event: sizes.__setitem__(names[event["requestId"]], event["encodedDataLength"]),
+        lambda event: (
+            sizes.__setitem__(names[event["requestId"]], event["encodedDataLength"])
+            if event["requestId"] in names
+            else None
+        ),
     )
     page.goto(path, wait_until="networkidle")
     return {name: size for name, size in sizes.items() if _LATER not in name}
