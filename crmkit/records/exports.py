@@ -16,7 +16,7 @@ from crmkit.model.values import N_
 from crmkit.records.computed import compute, computed_columns
 from crmkit.records.csv_file import neutralise
 from crmkit.records.import_plan import LINE_COLUMN, REASON_COLUMN
-from crmkit.records.query import ListQuery, plain, select_list, where_clause
+from crmkit.records.query import ListQuery, joined_list, plain, where_clause
 from crmkit.records.statement import Statement
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ async def export_rows(
     more = [] if machine else computed_columns(ctx, plan)
     statement = Statement()
     where = where_clause(ctx, plan, query, statement)
-    columns, joins = select_list(ctx, plan, names, statement)
+    columns, joins = joined_list(ctx, plan, names, statement)
     labels = [plan.fields[name].label for name in names] + [each.label for _, each in more]
     heading: list[Any] = (
         ["id", *names] if machine else [neutralise(ctx.translate(label)) for label in labels]

@@ -61,9 +61,9 @@ async def list_parts(ctx: Context, parts: PartsPlan, record_id: int) -> list[dic
     statement = Statement(record_id)
     allowed = predicate(ctx, plan, "read", "t", statement.next)
     statement.args.extend(allowed.args)
-    columns, joins = select_list(ctx, plan, tuple(plan.fields), statement)
+    columns = select_list(ctx, plan, tuple(plan.fields), statement)
     rows = await ctx.db.rows(
-        f'SELECT {columns}, t.custom FROM "{plan.tablename}" t {joins} '  # noqa: S608 - checked names
+        f'SELECT {columns}, t.custom FROM "{plan.tablename}" t '  # noqa: S608 - checked names
         f'WHERE t."{parts.column}" = $1 AND t.trashed_at IS NULL AND ({allowed.text}) '
         f'ORDER BY t."{parts.order}", t.id LIMIT {MOST}',
         *statement.args,

@@ -16,7 +16,7 @@ from crmkit_orders.quoting import check_lines, copy_lines
 from crmkit_orders.reading import read_row
 from crmkit_orders.reserving import follow_order, release, reserve
 from crmkit_orders.settings import Settings
-from crmkit_orders.states import FOLLOWING, RUNNING
+from crmkit_orders.states import ENDED, FOLLOWING, RUNNING
 from crmkit_orders.steps import begin_steps, skip_rest
 from crmkit_orders.told import plain
 from crmkit_orders.totals import add_up_order, counts_of, every_order_row, order_rows
@@ -62,6 +62,8 @@ async def prepare_order(event: SaveEvent) -> None:
         await _prepare_confirmation(event, whole)
     if values.get("state") == "fulfilled":
         values["fulfilled_at"] = ctx.now()
+    if values.get("state") in ENDED and old not in ENDED:
+        values["closed_on"] = ctx.now().astimezone(ctx.time_zone).date()
     if old != "draft":
         _keep_confirmed(event, whole)
 

@@ -19,14 +19,12 @@ from crmkit import (
 )
 from crmkit_orders.asking import Question
 from crmkit_orders.domain.errors import RuleError
-from crmkit_orders.domain.quantities import open_quantity
 from crmkit_orders.pricing import explain, price_of
 from crmkit_orders.reading import read_row
 from crmkit_orders.settings import Settings
 from crmkit_orders.states import DELIVERY_STATES, RECEIPT_STATES, RUNNING
 from crmkit_orders.tables import STEP_NAMES
 from crmkit_orders.told import plain
-from crmkit_orders.totals import counts_of, order_rows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -128,8 +126,7 @@ async def delivery_panel(ctx: Context, order_id: int) -> object:
     slack, tone = "", ""
     if order["promised_at"]:
         facts.append((N_("Promise"), format_moment(ctx, order["promised_at"]), None))
-        left = any(open_quantity(counts_of(row)) > 0 for row in await order_rows(ctx, order_id))
-        if order["state"] in RUNNING and left:
+        if order["state"] in RUNNING and order["delivery_status"] != "full":
             slack, tone = slack_of(ctx, order["promised_at"])
         first = order["first_promise"]
         if first and first != order["promised_at"]:

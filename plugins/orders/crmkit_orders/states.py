@@ -93,6 +93,8 @@ OPEN_ORDER = frozenset({"draft", "confirmed", "in_progress"})
 RUNNING = frozenset({"confirmed", "in_progress"})
 #: States of an order that follow from what was delivered.
 FOLLOWING = frozenset({"confirmed", "in_progress", "fulfilled"})
+#: An order that nobody does anything with any more.
+ENDED = frozenset({"closed", "cancelled"})
 
 
 def quote_locked(_ctx: Context, record: Mapping[str, Any]) -> str:

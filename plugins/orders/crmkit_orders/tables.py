@@ -179,6 +179,8 @@ class QuoteLine(Record, tablename="orders_quote_line"):
 class Order(Record, tablename="orders_order"):
     """What a client ordered; `first_promise` is what the on-time rate is measured against.
 
+    `closed_on` is the day, in the zone of who did it, on which it was closed or cancelled.
+
     `most_discount` is the largest one of a draft that was not approved with a quote before.
     """
 
@@ -195,6 +197,7 @@ class Order(Record, tablename="orders_order"):
     first_promise = Moment()
     confirmed_at = Moment()
     fulfilled_at = Moment()
+    closed_on = Date()
     deliver_to = Text()
     confirmed_to = Text()
     note = Markdown()

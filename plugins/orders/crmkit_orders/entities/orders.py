@@ -35,6 +35,7 @@ ORDERS = Entity(
         Order.quote,
         Order.promised_at,
         Order.confirmed_at,
+        Order.closed_on,
         Order.holder,
         Order.step,
         Order.delivery_status,
@@ -52,6 +53,7 @@ ORDERS = Entity(
         Group(N_("Who works on it"), [Order.owner, Order.team]),
     ],
     board=Order.state,
+    closed=Order.closed_on,
     lifecycle=ORDER_STATES,
     sums=[Order.gross],
     order=Order.updated_at,
@@ -195,6 +197,7 @@ ORDERS = Entity(
         Order.first_promise: FieldOptions(label=N_("Promised at first"), readonly=True),
         Order.confirmed_at: FieldOptions(label=N_("Confirmed at"), readonly=True),
         Order.fulfilled_at: FieldOptions(label=N_("Fulfilled at"), readonly=True),
+        Order.closed_on: FieldOptions(label=N_("Closed on"), readonly=True),
         Order.deliver_to: FieldOptions(
             label=N_("Deliver to"), help=N_("Empty takes the address of the company.")
         ),
