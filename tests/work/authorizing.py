@@ -6,7 +6,7 @@ import asyncio
 import base64
 import hashlib
 import json
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -35,6 +35,14 @@ class Provider:
         self._codes: dict[str, dict[str, str]] = {}
 
     async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        # Who lost patience hangs up, before or after the question.
+        with suppress(asyncio.IncompleteReadError, ConnectionError):
+            await self._answer(reader, writer)
+        writer.close()
+        with suppress(ConnectionError):
+            await writer.wait_closed()
+
+    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = (await reader.readuntil(b"\r\n\r\n")).decode()
         method, target, _rest = head.split(" ", 2)
         if method == "GET":
@@ -46,8 +54,6 @@ class Provider:
             (status, body), more = self._token(form), ""
         writer.write(_HEAD.format(status, len(body), more).encode() + body)
         await writer.drain()
-        writer.close()
-        await writer.wait_closed()
 
     def _authorize(self, query: str) -> str:
         """Answer the header that leads back (RFC 6749, 4.1.2)."""

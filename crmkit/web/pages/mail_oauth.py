@@ -48,7 +48,7 @@ def _page(
     page = SettingsPage(
         title=_("Sign in at %(name)s") % {"name": provider.label or name},
         intro=_("You sign in on their page and allow reading and sending of mail. Your password "
-                "stays there; crmkit keeps a token, sealed."),
+                "stays there; a token is kept here, sealed."),
         tabs=settings_tabs(request),
         forms=(form,),
     )  # fmt: skip

@@ -47,7 +47,7 @@ _LONGEST_SIGNATURE = 2000
 async def _form(
     ctx: Context, typed: Mapping[str, str], number: int, problems: Mapping[str, str]
 ) -> FormPage:
-    providers = sorted(ctx.config.mail.oauth)
+    providers = sorted((one, each.label or one) for one, each in ctx.config.mail.oauth.items())
     labels = {
         "address": _("E-mail address"),
         "name": _("Name that people see"),
@@ -78,7 +78,7 @@ async def _form(
             ("plain", _("None, for a server on this machine")),
         )
         if name == "oauth":
-            options = (("", _("Password")), *((one, one) for one in providers))
+            options = (("", _("Password")), *providers)
         value = typed.get(name, "")
         is_choice = name.endswith("_tls") or name == "oauth"
         return FieldInput(
