@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _ENTER_AGAIN = (
     "Enter the password of the mailbox again; some providers want an application password."
 )
-_ENTER_ANOTHER = "Enter a new refresh token."
+_ENTER_ANOTHER = "Sign in at the provider again, or enter a new refresh token."
 _HAPPENS = re.compile(rb"\* \d+ (?:EXISTS|RECENT|EXPUNGE)")
 
 
