@@ -114,6 +114,7 @@ if TYPE_CHECKING:
     from crmkit.work.clock import spans as list_business_spans
     from crmkit.work.clock import subtract as subtract_business_time
     from crmkit.work.documents import remove_documents
+    from crmkit.work.mail_answers import answer_mail
     from crmkit.work.outbox import queue_mail as send_mail
 
 #: Public name to the module that has it, and its name there; "" is the module itself.
@@ -139,6 +140,7 @@ _HOMES = {
     "speaking": ("crmkit.web.guests", "speaking"),
     "sign_link": ("crmkit.access.signing", "sign_link"),
     "read_link": ("crmkit.access.signing", "read_link"),
+    "answer_mail": ("crmkit.work.mail_answers", "answer_mail"),
     "send_mail": ("crmkit.work.outbox", "queue_mail"),
     "FromPath": ("litestar.params", "FromPath"),
     "Parts": ("crmkit.model.entity", "Parts"),
@@ -312,6 +314,7 @@ __all__ = [
     "add_business_days",
     "add_business_time",
     "answer",
+    "answer_mail",
     "avatar_of",
     "business_hours_of",
     "business_time_between",

@@ -173,7 +173,7 @@ class Context:
         """
         return await self._records.get(self, entity_name(entity), record_id, verb, lock=lock)
 
-    async def create(self, entity: str | type[Table], **values: Any) -> int:  # noqa: ANN401
+    async def create(self, entity: str | type[Table], /, **values: Any) -> int:  # noqa: ANN401
         """Create a record and answer its id: permission, rules, hooks and journal as everywhere.
 
         Raises:
@@ -186,6 +186,7 @@ class Context:
         self,
         entity: str | type[Table],
         record_id: int,
+        /,
         *,
         version: int | None = None,
         **values: Any,  # noqa: ANN401 - by field
@@ -216,6 +217,7 @@ class Context:
         self,
         entity: str | type[Table],
         record_id: int,
+        /,
         **values: Any,  # noqa: ANN401 - by column
     ) -> None:
         """Write what is computed from other values, such as the total of lines.

@@ -259,7 +259,11 @@ async def trash_record(
 
 
 async def restore_record(ctx: Context, plan: EntityPlan, record_id: int) -> None:
-    """Take a record out of the trash."""
+    """Take a record out of the trash.
+
+    Raises:
+        InvalidError: Another record has a value by now that none may have twice.
+    """
     await _set_trashed(ctx, plan, record_id, None, trashed=False)
 
 
@@ -277,9 +281,11 @@ async def _set_trashed(
         if trashed:
             await ctx.site.hooks.run("before_delete", event)
         moment = ctx.now() if trashed else None
-        await ctx.db.execute(
+        await write_row(
+            ctx,
+            plan,
             f'UPDATE "{plan.tablename}" SET trashed_at = $2, updated_at = $3, updated_by = $4, '  # noqa: S608
-            "version = version + 1 WHERE id = $1",
+            "version = version + 1 WHERE id = $1 RETURNING id",
             record_id,
             moment,
             ctx.now(),

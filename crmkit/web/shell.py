@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING, cast
 
+from crmkit.model.mail_template import MAIL_TEMPLATE
 from crmkit.model.values import initials
 from crmkit.model.working_time import CALENDAR, HOLIDAY
 from crmkit.records.calls import dialers
@@ -33,6 +34,8 @@ def hue_of(text: str) -> int:
 
 #: Entities that people reach through the page of working hours.
 _OF_HOURS = frozenset({CALENDAR, HOLIDAY})
+#: Entities that people reach through the settings.
+_OF_SETTINGS = _OF_HOURS | {MAIL_TEMPLATE}
 
 
 @lru_cache(maxsize=4096)
@@ -195,7 +198,7 @@ def navigation_of(
             NavItem(label=_(plan.label), url=f"/{plan.name}", icon=plan.icon,
                     current=plan.name == entity)
             for plan in site.entities.values()
-            if plan.plugin == "core" and plan.name not in _OF_HOURS
+            if plan.plugin == "core" and plan.name not in _OF_SETTINGS
         )  # fmt: skip
         hours = NavItem(
             label=_("Working hours"), url="/settings/hours", icon="clock",

@@ -55,6 +55,7 @@ CORE_JOBS: tuple[Job, ...] = (
     ),
     # Longer than a server may take for its answer, ten minutes.
     Job("send_mail", _at("crmkit.work.delivery", "send_mail"), timeout=900),
+    Job("send_receipt", _at("crmkit.web.receipt_job", "send_receipt")),
     Job("tell_by_mail", _at("crmkit.web.notice_mail", "tell_by_mail")),
     Job("read_mailboxes", _at("crmkit.work.inbox", "read_mailboxes"), every="* * * * *"),
     Job("read_mailbox", _at("crmkit.work.inbox", "read_mailbox"), timeout=600),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from crmkit.model.working_time import ABSENCE, CALENDAR, HOLIDAY, WEEKDAYS
 from crmkit.work.deadline_recount import Change, queue_recount
 from crmkit.work.events import publish
+from crmkit.work.notice_plans import plan_anew
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -52,6 +53,8 @@ async def tell_of_core(
             await publish(
                 ctx, name, entity=_USER, record_id=record_id, data={"team": after.get("team")}
             )
+        if before and _differs(before, after, ("time_zone",)):
+            await plan_anew(ctx, record_id)
 
 
 async def _calendar(

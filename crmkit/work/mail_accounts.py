@@ -32,6 +32,7 @@ class MailAccount(msgspec.Struct, frozen=True, kw_only=True):
         oauth: Name below `[mail.oauth]`; then `password` is a refresh token, and `token` an
             access token made of it.
         sends_notices: Messages that nobody in particular writes leave by it.
+        receipt: Name of the mail template that answers who begins a conversation; "" is none.
         error: What went wrong last, "" when the last try went well.
     """
 
@@ -54,6 +55,7 @@ class MailAccount(msgspec.Struct, frozen=True, kw_only=True):
     token_until: datetime | None = None
     active: bool = True
     sends_notices: bool = False
+    receipt: str = ""
     read_at: datetime | None = None
     sent_at: datetime | None = None
     error: str = ""

@@ -16,6 +16,7 @@ from crmkit.work.mail.parsed import Kind, Own, ParsedMessage
 from crmkit.work.mail.parsing import parse_message
 from crmkit.work.mail.quoting import split_reply
 from crmkit.work.mail_links import Place, named_record
+from crmkit.work.mail_receipts import queue_receipt
 from crmkit.work.outbox import secret_of
 
 if TYPE_CHECKING:
@@ -190,6 +191,8 @@ async def store_message(
         ctx, "core.mail.received", entity=MESSAGE, record_id=number,
         data={"account": account.id, "kind": str(parsed.kind), "answerable": answerable},
     )  # fmt: skip
+    if answerable and before is None:
+        await queue_receipt(ctx, account, number)
     return number
 
 

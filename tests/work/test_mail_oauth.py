@@ -16,6 +16,7 @@ from crmkit.config import MailConfig, OAuthConfig, load_config
 from crmkit.errors import ConfigError, InvalidError
 from crmkit.web.pages.mail_settings import _form
 from crmkit.work.mail.accounts import ImapAccount
+from crmkit.work.mail.sending import send
 from crmkit.work.mail.session import MailboxError
 from crmkit.work.mail_accounts import find_account, save_account
 from crmkit.work.mail_oauth import access_token
@@ -118,8 +119,15 @@ async def test_mail_is_read_and_sent_with_a_token_in_place_of_a_password(
         accepted.write_text("somebody else")
         problems = await try_account(ctx, await find_account(ctx, number))
         assert {"imap"} == set(problems)
-        assert "refresh token" in problems["imap"]
-    assert [desk.expected] * 2 == desk.got
+        assert [desk.expected] * 2 == desk.got
+        refused = await send(
+            structs.replace(smtp, username=ADDRESS, token="called back"),
+            b"Subject: x\r\n\r\ny", ADDRESS, ["a@example.com"],
+        )  # fmt: skip
+    assert refused.account_at_fault
+    # The same words as those of the server that is read.
+    for told in (refused.text, problems["imap"]):
+        assert all(part in told for part in (ADDRESS, "Sign in at the provider again"))
     assert [
         {"grant_type": "refresh_token", "refresh_token": "refresh-1", "client_id": "crm",
          "client_secret": "hush", "scope": "mail.all"}

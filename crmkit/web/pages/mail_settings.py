@@ -11,6 +11,7 @@ from crmkit.errors import ForbiddenError, InvalidError
 from crmkit.model.context import Context
 from crmkit.model.job import JobOrder
 from crmkit.web.format import format_number
+from crmkit.web.pages.mail_receipts import receipt_form
 from crmkit.web.pages.settings import settings_tabs
 from crmkit.web.policy import ADMIN, SIGNED_IN
 from crmkit.web.render import answer, go
@@ -229,10 +230,15 @@ async def _edit_page(
     remove = Action(name="remove", label=_("Remove this account"), kind="danger",
                     url=f"{_MAIL}/{number}/remove", icon="trash",
                     confirm=_("Its password is forgotten; its messages stay."))  # fmt: skip
+    receipt = await receipt_form(ctx, await find_account(ctx, number))
     page = SettingsPage(
         title=_("Mail account"),
         tabs=settings_tabs(request),
-        forms=(*_sign_in_again(ctx, account), await _form(ctx, typed, number, problems)),
+        forms=(
+            *_sign_in_again(ctx, account),
+            await _form(ctx, typed, number, problems),
+            *receipt,
+        ),
         danger=(remove,),
     )
     status = 422 if problems else 200
