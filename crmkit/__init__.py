@@ -65,6 +65,7 @@ if TYPE_CHECKING:
         FormEvent,
         LifeEvent,
         PageEvent,
+        PeriodEvent,
         PersonEvent,
         QueryEvent,
         SaveEvent,
@@ -105,6 +106,7 @@ if TYPE_CHECKING:
         TimelineItem,
     )
     from crmkit.work import deadlines
+    from crmkit.work.capacity import Capacity, capacity_of
     from crmkit.work.clock import add as add_business_time
     from crmkit.work.clock import add_days as add_business_days
     from crmkit.work.clock import between as business_time_between
@@ -122,6 +124,8 @@ _HOMES = {
     "DeadlineOrder": ("crmkit.model.deadline", "DeadlineOrder"),
     "Step": ("crmkit.model.deadline", "Step"),
     "deadlines": ("crmkit.work.deadlines", ""),
+    "Capacity": ("crmkit.work.capacity", "Capacity"),
+    "capacity_of": ("crmkit.work.capacity", "capacity_of"),
     "BusinessCalendar": ("crmkit.model.calendar", "Calendar"),
     "add_business_days": ("crmkit.work.clock", "add_days"),
     "add_business_time": ("crmkit.work.clock", "add"),
@@ -217,6 +221,7 @@ _HOMES = {
     "ngettext": ("crmkit.web.translate", "ngettext"),
     "NotFoundError": ("crmkit.errors", "NotFoundError"),
     "PageEvent": ("crmkit.plugin.events", "PageEvent"),
+    "PeriodEvent": ("crmkit.plugin.events", "PeriodEvent"),
     "PersonEvent": ("crmkit.plugin.events", "PersonEvent"),
     "Plugin": ("crmkit.plugin.hookspecs", "Plugin"),
     "predicate": ("crmkit.access.predicate", "predicate"),
@@ -244,6 +249,7 @@ __all__ = [
     "BusinessCalendar",
     "CalendarItem",
     "CallLog",
+    "Capacity",
     "Choice",
     "Computed",
     "ConflictError",
@@ -281,6 +287,7 @@ __all__ = [
     "PageEvent",
     "Panel",
     "Parts",
+    "PeriodEvent",
     "Permission",
     "PersonEvent",
     "Plugin",
@@ -315,6 +322,7 @@ __all__ = [
     "avatar_of",
     "business_hours_of",
     "business_time_between",
+    "capacity_of",
     "carry_over",
     "context_of",
     "deadlines",

@@ -10,7 +10,7 @@ from crmkit_orders.domain.money import Line, share_of, totals_of
 from crmkit_orders.reading import read_row, read_rows
 from crmkit_orders.settings import Settings
 from crmkit_orders.states import DELIVERY_STATES, ORDER_STATES, RUNNING
-from crmkit_orders.tables import STEP_NAMES, UNIT_CHOICES
+from crmkit_orders.tables import UNIT_CHOICES
 from crmkit_orders.told import full_moment, plain
 from crmkit_orders.totals import counted, every_order_row, money_line, order_rows, quote_rows
 
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 _UNITS = {each.value: each.label for each in UNIT_CHOICES}
 #: Units that are counted and need no name.
 _PIECES = frozenset({"C62", "H87", "EA"})
-_STEPS = {each.value: each.label for each in STEP_NAMES}
 _ENDED = {
     "refused": N_("This quote was refused. Write to us if you would like another one."),
     "expired": N_("This quote has expired. Write to us, and you get a new one."),
@@ -198,7 +197,7 @@ async def _steps(ctx: Context, order: int, *, with_names: bool) -> list[dict[str
     )
     return [
         {
-            "label": ctx.translate(_STEPS[row["name"]]),
+            "label": ctx.translate(row["name"]),
             "state": row["state"],
             "who": row["who"] if with_names and row["state"] == "active" else "",
             "at": full_moment(ctx, row["ended_at"]) if row["ended_at"] else "",
