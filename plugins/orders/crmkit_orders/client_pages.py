@@ -176,15 +176,21 @@ async def order_status(ctx: Context, order: Row) -> dict[str, Any]:
         "promise": full_moment(ctx, order["promised_at"]) if is_running else "",
         "reason": order["promise_reason"] if is_running else "",
         "steps": await _steps(ctx, order["id"], with_names=settings.clients_see_staff),
-        "lines": [shown_line(ctx, row, currency) | _counts(ctx, row) for row in rows],
+        "lines": [shown_line(ctx, row, currency) | _counts(ctx, row, order) for row in rows],
         "deliveries": await _deliveries(ctx, order["id"]),
         "totals": shown_totals(ctx, totals, currency) if totals is not None else [],
     }
 
 
-def _counts(ctx: Context, row: Mapping[str, Any]) -> dict[str, str]:
+def _counts(ctx: Context, row: Mapping[str, Any], order: Mapping[str, Any]) -> dict[str, str]:
     gone = (row["delivered"] or Decimal(0)) - (row["returned"] or Decimal(0))
-    return {"delivered": format_number(ctx, plain(gone)) if gone else ""}
+    is_apart = row["due_at"] and row["due_at"] != order["promised_at"] and row["open_quantity"]
+    return {
+        "delivered": format_number(ctx, plain(gone)) if gone else "",
+        "promise": full_moment(ctx, row["due_at"])
+        if is_apart and order["state"] in RUNNING
+        else "",
+    }
 
 
 async def _steps(ctx: Context, order: int, *, with_names: bool) -> list[dict[str, Any]]:

@@ -34,8 +34,9 @@ JOIN orders_order_line l ON l."order" = o.id AND l.trashed_at IS NULL AND l.open
 WHERE o.state = ANY($1) AND NOT o.is_promised_by_hand AND o.trashed_at IS NULL AND o.id > $2
 AND (l.product = ANY($3) OR l.product IN (SELECT bundle FROM orders_bundle_part
     WHERE product = ANY($3) AND trashed_at IS NULL))
-AND (l.goods_on IS NOT NULL OR EXISTS (SELECT FROM orders_product p WHERE p.id = ANY($3)
-    AND p.is_stocked AND p.reserved > coalesce(p.on_hand, 0)))
+AND (l.goods_on IS NOT NULL OR l.ready_at > now()
+    OR EXISTS (SELECT FROM orders_product p WHERE p.id = ANY($3) AND p.is_stocked
+    AND p.reserved > coalesce(p.on_hand, 0)))
 ORDER BY o.id LIMIT $4
 """
 _OF_RECEIPT = ("state", "expected_on", "trashed_at")

@@ -153,7 +153,9 @@ def _arrival(
     if own is not None and own.cover.is_open:
         return None, row["ready_at"]
     # All of it is there: what was waited for has come just now.
-    return None, ctx.now() if row["goods_on"] is not None else row["ready_at"]
+    was_to_come = row["ready_at"] is not None and row["ready_at"] > ctx.now()
+    has_come = row["goods_on"] is not None or was_to_come
+    return None, ctx.now() if has_come else row["ready_at"]
 
 
 def _explain(

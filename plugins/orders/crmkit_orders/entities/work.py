@@ -124,7 +124,7 @@ CLAIMS = Entity(
         Claim.order: FieldOptions(label=N_("Order"), readonly=True),
         Claim.line: FieldOptions(label=N_("Line of an order"), readonly=True),
         Claim.kind: FieldOptions(label=N_("Kind"), readonly=True),
-        Claim.key: shared.HIDDEN,
+        Claim.key: FieldOptions(label=N_("Line of the invoice"), readonly=True),
         Claim.document: FieldOptions(label=N_("Invoice"), readonly=True),
         Claim.quantity: FieldOptions(label=N_("Quantity"), readonly=True),
         Claim.tax_rate: FieldOptions(label=N_("Tax, %"), readonly=True),
