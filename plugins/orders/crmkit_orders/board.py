@@ -115,7 +115,7 @@ def _step(ctx: Context, row: Mapping[str, Any]) -> dict[str, Any]:
         "url": f"/orders.order/{row['order']}",
         "number": row["number"],
         "client": row["client"],
-        "step": _(row["name"]),
+        "step": ctx.translate(row["name"]),
         "since": _since(ctx, row["began_at"]) if row["began_at"] else "",
         "due": format_moment(ctx, row["due_at"]) if row["due_at"] else _("No due time"),
         "slack": slack,

@@ -72,7 +72,7 @@ def step_card(ctx: Context, row: Mapping[str, Any]) -> StepCard:
     state, due = row["state"], row["due_at"]
     slack, tone = slack_of(ctx, due) if state == "active" and due else ("", "")
     return StepCard(
-        label=_(row["name"]),
+        label=ctx.translate(row["name"]),
         state=state,
         holder=row["who"] or (_("Nobody yet") if state in {"waiting", "active"} else ""),
         avatar=avatar_of(row["who"]) if row["who"] else None,

@@ -11,6 +11,8 @@ from crmkit_orders.availability import stock_elsewhere
 from crmkit_orders.told import plain
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from crmkit import Context
     from crmkit_orders.api import Stock
 
@@ -34,7 +36,7 @@ async def promise_panel(ctx: Context, order_id: int) -> object:
         said = rows[0]["promise_reason"] or _("Without a reason")
         facts = [(_("Promised by hand"), said, None)]
         return ctx.render("orders/facts.html", facts=facts, slack="", tone="")
-    alike: dict[tuple[object, str], list[str]] = {}
+    alike: dict[tuple[datetime | None, str], list[str]] = {}
     for row in rows:
         alike.setdefault((row["due_at"], row["promise_rule"]), []).append(row["text"])
     facts = [

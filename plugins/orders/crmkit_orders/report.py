@@ -117,7 +117,7 @@ async def steps_of(ctx: Context) -> list[dict[str, str]]:
     )
     return [
         {
-            "label": _(row["name"]),
+            "label": ctx.translate(row["name"]),
             "many": format_number(ctx, row["many"]),
             "mean": span_text(int(row["mean"])),
             "most": span_text(int(row["most"])),
