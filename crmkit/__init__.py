@@ -65,6 +65,7 @@ if TYPE_CHECKING:
         FormEvent,
         LifeEvent,
         PageEvent,
+        PeriodEvent,
         PersonEvent,
         QueryEvent,
         SaveEvent,
@@ -105,6 +106,7 @@ if TYPE_CHECKING:
         TimelineItem,
     )
     from crmkit.work import deadlines
+    from crmkit.work.capacity import Capacity, capacity_of
     from crmkit.work.clock import add as add_business_time
     from crmkit.work.clock import add_days as add_business_days
     from crmkit.work.clock import between as business_time_between
@@ -123,6 +125,8 @@ _HOMES = {
     "DeadlineOrder": ("crmkit.model.deadline", "DeadlineOrder"),
     "Step": ("crmkit.model.deadline", "Step"),
     "deadlines": ("crmkit.work.deadlines", ""),
+    "Capacity": ("crmkit.work.capacity", "Capacity"),
+    "capacity_of": ("crmkit.work.capacity", "capacity_of"),
     "BusinessCalendar": ("crmkit.model.calendar", "Calendar"),
     "add_business_days": ("crmkit.work.clock", "add_days"),
     "add_business_time": ("crmkit.work.clock", "add"),
@@ -219,6 +223,7 @@ _HOMES = {
     "ngettext": ("crmkit.web.translate", "ngettext"),
     "NotFoundError": ("crmkit.errors", "NotFoundError"),
     "PageEvent": ("crmkit.plugin.events", "PageEvent"),
+    "PeriodEvent": ("crmkit.plugin.events", "PeriodEvent"),
     "PersonEvent": ("crmkit.plugin.events", "PersonEvent"),
     "Plugin": ("crmkit.plugin.hookspecs", "Plugin"),
     "predicate": ("crmkit.access.predicate", "predicate"),
@@ -246,6 +251,7 @@ __all__ = [
     "BusinessCalendar",
     "CalendarItem",
     "CallLog",
+    "Capacity",
     "Choice",
     "Computed",
     "ConflictError",
@@ -283,6 +289,7 @@ __all__ = [
     "PageEvent",
     "Panel",
     "Parts",
+    "PeriodEvent",
     "Permission",
     "PersonEvent",
     "Plugin",
@@ -318,6 +325,7 @@ __all__ = [
     "avatar_of",
     "business_hours_of",
     "business_time_between",
+    "capacity_of",
     "carry_over",
     "context_of",
     "deadlines",

@@ -36,6 +36,8 @@ OPERATORS: dict[str, tuple[str, ...]] = {
 }
 #: Not a column: whether a step of the record is planned.
 NEXT_STEP = "next_step"
+#: As the value of a filter on a moment: the present one.
+NOW = "now"
 _MOST = 200
 
 
@@ -141,6 +143,13 @@ def _pattern(text: str) -> str:
     return f"%{escaped}%"
 
 
+def _moment(ctx: Context, value: str) -> datetime:
+    """Answer the present moment, or that at which a day begins where the reader is."""
+    if value == NOW:
+        return ctx.now()
+    return datetime.combine(date.fromisoformat(value), time.min, ctx.time_zone)
+
+
 def _typed(ctx: Context, field: Field, each: Filter) -> Any:  # noqa: ANN401 - one return a kind
     value = each.value.strip()
     try:
@@ -151,8 +160,8 @@ def _typed(ctx: Context, field: Field, each: Filter) -> Any:  # noqa: ANN401 - o
             return number
         if field.kind == "date":
             return date.fromisoformat(value)
-        if field.kind == "datetime":  # the day begins where the reader is
-            return datetime.combine(date.fromisoformat(value), time.min, ctx.time_zone)
+        if field.kind == "datetime":
+            return _moment(ctx, value)
         if field.kind == "reference":
             number_ = int(value)
             if abs(number_) >= 2**63:

@@ -10,7 +10,7 @@ import msgspec
 from crmkit.access.predicate import allowed
 from crmkit.access.predicate import allowed as may
 from crmkit.records.actions import actions_of
-from crmkit.records.filters import NEXT_STEP, OPERATORS, Filter
+from crmkit.records.filters import NEXT_STEP, NOW, OPERATORS, Filter
 from crmkit.web.action_form import action_inputs
 from crmkit.web.fields import cell_of, column_of, entity_link, input_of
 from crmkit.web.format import format_money, format_number
@@ -199,6 +199,8 @@ def _chip(
     value = each.value
     if field is not None and field.kind == "choice":
         value = ", ".join(_(field.choice_label(part)) for part in value.split(","))
+    if field is not None and field.kind == "datetime" and value == NOW:
+        value = _("now")
     value = titles.get(f"{each.field}:{each.value}", value)
     text = operator_labels().get(each.op, each.op)
     rest = tuple(other for other in state.filters if other != each)

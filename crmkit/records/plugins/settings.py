@@ -13,6 +13,7 @@ from crmkit.plugin.options import is_secret
 from crmkit.plugin.stored import raise_generation
 from crmkit.records.plugins.rows import add_row
 from crmkit.records.plugins.switch import site_in
+from crmkit.work.deadline_refollow import queue_follow
 
 if TYPE_CHECKING:
     from crmkit.model.context import Context
@@ -60,3 +61,4 @@ async def save_settings(ctx: Context, plugin: str, values: dict[str, Any]) -> No
         await add_row(ctx.db, site_in(ctx).plugins[plugin].manifest)
         await ctx.db.execute("UPDATE core_plugin SET settings = $2 WHERE id = $1", plugin, kept)
         await raise_generation(ctx.db)
+        await queue_follow(ctx, plugin)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from crmkit import N_, NavEntry, NotificationKind, Permission, Plugin
-from crmkit_orders import days, personal
+from crmkit import N_, NavEntry, NotificationKind, Permission, Plugin, hookimpl
+from crmkit_orders import answers, days, following, invoicing, personal
 from crmkit_orders.board import BOARD, ROUTES
 from crmkit_orders.catalogue import call_after_product
 from crmkit_orders.deadlines import DEADLINES, MISSED, tell_late
@@ -22,6 +22,7 @@ from crmkit_orders.numbering import give_number
 from crmkit_orders.ordering import check_order, order_moved, order_saved, prepare_order
 from crmkit_orders.pages import HANDLERS
 from crmkit_orders.papers import PAPERS
+from crmkit_orders.promising import line_promised
 from crmkit_orders.quoting import begin_quote, check_quote, quote_moved
 from crmkit_orders.receiving import check_receipt, check_receipt_line
 from crmkit_orders.repeating import check_plan, note_day
@@ -33,12 +34,15 @@ from crmkit_orders.shipping import (
     delivery_moved,
     keep_direction,
 )
-from crmkit_orders.steps import check_step
+from crmkit_orders.step_load import minutes_of
+from crmkit_orders.step_plans import check_plan_of_steps, name_seeded
+from crmkit_orders.steps import check_step, pass_steps
 from crmkit_orders.stock import catalogue_saved, check_catalogue
+from crmkit_orders.winning import WON, follow_won
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-    from datetime import datetime
+    from collections.abc import Iterable, Mapping, Sequence
+    from datetime import date, datetime
 
     from crmkit import (
         CalendarItem,
@@ -52,6 +56,7 @@ if TYPE_CHECKING:
         LifeEvent,
         Metric,
         PageEvent,
+        PeriodEvent,
         PersonEvent,
         Report,
         SaveEvent,
@@ -59,13 +64,26 @@ if TYPE_CHECKING:
         TransitionEvent,
         Widget,
     )
+    from crmkit_orders.api import (
+        AsksLines,
+        AsksOutput,
+        AsksPeriod,
+        AsksSubjects,
+        BillableLine,
+        Claims,
+        DueItem,
+        Output,
+        Releases,
+        Subject,
+    )
 
 
 class Orders(Plugin):
     """From the quote to the goods at the client's door."""
 
     Settings = Settings
-    listens: ClassVar[tuple[str, ...]] = (MISSED,)
+    listens: ClassVar[tuple[str, ...]] = (MISSED, WON, *following.HEARD)
+    publishes: ClassVar[Mapping[str, str]] = {"orders_stock": "I"}
 
     def entities(self) -> Iterable[Entity]:
         """Contribute documents, their lines and the catalogue."""
@@ -85,6 +103,7 @@ class Orders(Plugin):
         yield NotificationKind("orders.quote", N_("Answers to my quotes"))
         yield NotificationKind("orders.credit", N_("Clients beyond their credit limit"))
         yield NotificationKind("orders.plan", N_("Recurring orders of mine"))
+        yield NotificationKind("orders.won", N_("Won opportunities that become orders"))
 
     def extensions(self) -> Iterable[Extension]:
         """Contribute panels of orders and lines, and what clients and opportunities get."""
@@ -140,6 +159,7 @@ class Orders(Plugin):
         await check_receipt_line(event)
         await call_after_product(event)
         await check_step(event)
+        await check_plan_of_steps(event)
         await check_catalogue(event)
 
     async def after_save(self, event: SaveEvent) -> None:
@@ -147,6 +167,8 @@ class Orders(Plugin):
         await add_up(event)
         await order_saved(event)
         await note_day(event)
+        await following.receipt_saved(event)
+        await line_promised(event)
         await catalogue_saved(event)
 
     async def before_delete(self, event: SaveEvent) -> None:
@@ -158,6 +180,7 @@ class Orders(Plugin):
         """Add up the document a line is taken from."""
         await add_up(event)
         await catalogue_saved(event)
+        await following.receipt_gone(event)
 
     async def before_transition(self, event: TransitionEvent) -> None:
         """Refuse moves that lines, stock or credit do not allow."""
@@ -180,10 +203,52 @@ class Orders(Plugin):
             await delivery_moved(event)
 
     async def on_event(self, event: Event) -> None:
-        """Say that an order is late when its promise has passed."""
-        # core.calendar.changed and core.absence.changed belong here and into `listens`: what
-        # becomes of promises and due times when hours or absences change.
+        """Say that an order is late, count promises anew, and make orders of what was won."""
         await tell_late(event)
+        await following.hear(event)
+        await follow_won(event)
+
+    async def handover(self, event: PeriodEvent) -> Mapping[str, int]:
+        """Pass the steps somebody holds to who stands in."""
+        return await pass_steps(event)
+
+    async def load(self, event: PeriodEvent) -> Mapping[date, int]:
+        """Answer how long the steps take that somebody holds, by the day they are due."""
+        return await minutes_of(event.ctx, event.user_id, event.first, event.last)
+
+    @hookimpl(optionalhook=True)
+    async def billing_lines(self, event: AsksLines) -> Sequence[BillableLine]:
+        """Answer what may be invoiced of orders."""
+        return await invoicing.billable_lines(event)
+
+    @hookimpl(optionalhook=True)
+    async def billing_claim(self, event: Claims) -> None:
+        """Note what lines of an invoice take."""
+        await invoicing.claim_lines(event)
+
+    @hookimpl(optionalhook=True)
+    async def billing_release(self, event: Releases) -> None:
+        """Give back what lines of an invoice took."""
+        await invoicing.release_lines(event)
+
+    @hookimpl(optionalhook=True)
+    async def hr_output(self, event: AsksOutput) -> Sequence[Output]:
+        """Answer what people sold."""
+        return await answers.output_of(event)
+
+    @hookimpl(optionalhook=True)
+    async def scheduling_agenda(self, event: AsksPeriod) -> Sequence[DueItem]:
+        """Answer the steps that are due for a person."""
+        return await answers.due_for(event)
+
+    @hookimpl(optionalhook=True)
+    async def timetracking_subjects(self, event: AsksSubjects) -> Sequence[Subject]:
+        """Answer the orders that time is booked on."""
+        return await answers.subjects_of(event)
+
+    async def install(self, event: LifeEvent) -> None:
+        """Call the steps of the plan as the site speaks."""
+        await name_seeded(event)
 
     async def agenda(self, event: PageEvent) -> dict[str, Any]:
         """Answer the steps that are with the reader."""

@@ -23,7 +23,7 @@ from crmkit import (
     post,
 )
 from crmkit_orders.asking import Question
-from crmkit_orders.panels import STEP_LABELS, slack_of, span_text
+from crmkit_orders.panels import slack_of, span_text
 from crmkit_orders.steps import HandOver, hand_over
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ def _step(ctx: Context, row: Mapping[str, Any]) -> dict[str, Any]:
         "url": f"/orders.order/{row['order']}",
         "number": row["number"],
         "client": row["client"],
-        "step": _(STEP_LABELS.get(row["name"], row["name"])),
+        "step": ctx.translate(row["name"]),
         "since": _since(ctx, row["began_at"]) if row["began_at"] else "",
         "due": format_moment(ctx, row["due_at"]) if row["due_at"] else _("No due time"),
         "slack": slack,

@@ -20,6 +20,7 @@ from crmkit import (
 )
 from crmkit_orders.asking import Question
 from crmkit_orders.panels import PANELS
+from crmkit_orders.promise_panels import PROMISE_PANELS
 from crmkit_orders.selling import make_order, make_quote
 from crmkit_orders.states import ORDER_STATES, QUOTE_STATES, RUNNING
 
@@ -122,6 +123,7 @@ def _may_create(entity: str) -> Callable[[Context, Mapping[str, Any]], bool]:
 
 EXTENSIONS = (
     *PANELS,
+    *PROMISE_PANELS,
     Extension(
         "crm.company",
         fields=[

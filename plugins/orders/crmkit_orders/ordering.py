@@ -9,9 +9,10 @@ import msgspec
 
 from crmkit import N_, ConflictError, Veto, format_money, format_number
 from crmkit_orders.domain.quantities import open_quantity
-from crmkit_orders.guards import check_move
+from crmkit_orders.guards import check_cancel, check_move
+from crmkit_orders.line_promises import settle_lines
 from crmkit_orders.mailing import send_confirmation
-from crmkit_orders.promising import default_promise, promise_moved
+from crmkit_orders.promising import note_hand, prepare_promise, promise_changes, promise_moved
 from crmkit_orders.quoting import check_lines, copy_lines
 from crmkit_orders.reading import read_row
 from crmkit_orders.reserving import follow_order, release, reserve
@@ -56,6 +57,7 @@ async def prepare_order(event: SaveEvent) -> None:
     if event.entity.name != "orders.order":
         return
     ctx, values = event.ctx, event.values
+    note_hand(event)
     old = event.before.get("state", "draft")
     whole = {**event.before, **values}
     if values.get("state") == "confirmed" and old == "draft":
@@ -96,14 +98,8 @@ def _keep_confirmed(event: SaveEvent, whole: Mapping[str, Any]) -> None:
 
 async def _prepare_confirmation(event: SaveEvent, whole: Mapping[str, Any]) -> None:
     ctx, values = event.ctx, event.values
-    promised = whole.get("promised_at")
-    if promised is None:
-        team = whole.get("team") or event.before.get("team_id")
-        promised = values["promised_at"] = await default_promise(ctx, team)
-    elif promised <= ctx.now():
-        text = ctx.translate(N_("has passed; promise a moment to come"))
-        raise Veto(ctx.translate(N_("The order was not confirmed.")), promised_at=text)
-    values["first_promise"], values["confirmed_at"] = promised, ctx.now()
+    await prepare_promise(event, whole)
+    values["confirmed_at"] = ctx.now()
     if not whole.get("deliver_to") and whole.get("company"):
         values["deliver_to"] = await _address(ctx, whole["company"])
 
@@ -117,7 +113,8 @@ async def order_saved(event: SaveEvent) -> None:
         await mark_amended(event.ctx, event.record_id)
     moved = event.values.get("promised_at")
     if moved is not None and moved != before.get("promised_at") and event.record_id:
-        await promise_moved(event.ctx, event.record_id)
+        await promise_moved(event.ctx, event.record_id, tell="amendment" not in event.values)
+        await settle_lines(event.ctx, event.record_id)
 
 
 async def mark_amended(ctx: Context, order: int) -> None:
@@ -163,10 +160,7 @@ async def check_order(event: TransitionEvent) -> None:
         if any(open_quantity(counts_of(row)) > 0 for row in rows):
             raise Veto(ctx.translate(N_("Not everything is delivered yet.")))
     elif event.new == "cancelled":
-        if any(row["delivered"] and row["delivered"] > (row["returned"] or 0) for row in rows):
-            raise Veto(ctx.translate(N_("Something was delivered. Record its return first.")))
-        if any(row["invoiced"] for row in rows):
-            raise Veto(ctx.translate(N_("Something was invoiced. Issue a credit note first.")))
+        await check_cancel(ctx, order, rows)
 
 
 async def _check_credit(event: TransitionEvent) -> None:
@@ -217,6 +211,7 @@ async def order_moved(event: TransitionEvent) -> None:
     if event.new == "confirmed" and event.old == "draft":
         order = await ctx.get("orders.order", number)
         await begin_steps(ctx, order)
+        await settle_lines(ctx, number)
         if not await send_confirmation(ctx, order):
             await _tell_no_address(ctx, order)
         await ctx.publish("orders.order.confirmed", "orders.order", number, amendment=0)
@@ -226,6 +221,7 @@ async def order_moved(event: TransitionEvent) -> None:
         await ctx.derive("orders.order", number, is_amended=False)
         await add_up_order(ctx, number)
         await skip_rest(ctx, order, str(order["cancel_reason"]))
+        await settle_lines(ctx, number)
         await ctx.publish("orders.order.cancelled", "orders.order", number)
     elif event.new == "fulfilled":
         await ctx.publish("orders.order.fulfilled", "orders.order", number)
@@ -258,7 +254,8 @@ async def confirm_changes(
     changes = await differences(ctx, order, rows)
     await reserve(ctx, rows, confirming=True)
     number = (order["amendment"] or 0) + 1
-    await ctx.save("orders.order", order_id, version=version, amendment=number)
+    promised = await promise_changes(ctx, order)
+    await ctx.save("orders.order", order_id, version=version, amendment=number, **promised)
     await ctx.derive("orders.order", order_id, is_amended=False, confirmed_to=order["deliver_to"])
     await follow_order(ctx, order_id)
     order = await ctx.get("orders.order", order_id)

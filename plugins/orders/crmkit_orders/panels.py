@@ -23,7 +23,6 @@ from crmkit_orders.pricing import explain, price_of
 from crmkit_orders.reading import read_row
 from crmkit_orders.settings import Settings
 from crmkit_orders.states import DELIVERY_STATES, RECEIPT_STATES, RUNNING
-from crmkit_orders.tables import STEP_NAMES
 from crmkit_orders.told import plain
 
 if TYPE_CHECKING:
@@ -32,7 +31,6 @@ if TYPE_CHECKING:
 
     from crmkit import Avatar, Context
 
-STEP_LABELS = {each.value: each.label for each in STEP_NAMES}
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 _SOON = 2 * _DAY
 _STATES = {
@@ -72,7 +70,7 @@ def step_card(ctx: Context, row: Mapping[str, Any]) -> StepCard:
     state, due = row["state"], row["due_at"]
     slack, tone = slack_of(ctx, due) if state == "active" and due else ("", "")
     return StepCard(
-        label=_(STEP_LABELS.get(row["name"], row["name"])),
+        label=ctx.translate(row["name"]),
         state=state,
         holder=row["who"] or (_("Nobody yet") if state in {"waiting", "active"} else ""),
         avatar=avatar_of(row["who"]) if row["who"] else None,

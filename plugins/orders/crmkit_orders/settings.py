@@ -25,7 +25,8 @@ class Settings(msgspec.Struct, frozen=True):
         credit: Whether an order beyond the limit is told of or refused without a reason.
         tolerance: Percent by which deliveries may exceed what was ordered.
         invoice_by: Whether what was ordered or what was delivered may be invoiced.
-        steps: Names of the steps of an order, in their order.
+        quiet_minutes: A promise that the rule would move by less stays as it is.
+        when_won: What a won opportunity does: nothing, a notice to its owner, or a draft order.
         clients_see_prices: Prices stand on the status page of clients.
         clients_see_staff: Names of who holds the order stand there.
     """
@@ -37,6 +38,13 @@ class Settings(msgspec.Struct, frozen=True):
             description=N_("A new order is promised for so many open hours after it."),
         ),
     ] = 24  # fmt: skip
+    quiet_minutes: Annotated[
+        int,
+        msgspec.Meta(
+            ge=0, le=_MOST_HOURS, title=N_("A promise moves by at least, minutes"),
+            description=N_("What moves less is not told to the client and stays as it is."),
+        ),
+    ] = 60  # fmt: skip
     warn_hours: Annotated[
         int,
         msgspec.Meta(
@@ -73,13 +81,13 @@ class Settings(msgspec.Struct, frozen=True):
     invoice_by: Annotated[
         Literal["ordered", "delivered"], msgspec.Meta(title=N_("What may be invoiced"))
     ] = "ordered"
-    steps: Annotated[
-        str,
+    when_won: Annotated[
+        Literal["off", "offer", "make"],
         msgspec.Meta(
-            title=N_("Steps of an order"),
-            description=N_("Of check, prepare, deliver and invoice, with commas between them."),
+            title=N_("A won opportunity"),
+            description=N_("Nothing, a notice to its owner with one click, or a draft order."),
         ),
-    ] = "prepare, deliver, invoice"  # fmt: skip
+    ] = "offer"  # fmt: skip
     clients_see_prices: Annotated[
         bool, msgspec.Meta(title=N_("Clients see prices on the status page"))
     ] = False

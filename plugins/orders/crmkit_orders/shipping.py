@@ -11,9 +11,10 @@ from crmkit import N_, ConflictError, Veto, format_number
 from crmkit_orders.domain.errors import CountsError
 from crmkit_orders.domain.quantities import LineCounts, check_counts
 from crmkit_orders.guards import check_move
+from crmkit_orders.line_promises import open_agreed
 from crmkit_orders.mailing import tell_shipped
 from crmkit_orders.reading import read_row, read_rows
-from crmkit_orders.reserving import follow_order, open_agreed
+from crmkit_orders.reserving import follow_order
 from crmkit_orders.settings import Settings
 from crmkit_orders.states import RUNNING
 from crmkit_orders.stock import change_counts, change_of_needs

@@ -35,18 +35,6 @@ STATUSES = (
     Choice("partial", N_("In part"), 4),
     Choice("full", N_("All"), 3),
 )
-STEP_NAMES = (
-    Choice("check", N_("Check"), 1),
-    Choice("prepare", N_("Prepare"), 2),
-    Choice("deliver", N_("Deliver"), 7),
-    Choice("invoice", N_("Invoice"), 3),
-)
-STEP_STATES = (
-    Choice("waiting", N_("Waiting"), 8),
-    Choice("active", N_("Active"), 1),
-    Choice("done", N_("Done"), 3),
-    Choice("skipped", N_("Skipped"), 6),
-)
 DIRECTIONS = (Choice("out", N_("To the client"), 1), Choice("return", N_("Return"), 5))
 PERIODS = (
     Choice("week", N_("Week")),
@@ -193,6 +181,7 @@ class Order(Record, tablename="orders_order"):
     currency = Currency()
     client_number = Line(length=80)
     promised_at = Moment()
+    is_promised_by_hand = Flag(default=False)
     promise_reason = Line(length=300)
     first_promise = Moment()
     confirmed_at = Moment()
@@ -207,7 +196,7 @@ class Order(Record, tablename="orders_order"):
     cancel_reason = Line(length=300)
     credit_override = Line(length=300)
     link = Number(default=1)
-    step = Pick(STEP_NAMES)
+    step = Line(length=60)
     holder = Reference("core_user")
     delivery_status = Pick(STATUSES, default="none")
     invoice_status = Pick(STATUSES, default="none")
@@ -218,7 +207,15 @@ class Order(Record, tablename="orders_order"):
 
 
 class OrderLine(Record, tablename="orders_order_line"):
-    """A line of an order with what became of its quantity; `bundle` is the line it is a part of."""
+    """A line of an order with what became of its quantity.
+
+    Attributes:
+        promised_at: By hand; empty is as the rule or the order says.
+        due_at: When it is promised for, by hand or by the rule.
+        goods_on: Day on which goods are expected that its promise waits for.
+        ready_at: When goods that were waited for came, or are expected.
+        open_quantity: Confirmed and still to be delivered.
+    """
 
     order = Reference("orders_order", on_delete="cascade", required=True)
     position = Number()
@@ -230,6 +227,10 @@ class OrderLine(Record, tablename="orders_order_line"):
     discount = Measure(digits=_PERCENT)
     tax_rate = Measure(digits=_PERCENT)
     promised_at = Moment()
+    due_at = Moment()
+    promise_rule = Text()
+    goods_on = Date()
+    ready_at = Moment()
     is_unmatched = Flag(default=False)
     price_rule = Text()
     is_by_hand = Flag(default=False)
@@ -238,34 +239,11 @@ class OrderLine(Record, tablename="orders_order_line"):
     returned = Measure(digits=_QUANTITY)
     invoiced = Measure(digits=_QUANTITY)
     cancelled = Measure(digits=_QUANTITY)
+    open_quantity = Measure(digits=_QUANTITY)
     reserved = Measure(digits=_QUANTITY)
     confirmed = Measure(digits=_QUANTITY)
     confirmed_net = Money()
     unit_cost = Measure(digits=_PRICE)
-
-
-class OrderStep(Record, tablename="orders_step"):
-    """A step of an order: who holds it, by when, and when it began and ended."""
-
-    order = Reference("orders_order", on_delete="cascade", required=True)
-    position = Number()
-    name = Pick(STEP_NAMES, required=True)
-    state = Pick(STEP_STATES, default="waiting")
-    holder = Reference("core_user")
-    due_at = Moment()
-    began_at = Moment()
-    ended_at = Moment()
-    reason = Line(length=300)
-
-
-class Handover(Record, tablename="orders_handover"):
-    """A step that went from one person to another; the moment is when the record was made."""
-
-    order = Reference("orders_order", on_delete="cascade", required=True)
-    step = Pick(STEP_NAMES, required=True)
-    giver = Reference("core_user")
-    taker = Reference("core_user")
-    reason = Line(length=300)
 
 
 class Delivery(Record, tablename="orders_delivery"):

@@ -207,15 +207,15 @@ async def test_one_step_is_active_and_hand_overs_are_kept(
         await act("orders.order/finish-step", order, skip="true", reason=" ")
     await run_action(anna, plan, "hand-over", order, {"to": "boris@example.org", "reason": "Ill"})
     stored = await anna.get(ORDER, order)
-    assert ("prepare", 9002) == (stored["step"], stored["holder"])
+    assert ("Prepare", 9002) == (stored["step"], stored["holder"])
     kept = await anna.db.row("SELECT giver, taker, reason FROM orders_handover")
     assert (9001, 9002, "Ill") == tuple(kept or ())
     result = await run_action(anna, plan, "finish-step", order, {"skip": "1", "reason": "Ready"})
     stored = await anna.get(ORDER, order)
-    assert ("deliver", 9002) == (stored["step"], stored["holder"])
+    assert ("Deliver", 9002) == (stored["step"], stored["holder"])
     assert not (await undo_operation(anna, result.operation)).kept
     stored = await anna.get(ORDER, order)
-    assert ("prepare", 9002) == (stored["step"], stored["holder"])
+    assert ("Prepare", 9002) == (stored["step"], stored["holder"])
     states = [
         row["state"] for row in await anna.db.rows("SELECT state FROM orders_step ORDER BY id")
     ]
@@ -294,7 +294,7 @@ async def test_a_page_that_shows_the_step_before_ends_none(
     await run_action(anna, plan, "finish-step", order, {}, shown)
     with pytest.raises(StaleVersionError):
         await run_action(anna, plan, "finish-step", order, {}, shown)
-    assert "deliver" == (await anna.get(ORDER, order))["step"]
+    assert "Deliver" == (await anna.get(ORDER, order))["step"]
 
 
 async def test_a_count_of_stock_stands_in_the_history(anna: Context, shop: dict[str, int]) -> None:

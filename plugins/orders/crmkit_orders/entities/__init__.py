@@ -13,8 +13,9 @@ from crmkit_orders.entities.deliveries import (
     RECEIPT_LINES,
     RECEIPTS,
 )
-from crmkit_orders.entities.orders import HANDOVERS, ORDER_LINES, ORDERS, PLANS, STEPS
+from crmkit_orders.entities.orders import ORDER_LINES, ORDERS, PLANS
 from crmkit_orders.entities.quotes import QUOTE_LINES, QUOTES
+from crmkit_orders.entities.work import CLAIMS, HANDOVERS, STEP_PLANS, STEPS
 
 ENTITIES = (
     ORDERS,
@@ -24,6 +25,8 @@ ENTITIES = (
     PRODUCTS,
     PRICE_LISTS,
     PLANS,
+    STEP_PLANS,
+    CLAIMS,
     ORDER_LINES,
     QUOTE_LINES,
     DELIVERY_LINES,

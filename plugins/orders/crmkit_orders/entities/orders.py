@@ -8,7 +8,7 @@ from crmkit_orders.entities import shared
 from crmkit_orders.pasted import paste_order
 from crmkit_orders.shipping import ShipLines, prepare_delivery, prepare_return
 from crmkit_orders.states import ORDER_STATES, order_locked
-from crmkit_orders.tables import Handover, Order, OrderLine, OrderStep, Plan
+from crmkit_orders.tables import Order, OrderLine, Plan
 from crmkit_orders.totals import order_totals
 
 ORDERS = Entity(
@@ -151,6 +151,16 @@ ORDERS = Entity(
             labels={"day": N_("Day"), "time": N_("Time"), "reason": N_("Reason")},
         ),
         Action(
+            "promise-by-rule",
+            N_("Promise by the rule"),
+            promising.promise_by_rule,
+            icon="calendar-cog",
+            states=("confirmed", "in_progress"),
+            visible=lambda _ctx, record: bool(record["is_promised_by_hand"]),
+            quiet=True,
+            undoable=False,
+        ),
+        Action(
             "again",
             N_("Order again"),
             ordering.order_again,
@@ -191,8 +201,9 @@ ORDERS = Entity(
         Order.client_number: FieldOptions(label=N_("The client's number")),
         Order.promised_at: FieldOptions(
             label=N_("Promised"),
-            help=N_("Empty takes the rule of the settings, in business hours."),
+            help=N_("Empty is counted from stock, working hours and what is planned."),
         ),
+        Order.is_promised_by_hand: FieldOptions(label=N_("Promised by hand"), readonly=True),
         Order.promise_reason: FieldOptions(label=N_("Why it was moved")),
         Order.first_promise: FieldOptions(label=N_("Promised at first"), readonly=True),
         Order.confirmed_at: FieldOptions(label=N_("Confirmed at"), readonly=True),
@@ -238,9 +249,10 @@ ORDER_LINES = Entity(
         OrderLine.quantity,
         OrderLine.unit_price,
         OrderLine.delivered,
+        OrderLine.due_at,
         OrderLine.net,
     ],
-    filters=[OrderLine.order, OrderLine.product],
+    filters=[OrderLine.order, OrderLine.product, OrderLine.due_at, OrderLine.open_quantity],
     fields={
         OrderLine.order: FieldOptions(label=N_("Order")),
         OrderLine.position: shared.POSITION,
@@ -252,8 +264,13 @@ ORDER_LINES = Entity(
         OrderLine.discount: shared.DISCOUNT,
         OrderLine.tax_rate: shared.TAX_RATE,
         OrderLine.promised_at: FieldOptions(
-            label=N_("Promised"), help=N_("Empty is the promise of the order.")
+            label=N_("Promised by hand"), help=N_("Empty is as the rule or the order says.")
         ),
+        OrderLine.due_at: FieldOptions(label=N_("Promised"), derived=True),
+        OrderLine.promise_rule: FieldOptions(label=N_("Why this date"), derived=True),
+        OrderLine.goods_on: FieldOptions(label=N_("Waits for goods on"), derived=True),
+        OrderLine.ready_at: shared.HIDDEN,
+        OrderLine.open_quantity: FieldOptions(label=N_("Still to be delivered"), derived=True),
         OrderLine.is_unmatched: shared.UNMATCHED,
         OrderLine.price_rule: shared.PRICE_RULE,
         OrderLine.is_by_hand: shared.BY_HAND,
@@ -269,53 +286,6 @@ ORDER_LINES = Entity(
     },
 )
 
-
-STEPS = Entity(
-    OrderStep,
-    N_("Steps of orders"),
-    singular=N_("Step of an order"),
-    title=OrderStep.name,
-    icon="list-check",
-    part_of=OrderStep.order,
-    list=[
-        OrderStep.name,
-        OrderStep.order,
-        OrderStep.state,
-        OrderStep.holder,
-        OrderStep.due_at,
-    ],
-    filters=[OrderStep.order, OrderStep.state, OrderStep.holder, OrderStep.due_at],
-    fields={
-        OrderStep.order: FieldOptions(label=N_("Order"), readonly=True),
-        OrderStep.position: FieldOptions(label=N_("Position"), readonly=True),
-        OrderStep.name: FieldOptions(label=N_("Step"), readonly=True),
-        OrderStep.state: FieldOptions(label=N_("State"), readonly=True),
-        OrderStep.holder: FieldOptions(label=N_("Held by"), readonly=True),
-        OrderStep.due_at: FieldOptions(label=N_("Due")),
-        OrderStep.began_at: FieldOptions(label=N_("Began"), readonly=True),
-        OrderStep.ended_at: FieldOptions(label=N_("Ended"), readonly=True),
-        OrderStep.reason: FieldOptions(label=N_("Reason"), readonly=True),
-    },
-)
-
-HANDOVERS = Entity(
-    Handover,
-    N_("Hand-overs"),
-    singular=N_("Hand-over"),
-    title=Handover.step,
-    icon="user-share",
-    part_of=Handover.order,
-    list=[Handover.step, Handover.giver, Handover.taker, Handover.reason, Handover.created_at],
-    filters=[Handover.order, Handover.taker],
-    fields={
-        Handover.order: FieldOptions(label=N_("Order"), readonly=True),
-        Handover.step: FieldOptions(label=N_("Step"), readonly=True),
-        Handover.giver: FieldOptions(label=N_("From"), readonly=True),
-        Handover.taker: FieldOptions(label=N_("To"), readonly=True),
-        Handover.reason: FieldOptions(label=N_("Reason"), readonly=True),
-        Handover.created_at: FieldOptions(label=N_("At")),
-    },
-)
 
 PLANS = Entity(
     Plan,
