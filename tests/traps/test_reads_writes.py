@@ -57,6 +57,7 @@ async def test_no_implicit_cascade(db: Database) -> None:
         "core_webhook_call",
         "core_deadline_step", "core_approval", "core_message_link", "core_mail_cursor",
         "core_mail_account", "core_message_file", "core_message_erased", "core_hook_call",
+        "core_mail_consent",
     }  # fmt: skip
     assert "cascade" != Reference("core_user").on_delete
 

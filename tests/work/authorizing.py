@@ -103,6 +103,8 @@ async def providing() -> AsyncIterator[Provider]:
         made.config = OAuthConfig(
             "crm", f"{base}/token", client_secret="hush", scope="mail.all",
             authorize_url=f"{base}/authorize?tenant=ours", label="Example & Co",
+            # The second must not win over ours.
+            authorize_params={"prompt": "consent", "state": "fixed"},
         )  # fmt: skip
         yield made
         made.awake.set()

@@ -100,7 +100,8 @@ async def test_who_signs_in_at_the_provider_has_an_account_that_works(
         url = await leave(client)
         asked = {name: value[0] for name, value in parse_qs(urlsplit(url).query).items()}
         assert {
-            "tenant": "ours", "login_hint": _ADDRESS, "scope": "mail.all", "client_id": "crm",
+            "tenant": "ours", "prompt": "consent", "login_hint": _ADDRESS,
+            "scope": "mail.all", "client_id": "crm",
             "response_type": "code", "code_challenge_method": "S256",
             "redirect_uri": f"http://localhost{_PAGE}/callback",
         }.items() <= asked.items()  # fmt: skip
