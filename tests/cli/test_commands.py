@@ -105,6 +105,13 @@ def test_people_are_made_invited_and_switched_off(site: Path) -> None:
     assert "no longer" in crmkit(site, "user", "disable", "tom@example.com")
     assert "may sign in" in crmkit(site, "user", "enable", "tom@example.com")
     _refused(run(site, "user", "disable", EMAIL), "last administrator")
+    _refused(
+        run(site, "user", "disable", "tom@example.com", "--hand-over-to", "tom@example.com"),
+        "Name another one",
+    )
+    told = crmkit(site, "user", "disable", "tom@example.com", "--hand-over-to", EMAIL)
+    assert "no longer" in told
+    crmkit(site, "user", "enable", "tom@example.com")
     _refused(run(site, "user", "disable", "nobody@example.com"), "Nobody signs in as")
     _refused(
         run(site, "user", "invite", "x@example.com", "--name", "X", "--role", "king"),

@@ -24,6 +24,7 @@ STEP_PLANS = Entity(
     ],
     filters=[StepPlan.is_active, StepPlan.responsible],
     order=StepPlan.position,
+    shared=True,
     form=[
         Group(N_("Step"), [StepPlan.name, StepPlan.position, StepPlan.is_active]),
         Group(N_("Who does it"), [StepPlan.responsible, StepPlan.person, StepPlan.of_team]),
