@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     )
     from crmkit.model.job import Job, JobEvent, JobOrder
     from crmkit.model.lifecycle import Lifecycle, State
+    from crmkit.model.list_filter import FilterQuestion, ListFilter
     from crmkit.model.metric import Metric, Widget
     from crmkit.model.notification import NotificationKind
     from crmkit.model.record import Record
@@ -156,6 +157,8 @@ _HOMES = {
     "ExtField": ("crmkit.model.extension", "ExtField"),
     "Extension": ("crmkit.model.extension", "Extension"),
     "Panel": ("crmkit.model.extension", "Panel"),
+    "FilterQuestion": ("crmkit.model.list_filter", "FilterQuestion"),
+    "ListFilter": ("crmkit.model.list_filter", "ListFilter"),
     "Side": ("crmkit.model.extension", "Side"),
     "Metric": ("crmkit.model.metric", "Metric"),
     "Widget": ("crmkit.model.metric", "Widget"),
@@ -260,6 +263,7 @@ __all__ = [
     "FieldOptions",
     "FieldType",
     "FileFormat",
+    "FilterQuestion",
     "Flash",
     "FormEvent",
     "FromPath",
@@ -273,6 +277,7 @@ __all__ = [
     "LifeEvent",
     "Lifecycle",
     "Link",
+    "ListFilter",
     "LooseEnd",
     "Metric",
     "NavEntry",

@@ -26,6 +26,7 @@ from crmkit_orders.quoting import begin_quote, check_quote, quote_moved
 from crmkit_orders.receiving import check_receipt, check_receipt_line
 from crmkit_orders.repeating import check_plan, note_day
 from crmkit_orders.report import REPORT, report_show
+from crmkit_orders.segments import SEGMENTS
 from crmkit_orders.settings import Settings
 from crmkit_orders.shipping import (
     check_delivery,
@@ -88,7 +89,7 @@ class Orders(Plugin):
 
     def extensions(self) -> Iterable[Extension]:
         """Contribute panels of orders and lines, and what clients and opportunities get."""
-        return (*EXTENSIONS, *LINKS)
+        return (*EXTENSIONS, *LINKS, *SEGMENTS)
 
     def deadlines(self) -> Iterable[DeadlineKind]:
         """Contribute the promise of an order and the due time of a step."""
