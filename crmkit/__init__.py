@@ -114,7 +114,7 @@ if TYPE_CHECKING:
     from crmkit.work.clock import next_open as next_business_time
     from crmkit.work.clock import spans as list_business_spans
     from crmkit.work.clock import subtract as subtract_business_time
-    from crmkit.work.documents import remove_documents
+    from crmkit.work.documents import DocumentError, current_document, remove_documents
     from crmkit.work.outbox import queue_mail as send_mail
 
 #: Public name to the module that has it, and its name there; "" is the module itself.
@@ -140,6 +140,8 @@ _HOMES = {
     "speaking": ("crmkit.web.guests", "speaking"),
     "sign_link": ("crmkit.access.signing", "sign_link"),
     "read_link": ("crmkit.access.signing", "read_link"),
+    "DocumentError": ("crmkit.work.documents", "DocumentError"),
+    "current_document": ("crmkit.work.documents", "current_document"),
     "send_mail": ("crmkit.work.outbox", "queue_mail"),
     "FromPath": ("litestar.params", "FromPath"),
     "Parts": ("crmkit.model.entity", "Parts"),
@@ -254,6 +256,7 @@ __all__ = [
     "CopyEvent",
     "DeadlineKind",
     "DeadlineOrder",
+    "DocumentError",
     "DocumentTemplate",
     "Entity",
     "Event",
@@ -322,6 +325,7 @@ __all__ = [
     "business_time_between",
     "carry_over",
     "context_of",
+    "current_document",
     "deadlines",
     "deprecated",
     "enter",

@@ -22,6 +22,8 @@ from crmkit_orders.numbering import give_number
 from crmkit_orders.ordering import check_order, order_moved, order_saved, prepare_order
 from crmkit_orders.pages import HANDLERS
 from crmkit_orders.papers import PAPERS
+from crmkit_orders.portal_giving import CLIENT_PAGES
+from crmkit_orders.portal_pages import PORTAL
 from crmkit_orders.quoting import begin_quote, check_quote, quote_moved
 from crmkit_orders.receiving import check_receipt, check_receipt_line
 from crmkit_orders.repeating import check_plan, note_day
@@ -66,6 +68,8 @@ class Orders(Plugin):
     """From the quote to the goods at the client's door."""
 
     Settings = Settings
+    #: Asked with `portal.PaymentEvent`; answers id of an order to where it is paid.
+    publishes: ClassVar[Mapping[str, str]] = {"orders_payment_links": "I"}
     listens: ClassVar[tuple[str, ...]] = (MISSED,)
 
     def entities(self) -> Iterable[Entity]:
@@ -84,12 +88,13 @@ class Orders(Plugin):
         """Contribute what people are told of orders."""
         yield NotificationKind("orders.step", N_("Orders that are with me"))
         yield NotificationKind("orders.quote", N_("Answers to my quotes"))
+        yield NotificationKind("orders.client", N_("What clients order or ask on their page"))
         yield NotificationKind("orders.credit", N_("Clients beyond their credit limit"))
         yield NotificationKind("orders.plan", N_("Recurring orders of mine"))
 
     def extensions(self) -> Iterable[Extension]:
         """Contribute panels of orders and lines, and what clients and opportunities get."""
-        return (*EXTENSIONS, *LINKS, *SEGMENTS)
+        return (*EXTENSIONS, *LINKS, *SEGMENTS, *CLIENT_PAGES)
 
     def deadlines(self) -> Iterable[DeadlineKind]:
         """Contribute the promise of an order and the due time of a step."""
@@ -123,7 +128,7 @@ class Orders(Plugin):
 
     def routes(self) -> Iterable[Any]:
         """Contribute the board, the report, and the pages clients reach by a link."""
-        return (*HANDLERS, *ROUTES, report_show)
+        return (*HANDLERS, *PORTAL, *ROUTES, report_show)
 
     def documents(self) -> Iterable[DocumentTemplate]:
         """Contribute quotation, confirmation and packing slip."""
