@@ -24,6 +24,7 @@ from crmkit_orders.pages import HANDLERS
 from crmkit_orders.papers import PAPERS
 from crmkit_orders.portal_giving import CLIENT_PAGES
 from crmkit_orders.portal_pages import PORTAL
+from crmkit_orders.questions import QUESTIONS
 from crmkit_orders.quoting import begin_quote, check_quote, quote_moved
 from crmkit_orders.receiving import check_receipt, check_receipt_line
 from crmkit_orders.repeating import check_plan, note_day
@@ -128,7 +129,7 @@ class Orders(Plugin):
 
     def routes(self) -> Iterable[Any]:
         """Contribute the board, the report, and the pages clients reach by a link."""
-        return (*HANDLERS, *PORTAL, *ROUTES, report_show)
+        return (*HANDLERS, *QUESTIONS, *PORTAL, *ROUTES, report_show)
 
     def documents(self) -> Iterable[DocumentTemplate]:
         """Contribute quotation, confirmation and packing slip."""

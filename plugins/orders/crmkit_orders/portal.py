@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from crmkit import N_, format_full_date, format_money, ngettext
+from crmkit import N_, format_date, format_full_date, format_money, ngettext
 from crmkit_orders.mailing import quote_link, spoken_language, status_link
 from crmkit_orders.reading import read_row, read_rows
 from crmkit_orders.settings import Settings
@@ -213,7 +213,7 @@ def _money(ctx: Context, row: Mapping[str, Any]) -> str:
 def _day(ctx: Context, moment: Any) -> str:  # noqa: ANN401 - a moment or none
     if not moment:
         return ""
-    return format_full_date(ctx, moment.astimezone(ctx.config.zone).date())
+    return format_date(ctx, moment.astimezone(ctx.config.zone).date())
 
 
 async def paper_record(ctx: Context, client: Client, kind: str, number: int) -> Row | None:

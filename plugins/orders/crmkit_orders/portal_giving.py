@@ -155,7 +155,6 @@ def _extension(kind: str) -> Extension:
         actions=[
             Action(
                 "send-page", N_("Send client's page link"), _send(kind), icon="send",
-                confirm=N_("The client gets a mail with the link to all quotes and orders."),
                 **values,
             ),
             Action(
@@ -166,4 +165,35 @@ def _extension(kind: str) -> Extension:
     )  # fmt: skip
 
 
-CLIENT_PAGES = (_extension("company"), _extension("person"))
+async def reorder_panel(ctx: Context, order_id: int) -> object:
+    """Answer of which order a client made a draft on his page, and what he wrote."""
+    question = Question(ctx)
+    rows = await question.rows(
+        "SELECT t.source, t.title, t.note, o.number FROM orders_reorder t "  # noqa: S608 - a predicate
+        f'LEFT JOIN orders_order o ON o.id = t.source WHERE t."order" = {question.add(order_id)}'
+        f"::bigint AND {question.may('orders.reorder')}"
+    )
+    if not rows:
+        return ""
+    row = rows[0]
+    facts = [(_("Client"), row["title"], "")]
+    if row["source"]:
+        facts.append((_("Order"), row["number"], f"/orders.order/{row['source']}"))
+    if row["note"]:
+        facts.append((_("What the client wrote"), row["note"], ""))
+    return ctx.render("orders/facts.html", facts=facts, tone="", slack="")
+
+
+CLIENT_PAGES = (
+    _extension("company"),
+    _extension("person"),
+    Extension(
+        "orders.order",
+        panels=[
+            Panel(
+                "reorder", N_("Ordered on the client's page"), reorder_panel, order=5,
+                hide_if_empty=True,
+            )
+        ],
+    ),
+)  # fmt: skip

@@ -124,8 +124,9 @@ async def test_a_link_ends_and_is_no_link_to_others(
 
 
 async def test_ordering_again_makes_one_draft_at_the_prices_of_today(
-    ctx: Context, order: int, shop: dict[str, int], guest: httpx.AsyncClient, decide: Decide
-) -> None:
+    site: Running, ctx: Context, order: int, shop: dict[str, int], guest: httpx.AsyncClient,
+    decide: Decide,
+) -> None:  # fmt: skip
     decide(clients_see_prices=True)
     await ctx.save("orders.product", shop["pro"], price=Decimal(5000))
     path = f"{_path(ctx, 'company', shop['company'])}/orders/{order}"
@@ -148,6 +149,8 @@ async def test_ordering_again_makes_one_draft_at_the_prices_of_today(
     assert "Was 4,821" in lines[0]["price_rule"]
     told = await ctx.db.rows("SELECT * FROM core_notification WHERE kind = 'orders.client'")
     assert [9001] == [each["user_id"] for each in told]
+    staff = await (await site.client()).get(f"/orders.order/{made['id']}")
+    assert "By Friday &lt;b&gt;" in staff.text
     page = await guest.get(answers[0].headers["location"])
     assert f"We got your order as {made['number']}" in page.text
     # Once the draft is confirmed the same can be ordered again.
