@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     )
     from crmkit.model.job import Job, JobEvent, JobOrder
     from crmkit.model.lifecycle import Lifecycle, State
+    from crmkit.model.list_filter import FilterQuestion, ListFilter
     from crmkit.model.metric import Metric, Widget
     from crmkit.model.notification import NotificationKind
     from crmkit.model.record import Record
@@ -115,7 +116,7 @@ if TYPE_CHECKING:
     from crmkit.work.clock import next_open as next_business_time
     from crmkit.work.clock import spans as list_business_spans
     from crmkit.work.clock import subtract as subtract_business_time
-    from crmkit.work.documents import remove_documents
+    from crmkit.work.documents import DocumentError, current_document, remove_documents
     from crmkit.work.mail_answers import answer_mail
     from crmkit.work.outbox import queue_mail as send_mail
 
@@ -145,6 +146,8 @@ _HOMES = {
     "sign_link": ("crmkit.access.signing", "sign_link"),
     "read_link": ("crmkit.access.signing", "read_link"),
     "answer_mail": ("crmkit.work.mail_answers", "answer_mail"),
+    "DocumentError": ("crmkit.work.documents", "DocumentError"),
+    "current_document": ("crmkit.work.documents", "current_document"),
     "send_mail": ("crmkit.work.outbox", "queue_mail"),
     "FromPath": ("litestar.params", "FromPath"),
     "Parts": ("crmkit.model.entity", "Parts"),
@@ -162,6 +165,8 @@ _HOMES = {
     "ExtField": ("crmkit.model.extension", "ExtField"),
     "Extension": ("crmkit.model.extension", "Extension"),
     "Panel": ("crmkit.model.extension", "Panel"),
+    "FilterQuestion": ("crmkit.model.list_filter", "FilterQuestion"),
+    "ListFilter": ("crmkit.model.list_filter", "ListFilter"),
     "Side": ("crmkit.model.extension", "Side"),
     "Metric": ("crmkit.model.metric", "Metric"),
     "Widget": ("crmkit.model.metric", "Widget"),
@@ -259,6 +264,7 @@ __all__ = [
     "CopyEvent",
     "DeadlineKind",
     "DeadlineOrder",
+    "DocumentError",
     "DocumentTemplate",
     "Entity",
     "Event",
@@ -268,6 +274,7 @@ __all__ = [
     "FieldOptions",
     "FieldType",
     "FileFormat",
+    "FilterQuestion",
     "Flash",
     "FormEvent",
     "FromPath",
@@ -281,6 +288,7 @@ __all__ = [
     "LifeEvent",
     "Lifecycle",
     "Link",
+    "ListFilter",
     "LooseEnd",
     "Metric",
     "NavEntry",
@@ -328,6 +336,7 @@ __all__ = [
     "capacity_of",
     "carry_over",
     "context_of",
+    "current_document",
     "deadlines",
     "deprecated",
     "enter",

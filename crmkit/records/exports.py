@@ -76,7 +76,7 @@ async def export_rows(
     names = query.columns or tuple(plan.fields)
     more = [] if machine else computed_columns(ctx, plan)
     statement = Statement()
-    where = where_clause(ctx, plan, query, statement)
+    where = await where_clause(ctx, plan, query, statement)
     columns, joins = joined_list(ctx, plan, names, statement)
     labels = [plan.fields[name].label for name in names] + [each.label for _, each in more]
     heading: list[Any] = (

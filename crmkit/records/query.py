@@ -73,7 +73,9 @@ class GroupRow(msgspec.Struct, frozen=True):
     total: Decimal | None
 
 
-def where_clause(ctx: Context, plan: EntityPlan, query: ListQuery, statement: Statement) -> str:
+async def where_clause(
+    ctx: Context, plan: EntityPlan, query: ListQuery, statement: Statement
+) -> str:
     """Answer the condition of a list: permission first, then trash, filters and search.
 
     Raises:
@@ -82,7 +84,8 @@ def where_clause(ctx: Context, plan: EntityPlan, query: ListQuery, statement: St
     allowed = predicate(ctx, plan, "read", "t", statement.next)
     statement.args.extend(allowed.args)
     parts = [f"({allowed.text})", f"t.trashed_at IS {'NOT ' if query.trashed else ''}NULL"]
-    parts += [filter_sql(ctx, plan, each, statement) for each in query.filters]
+    for each in query.filters:
+        parts.append(await filter_sql(ctx, plan, each, statement))  # noqa: PERF401 - awaited in order
     if query.search.strip():
         title = plan.title_field
         column = f't."{title.name}_key"' if title.has_key else f"lower({title.sql()})"
@@ -206,7 +209,7 @@ def titled(
     return table, f"{condition} AND {hidden.text}"
 
 
-def list_statement(ctx: Context, plan: EntityPlan, query: ListQuery) -> tuple[str, list[Any]]:
+async def list_statement(ctx: Context, plan: EntityPlan, query: ListQuery) -> tuple[str, list[Any]]:
     """Answer the one statement of a list page and its arguments.
 
     Raises:
@@ -221,7 +224,7 @@ def list_statement(ctx: Context, plan: EntityPlan, query: ListQuery) -> tuple[st
         )
     field = _sort_field(plan, query)
     key = field.sort_sql()
-    where = where_clause(ctx, plan, query, statement)
+    where = await where_clause(ctx, plan, query, statement)
     descending = query.descending != query.backwards
     if query.token:
         value, record = _decode(query.token)
@@ -245,7 +248,7 @@ def list_statement(ctx: Context, plan: EntityPlan, query: ListQuery) -> tuple[st
 
 async def list_records(ctx: Context, plan: EntityPlan, query: ListQuery) -> Listing:
     """Read one page of a list."""
-    text, args = list_statement(ctx, plan, query)
+    text, args = await list_statement(ctx, plan, query)
     try:
         rows = await ctx.db.rows(text, *args)
     except asyncpg.DataError as error:
@@ -275,7 +278,7 @@ async def count_records(
 ) -> Count:
     """Count what a list would show, at most `cap`; None counts all."""
     statement = Statement()
-    where = where_clause(ctx, plan, query, statement)
+    where = await where_clause(ctx, plan, query, statement)
     limit = f" LIMIT {cap + 1}" if cap is not None else ""
     number = await ctx.db.value(
         f'SELECT count(*) FROM (SELECT 1 FROM "{plan.tablename}" t WHERE {where}{limit}) x',  # noqa: S608
@@ -299,7 +302,7 @@ async def group_records(
         raise InvalidError(f"{plan.name} cannot be grouped by `{by}`.", {"group": "choose another"})
     total = plan.field(sum_field) if sum_field else None
     statement = Statement()
-    where = where_clause(ctx, plan, query, statement)
+    where = await where_clause(ctx, plan, query, statement)
     summed = f"sum({total.sql()})" if total is not None else "NULL::numeric"
     inner = (
         f"SELECT {field.sql()} AS value, count(*) AS count, {summed} AS total "  # noqa: S608

@@ -65,7 +65,7 @@ async def lookup(
 ) -> list[tuple[int, str]]:
     """Offer (id, title) of readable records whose title contains a text, by title."""
     statement = Statement()
-    where = where_clause(ctx, plan, ListQuery(search=text), statement)
+    where = await where_clause(ctx, plan, ListQuery(search=text), statement)
     key = f't."{plan.title}_key"' if plan.title_field.has_key else f't."{plan.title}"'
     rows = await ctx.db.rows(
         f'SELECT t.id, t."{plan.title}" AS title FROM "{plan.tablename}" t '  # noqa: S608

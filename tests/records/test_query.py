@@ -62,7 +62,7 @@ async def test_a_listed_column_is_sorted_by_an_index(
     await admin.db.execute("SET LOCAL enable_bitmapscan = off")
     await admin.db.execute("SET LOCAL enable_sort = off")
     for descending in (False, True):
-        text, args = list_statement(admin, plan, ListQuery(sort=sort, descending=descending))
+        text, args = await list_statement(admin, plan, ListQuery(sort=sort, descending=descending))
         rows = await admin.db.rows(f"EXPLAIN {text}", *args)
         assert f"{plan.tablename}_{sort}_sort_idx" in "\n".join(row[0] for row in rows)
 

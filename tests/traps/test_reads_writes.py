@@ -95,7 +95,7 @@ async def test_keyset_plan(admin: Context) -> None:
     for number in range(3):
         await admin.create("crm.company", name=f"Kan {number}")
     first = await list_records(admin, plan, ListQuery(limit=1))
-    text, _args = list_statement(admin, plan, ListQuery(limit=1, token=first.next_token))
+    text, _args = await list_statement(admin, plan, ListQuery(limit=1, token=first.next_token))
     assert re.search(r'\(t\."name_key", t\.id\) > \(', text)
     assert "OFFSET" not in text.upper()
 

@@ -22,11 +22,15 @@ from crmkit_orders.numbering import give_number
 from crmkit_orders.ordering import check_order, order_moved, order_saved, prepare_order
 from crmkit_orders.pages import HANDLERS
 from crmkit_orders.papers import PAPERS
+from crmkit_orders.portal_giving import CLIENT_PAGES
+from crmkit_orders.portal_pages import PORTAL
 from crmkit_orders.promising import line_promised
+from crmkit_orders.questions import QUESTIONS
 from crmkit_orders.quoting import begin_quote, check_quote, quote_moved
 from crmkit_orders.receiving import check_receipt, check_receipt_line
 from crmkit_orders.repeating import check_plan, note_day
 from crmkit_orders.report import REPORT, report_show
+from crmkit_orders.segments import SEGMENTS
 from crmkit_orders.settings import Settings
 from crmkit_orders.shipping import (
     check_delivery,
@@ -83,7 +87,8 @@ class Orders(Plugin):
 
     Settings = Settings
     listens: ClassVar[tuple[str, ...]] = (MISSED, WON, *following.HEARD)
-    publishes: ClassVar[Mapping[str, str]] = {"orders_stock": "I"}
+    #: `orders_payment_links` is asked with `portal.PaymentEvent`.
+    publishes: ClassVar[Mapping[str, str]] = {"orders_stock": "I", "orders_payment_links": "I"}
 
     def entities(self) -> Iterable[Entity]:
         """Contribute documents, their lines and the catalogue."""
@@ -101,13 +106,14 @@ class Orders(Plugin):
         """Contribute what people are told of orders."""
         yield NotificationKind("orders.step", N_("Orders that are with me"))
         yield NotificationKind("orders.quote", N_("Answers to my quotes"))
+        yield NotificationKind("orders.client", N_("What clients order or ask on their page"))
         yield NotificationKind("orders.credit", N_("Clients beyond their credit limit"))
         yield NotificationKind("orders.plan", N_("Recurring orders of mine"))
         yield NotificationKind("orders.won", N_("Won opportunities that become orders"))
 
     def extensions(self) -> Iterable[Extension]:
         """Contribute panels of orders and lines, and what clients and opportunities get."""
-        return (*EXTENSIONS, *LINKS)
+        return (*EXTENSIONS, *LINKS, *SEGMENTS, *CLIENT_PAGES)
 
     def deadlines(self) -> Iterable[DeadlineKind]:
         """Contribute the promise of an order and the due time of a step."""
@@ -141,7 +147,7 @@ class Orders(Plugin):
 
     def routes(self) -> Iterable[Any]:
         """Contribute the board, the report, and the pages clients reach by a link."""
-        return (*HANDLERS, *ROUTES, report_show)
+        return (*HANDLERS, *QUESTIONS, *PORTAL, *ROUTES, report_show)
 
     def documents(self) -> Iterable[DocumentTemplate]:
         """Contribute quotation, confirmation and packing slip."""

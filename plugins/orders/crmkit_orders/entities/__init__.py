@@ -7,6 +7,7 @@ from crmkit_orders.entities.catalogue import (
     PRICES,
     PRODUCTS,
 )
+from crmkit_orders.entities.clients import COMPANY_PAGES, PERSON_PAGES, REORDERS
 from crmkit_orders.entities.deliveries import (
     DELIVERIES,
     DELIVERY_LINES,
@@ -36,6 +37,9 @@ ENTITIES = (
     COSTS,
     STEPS,
     HANDOVERS,
+    COMPANY_PAGES,
+    PERSON_PAGES,
+    REORDERS,
 )
 
 __all__ = ["ENTITIES"]
