@@ -112,7 +112,14 @@ class Race:
 
 async def begin(running: Running, shop: dict[str, int], many: int, seed: int) -> Race:
     """Open so many connections as there are people, and count the stock of controllers."""
-    db = Database(running.dsn, pool_min=2, pool_max=max(many, 4))
+    # Who waits for long is sent away, which a slow machine must not decide; who locks out is not.
+    db = Database(
+        running.dsn,
+        pool_min=2,
+        pool_max=max(many, 4),
+        timeout=120,
+        settings={"lock_timeout": "60s"},
+    )
     await db.open()
     race = Race(running, replace(running.ctx, db=db), shop, random.Random(seed))  # noqa: S311 - no secret
     for name in ("pro", "kit"):

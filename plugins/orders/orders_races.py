@@ -172,3 +172,4 @@ async def credit(race: Race, many: int) -> None:
     orders = [await race.draft(2, company=company) for _ in range(many)]
     done, refused = await race.at_once([race.act("orders.order/confirm", o) for o in orders])
     assert (1, many - 1) == (len(done), len(refused))
+    await race.act("orders.order/cancel", done[0], reason="Next round")
