@@ -10,7 +10,7 @@ import time
 import urllib.error
 import urllib.request
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,19 +50,32 @@ def free_port() -> int:
 
 
 class Serving:
-    """A serving process; `log` is what it printed."""
+    """A serving process; `log` is what it printed. A block ends it, whatever happens."""
 
     def __init__(self, site: Path, port: int | None = None, log: Path | None = None) -> None:
         self.site, self.port = site, port or free_port()
         self.base = f"http://127.0.0.1:{self.port}"
         self._path = log or site / "serve.log"
+        self.begin()
+
+    def begin(self) -> None:
+        """Start it, at the first time or again."""
         self._log = self._path.open("a+")
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "crmkit", "serve", "--site", str(site), "--port",
+            [sys.executable, "-m", "crmkit", "serve", "--site", str(self.site), "--port",
              str(self.port)],
             stdout=self._log,
             stderr=self._log,
         )  # fmt: skip
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        if self.process.poll() is None:
+            self.process.terminate()  # so that its database ends with it
+            self.process.wait(timeout=60)
+        self._log.close()
 
     @property
     def log(self) -> str:

@@ -17,6 +17,8 @@ PRICES = {"pro": Decimal("48.215"), "kit": Decimal("5.5"), "set": Decimal(60), "
 RATES = {"pro": Decimal("10.25"), "kit": Decimal(20), "set": Decimal("10.25"), "air": ZERO}
 #: What may be promised without stock.
 ENDLESS = {"air"}
+#: Percent by which a delivery may exceed what was ordered.
+TOLERANCE = 25
 
 
 def cents(amount: Decimal) -> Decimal:
@@ -96,6 +98,21 @@ class PlainOrder:
 
 
 @dataclass
+class PlainReceipt:
+    """What was expected of a product, and what has come."""
+
+    product: str
+    expected: int
+    received: int = 0
+
+    @property
+    def state(self) -> str:
+        if self.received == self.expected:
+            return "received"
+        return "partly" if self.received else "expected"
+
+
+@dataclass
 class PlainShop:
     """Counts of products, and what changes them; False is a refusal that changes nothing."""
 
@@ -141,9 +158,21 @@ class PlainShop:
             self.follow(order)
         return True
 
-    def ship(self, order: PlainOrder, most: int) -> bool:
-        sent = [(line, min(line.to_ship, most)) for line in order.live if line.to_ship]
+    def receive(self, receipt: PlainReceipt, come: int) -> bool:
+        if come > receipt.expected - receipt.received:
+            return False
+        receipt.received += come
+        self.on_hand[receipt.product] += come
+        return True
+
+    def ship(self, order: PlainOrder, most: int, extra: int = 0) -> bool:
+        sent = [(line, min(line.to_ship, most) + extra) for line in order.live if line.to_ship]
         if order.state not in {"confirmed", "in_progress"} or not sent:
+            return False
+        if any(
+            100 * (line.kept + count + line.cancelled) > (100 + TOLERANCE) * line.quantity
+            for line, count in sent
+        ):
             return False
         freed = [(line, -min(line.reserved, count)) for line, count in sent]
         if not self.change([(line, -count) for line, count in sent], freed):

@@ -1,0 +1,107 @@
+"""Races of goods: they are sold, leave, come and come back once.
+
+Each race is one round, as those of documents.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from orders_race import DELIVERY, ORDER, RECEIPT
+
+from crmkit.records.actions import run_action
+
+if TYPE_CHECKING:
+    from orders_race import Race
+
+
+async def last_piece(race: Race, many: int) -> None:
+    """The last piece is sold once."""
+    await race.stock(1)
+    while len(race.drafts) < many:
+        # Each of another client, so that the client's lock does not help.
+        company = await race.ctx.create("crm.company", name=f"Client {len(race.drafts)}")
+        race.drafts.append(await race.draft(1, company=company))
+    chosen = race.drafts[:many]
+    done, _refused = await race.at_once([race.act("orders.order/confirm", o) for o in chosen])
+    assert (1, (1, 1)) == (len(done), await race.counts())
+    sold = await race.ctx.db.value("SELECT id FROM orders_order WHERE state = 'confirmed'")
+    await race.act("orders.order/cancel", sold, reason="Next round")
+    race.drafts.remove(sold)
+
+
+async def shipping(race: Race, many: int) -> None:
+    """Goods leave once, also when they stand in two deliveries."""
+    await race.stock(10)
+    order = await race.confirmed(2)
+    first = await race.act("orders.order/deliver", order)
+    second = await race.ctx.create(DELIVERY, order=order)
+    line = (await race.line(order))["id"]
+    await race.ctx.create("orders.delivery_line", delivery=second, line=line, quantity=Decimal(2))
+    done, _refused = await race.at_once(
+        [race.act("orders.delivery/ship", (first, second)[n % 2]) for n in range(many)]
+    )
+    assert (1, (8, 0)) == (len(done), await race.counts())
+    assert Decimal(2) == (await race.line(order))["delivered"]
+    # The first mail is the confirmation; a delivery has a number of its own.
+    assert 1 == await race.count(
+        "core_message m JOIN core_message_link l ON l.message = m.id "
+        "WHERE l.entity = $1 AND l.record = $2 AND m.subject LIKE 'Delivery%'",
+        ORDER, order,
+    )  # fmt: skip
+
+
+async def taking_back(race: Race, many: int) -> None:
+    """What the client has is announced once and comes back once, by a return or as a whole."""
+    await race.stock(10)
+    order = await race.confirmed(4)
+    first = await race.act("orders.order/deliver", order)
+    await race.act("orders.delivery/ship", first)
+    announced, _refused = await race.at_once(
+        [race.act("orders.order/return", order) for _ in range(many)]
+    )
+    assert 1 == len(announced)
+    both = (announced[0], first)
+    done, _refused = await race.at_once(
+        [race.act("orders.delivery/take-back", both[n % 2], reason="Broken") for n in range(many)]
+    )
+    row = await race.line(order)
+    assert (1, Decimal(4), Decimal(4)) == (len(done), row["returned"], row["reserved"])
+    assert (10, 4) == await race.counts()
+    await race.act("orders.order/cancel", order, reason="Next round")
+
+
+async def receiving(race: Race, many: int) -> None:
+    """What comes of a product by several receipts is counted in once for each."""
+    await race.stock(0)
+    receipts = []
+    for _ in range(many // 2):
+        receipt = await race.ctx.create(RECEIPT)
+        await race.ctx.create(
+            "orders.receipt_line", receipt=receipt, product=race.shop["pro"], expected=Decimal(3)
+        )
+        receipts.append(receipt)
+    done, _refused = await race.at_once(
+        [race.act("orders.receipt/receive", each) for each in receipts * 2]
+    )
+    assert (many // 2, (3 * (many // 2), 0)) == (len(done), await race.counts())
+
+
+async def opposite_lines(race: Race, many: int) -> None:
+    """Orders of the same products in opposite order never lock each other out."""
+    await race.stock(1000)
+    plan = race.ctx.site.entity(ORDER)
+
+    async def order(place: int) -> int:
+        # Lines are entered and confirmed in one go, which locks products twice.
+        async with race.ctx.db.transaction():
+            names = ("pro", "kit") if place % 2 else ("kit", "pro")
+            made = await race.draft(1, 1, products=names)
+            await run_action(race.ctx, plan, "confirm", made)
+        return made
+
+    _there, before = await race.counts()
+    done, refused = await race.at_once([order(place) for place in range(many)])
+    assert (many, []) == (len(done), refused)
+    assert (1000, before + many) == await race.counts()
