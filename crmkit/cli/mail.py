@@ -49,7 +49,7 @@ def status(site: Path, *, as_json: bool) -> None:
                 "sent_at": each.sent_at.isoformat(timespec="seconds") if each.sent_at else "",
                 "sent": counts.get(each.id, (0, 0))[1],
                 "receipt": each.receipt,
-                "error": each.error,
+                "error": each.trouble,
             }
             for each in accounts
         ]

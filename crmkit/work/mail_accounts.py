@@ -33,7 +33,8 @@ class MailAccount(msgspec.Struct, frozen=True, kw_only=True):
             access token made of it.
         sends_notices: Messages that nobody in particular writes leave by it.
         receipt: Name of the mail template that answers who begins a conversation; "" is none.
-        error: What went wrong last, "" when the last try went well.
+        error: What went wrong with reading last, "" when the last try went well.
+        send_error: The same of sending.
     """
 
     id: int = 0
@@ -59,11 +60,17 @@ class MailAccount(msgspec.Struct, frozen=True, kw_only=True):
     read_at: datetime | None = None
     sent_at: datetime | None = None
     error: str = ""
+    send_error: str = ""
     created_at: datetime | None = None
 
     def __repr__(self) -> str:
         """Leave out the password, as logs and errors show this."""
         return f"MailAccount({self.id}, {self.address})"
+
+    @property
+    def trouble(self) -> str:
+        """What is wrong with the account, "" when it works."""
+        return " ".join(dict.fromkeys(each for each in (self.error, self.send_error) if each))
 
     @property
     def domain(self) -> str:
@@ -181,8 +188,8 @@ async def save_account(ctx: Context, typed: Mapping[str, str], number: int = 0) 
     owner = before.owner if before else None if typed.get("shared") else ctx.user_id
     password = typed.get("password", "")
     sealed = seal(ctx.config, password) if password or before is None else before.password
-    values |= {"owner": owner, "password": sealed, "active": True, "error": "", "token": b"",
-               "token_until": None}  # fmt: skip
+    values |= {"owner": owner, "password": sealed, "active": True, "error": "",
+               "send_error": "", "token": b"", "token_until": None}  # fmt: skip
     async with ctx.db.transaction():
         if await ctx.db.value(
             "SELECT true FROM core_mail_account WHERE lower(address) = lower($1) "
@@ -227,10 +234,11 @@ async def note_health(ctx: Context, number: int, *, error: str = "", what: str =
     Args:
         what: `read` or `sent`.
     """
-    moment = "" if error else f", {'sent_at' if what == 'sent' else 'read_at'} = now()"
+    column = "send_error" if what == "sent" else "error"
+    moment = "" if error else f", {what}_at = now()"
     await ctx.db.execute(
         # A token may have been called back before its time.
-        f"UPDATE core_mail_account SET error = $2{moment}, "  # noqa: S608 - our own names
+        f"UPDATE core_mail_account SET {column} = $2{moment}, "  # noqa: S608 - our own names
         "token = CASE WHEN $2 = '' THEN token ELSE '' END, "
         "error_at = CASE WHEN $2 = '' THEN error_at ELSE now() END WHERE id = $1",
         number, error[:500],

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _LONGEST_TEXT = 500_000
 _MOST_FILES = 50
+_CALENDARS = ("text/calendar", "application/ics")
 _SENT = {"direction": "out", "state": "sent"}
 
 
@@ -201,6 +202,11 @@ async def _store_files(ctx: Context, number: int, parsed: ParsedMessage) -> None
         (number, one.name[:200], one.media_type, one.content_id[:300], one.size, one.content)
         for one in parsed.attachments[:_MOST_FILES]
     ]
+    if not any(media_type in _CALENDARS for _number, _name, media_type, *_rest in rows):
+        # Most invitations are no attachment; a calendar program opens them as a file.
+        invitations = [each.text.encode() for each in parsed.calendar[:1]]
+        rows += [(number, "invitation.ics", _CALENDARS[0], "", len(each), each)
+                 for each in invitations]  # fmt: skip
     if rows:
         await ctx.db.many(
             "INSERT INTO core_message_file (message, name, media_type, content_id, size, content) "

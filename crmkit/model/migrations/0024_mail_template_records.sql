@@ -24,10 +24,12 @@ SELECT 'core.mail_template', id, name, subject || ' ' || body FROM core_mail_tem
 
 ALTER TABLE core_mail_account
     -- Name of the mail template that answers the first message of a conversation; empty is none.
-    ADD COLUMN receipt text NOT NULL DEFAULT '';
+    ADD COLUMN receipt text NOT NULL DEFAULT '',
+    -- What went wrong with sending last: reading, which goes well each minute, must not clear it.
+    ADD COLUMN send_error text NOT NULL DEFAULT '';
 
 -- backwards
-ALTER TABLE core_mail_account DROP COLUMN receipt;
+ALTER TABLE core_mail_account DROP COLUMN send_error, DROP COLUMN receipt;
 DELETE FROM core_search WHERE entity = 'core.mail_template';
 DELETE FROM core_mail_template WHERE trashed_at IS NOT NULL;
 DROP INDEX core_mail_template_owner_idx, core_mail_template_name_key_trgm,

@@ -140,7 +140,7 @@ async def _page(
     accounts = [each for each in await list_accounts(ctx) if may_change(ctx, each)]
     links = tuple(
         Link(label=each.address, url=f"{_MAIL}/{each.id}", icon="mail",
-             help=each.error or (_("Shared") if each.owner is None else _("Works")))
+             help=each.trouble or (_("Shared") if each.owner is None else _("Works")))
         for each in accounts
     )  # fmt: skip
     field = FieldInput(name="signature", label=_("Signature"), kind="textarea", wide=True,

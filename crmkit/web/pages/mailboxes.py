@@ -60,7 +60,7 @@ async def _accounts(ctx: Context) -> TablePage:
             Cell(html=format_number(ctx, received)),
             Cell(html=format_moment(ctx, each.sent_at) if each.sent_at else ""),
             Cell(html=format_number(ctx, sent)),
-            Cell(html=each.error or _("Works")),
+            Cell(html=each.trouble or _("Works"), tone="bad" if each.trouble else ""),
         )
         # Those of a person are the person's alone to change.
         url = f"/settings/mail/{each.id}" if each.owner is None else ""
