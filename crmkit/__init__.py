@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from crmkit.model.job import Job, JobEvent, JobOrder
     from crmkit.model.lifecycle import Lifecycle, State
     from crmkit.model.metric import Metric, Widget
+    from crmkit.model.money import find_currency_places
     from crmkit.model.notification import NotificationKind
     from crmkit.model.record import Record
     from crmkit.model.role import Right, Role
@@ -132,6 +133,7 @@ _HOMES = {
     "next_business_time": ("crmkit.work.clock", "next_open"),
     "subtract_business_time": ("crmkit.work.clock", "subtract"),
     "CalendarItem": ("crmkit.model.calendar_item", "CalendarItem"),
+    "find_currency_places": ("crmkit.model.money", "find_currency_places"),
     "DocumentTemplate": ("crmkit.model.document", "DocumentTemplate"),
     "remove_documents": ("crmkit.work.documents", "remove_documents"),
     "CallLog": ("crmkit.model.entity", "CallLog"),
@@ -321,6 +323,7 @@ __all__ = [
     "deprecated",
     "enter",
     "erase_texts",
+    "find_currency_places",
     "format_date",
     "format_full_date",
     "format_moment",

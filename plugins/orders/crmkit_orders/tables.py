@@ -58,7 +58,6 @@ PERIODS = (
 _QUANTITY = (18, 4)
 _PRICE = (18, 6)
 _PERCENT = (7, 4)
-_AMOUNT = (18, 2)
 
 
 class Product(Record, tablename="orders_product"):
@@ -171,8 +170,9 @@ class QuoteLine(Record, tablename="orders_quote_line"):
     is_chosen = Flag(default=False)
     is_unmatched = Flag(default=False)
     price_rule = Text()
+    rule_price = Measure(digits=_PRICE)
     is_by_hand = Flag(default=False)
-    net = Measure(digits=_AMOUNT)
+    net = Money()
     unit_cost = Measure(digits=_PRICE)
 
 
@@ -215,7 +215,7 @@ class Order(Record, tablename="orders_order"):
 
 
 class OrderLine(Record, tablename="orders_order_line"):
-    """A line of an order with what became of its quantity; `bundle` is the line it is a part of."""
+    """A line of an order with what became of its quantity; `rule_price` is what the rules give."""
 
     order = Reference("orders_order", on_delete="cascade", required=True)
     position = Number()
@@ -229,8 +229,9 @@ class OrderLine(Record, tablename="orders_order_line"):
     promised_at = Moment()
     is_unmatched = Flag(default=False)
     price_rule = Text()
+    rule_price = Measure(digits=_PRICE)
     is_by_hand = Flag(default=False)
-    net = Measure(digits=_AMOUNT)
+    net = Money()
     delivered = Measure(digits=_QUANTITY)
     returned = Measure(digits=_QUANTITY)
     invoiced = Measure(digits=_QUANTITY)
@@ -238,6 +239,21 @@ class OrderLine(Record, tablename="orders_order_line"):
     reserved = Measure(digits=_QUANTITY)
     confirmed = Measure(digits=_QUANTITY)
     confirmed_net = Money()
+    unit_cost = Measure(digits=_PRICE)
+
+
+class LinePart(Record, tablename="orders_line_part"):
+    """A product of a sold bundle, `each` in one of it, with its share of the line's net."""
+
+    order = Reference("orders_order", on_delete="cascade", required=True)
+    line = Reference("orders_order_line", on_delete="cascade", required=True)
+    position = Number()
+    product = Reference("orders_product")
+    text = Name(length=300)
+    each = Measure(digits=_QUANTITY)
+    quantity = Measure(digits=_QUANTITY)
+    returned = Measure(digits=_QUANTITY)
+    net = Money()
     unit_cost = Measure(digits=_PRICE)
 
 
@@ -283,11 +299,12 @@ class Delivery(Record, tablename="orders_delivery"):
 
 
 class DeliveryLine(Record, tablename="orders_delivery_line"):
-    """How many of an order's line are in a delivery."""
+    """How many of an order's line are in a delivery; in a return, also of one part of a bundle."""
 
     delivery = Reference("orders_delivery", on_delete="cascade", required=True)
     position = Number()
     line = Reference("orders_order_line", on_delete="cascade", required=True)
+    part = Reference("orders_line_part", on_delete="cascade")
     text = Name(length=300)
     quantity = Measure(digits=_QUANTITY)
 

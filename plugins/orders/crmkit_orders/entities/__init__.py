@@ -13,7 +13,14 @@ from crmkit_orders.entities.deliveries import (
     RECEIPT_LINES,
     RECEIPTS,
 )
-from crmkit_orders.entities.orders import HANDOVERS, ORDER_LINES, ORDERS, PLANS, STEPS
+from crmkit_orders.entities.orders import (
+    HANDOVERS,
+    LINE_PARTS,
+    ORDER_LINES,
+    ORDERS,
+    PLANS,
+    STEPS,
+)
 from crmkit_orders.entities.quotes import QUOTE_LINES, QUOTES
 
 ENTITIES = (
@@ -25,6 +32,7 @@ ENTITIES = (
     PRICE_LISTS,
     PLANS,
     ORDER_LINES,
+    LINE_PARTS,
     QUOTE_LINES,
     DELIVERY_LINES,
     RECEIPT_LINES,
