@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from crmkit.model.lifecycle import Lifecycle, State
     from crmkit.model.list_filter import FilterQuestion, ListFilter
     from crmkit.model.metric import Metric, Widget
+    from crmkit.model.money import find_currency_places
     from crmkit.model.notification import NotificationKind
     from crmkit.model.record import Record
     from crmkit.model.role import Right, Role
@@ -138,6 +139,7 @@ _HOMES = {
     "next_business_time": ("crmkit.work.clock", "next_open"),
     "subtract_business_time": ("crmkit.work.clock", "subtract"),
     "CalendarItem": ("crmkit.model.calendar_item", "CalendarItem"),
+    "find_currency_places": ("crmkit.model.money", "find_currency_places"),
     "DocumentTemplate": ("crmkit.model.document", "DocumentTemplate"),
     "remove_documents": ("crmkit.work.documents", "remove_documents"),
     "CallLog": ("crmkit.model.entity", "CallLog"),
@@ -341,6 +343,7 @@ __all__ = [
     "deprecated",
     "enter",
     "erase_texts",
+    "find_currency_places",
     "format_date",
     "format_full_date",
     "format_moment",

@@ -12,6 +12,7 @@ import structlog
 
 from crmkit.access.predicate import check
 from crmkit.errors import HookFailedError, InvalidError
+from crmkit.model.money import amount_text
 from crmkit.model.values import N_
 from crmkit.records.computed import compute, computed_columns
 from crmkit.records.csv_file import neutralise
@@ -158,12 +159,23 @@ class _Teller:
         """Answer the cells column by column; for machines the id is the first."""
         stored = dict(zip(rows[0].keys(), zip(*rows, strict=True), strict=True))
         if self._machine:
-            return [stored["id"], *(_plain(stored[field.name]) for field in self._fields)]
+            return [stored["id"], *(self._stored(field, stored) for field in self._fields)]
         return [self._told(field, stored) for field in self._fields]
+
+    def _stored(self, field: Field, stored: Mapping[str, Sequence[Any]]) -> Sequence[Any]:
+        if field.kind != "money":
+            return _plain(stored[field.name])
+        own = self._ctx.config.currency
+        return [
+            amount if amount is None else amount_text(amount, currency or own)
+            for amount, currency in zip(stored[field.name], stored["currency"], strict=True)
+        ]
 
     def _told(self, field: Field, stored: Mapping[str, Sequence[Any]]) -> Sequence[Any]:
         if field.reference:
             return _shown(stored[f"{field.name}__title"])
+        if field.kind == "money":
+            return _shown(self._stored(field, stored))
         values = stored[field.name]
         if field.kind == "choice":
             values = self._chosen(field, values)

@@ -13,6 +13,7 @@ import msgspec
 
 from crmkit.access.predicate import predicate, title_condition
 from crmkit.errors import InvalidError
+from crmkit.records.amounts import currency_sql
 from crmkit.records.filters import Filter, filter_sql
 from crmkit.records.statement import Statement
 
@@ -166,7 +167,7 @@ def _columns(
         field = plan.fields[name]
         columns.append(f'{field.sql()} AS "{name}"')
         if field.kind == "money" and not field.is_custom:
-            columns.append(f'{_currency_of(ctx, plan)} AS "currency"')
+            columns.append(f'{currency_sql(ctx, plan)} AS "currency"')
         if field.kind == "reference" and field.reference:
             alias = f"r{len(joins)}" if joined else "r"
             table, condition = titled(ctx, field, alias, field.sql(), statement)
@@ -177,19 +178,6 @@ def _columns(
                 title = f"(SELECT {title} FROM {table} WHERE {condition})"  # noqa: S608
             columns.append(f'{title} AS "{name}__title"')
     return ", ".join(dict.fromkeys(columns)), " ".join(joins)
-
-
-def _currency_of(ctx: Context, plan: EntityPlan) -> str:
-    """Answer the currency of a row's money: its own, else that of the record it is part of."""
-    if "currency" in plan.fields:
-        return "t.currency"
-    part = plan.part_of
-    if part is None:
-        return "''"
-    whole: EntityPlan = ctx.site.entity(part.entity)
-    if "currency" not in whole.fields:
-        return "''"
-    return f'(SELECT w.currency FROM "{whole.tablename}" w WHERE w.id = t."{part.column}")'  # noqa: S608 - declared names
 
 
 def titled(

@@ -138,7 +138,9 @@ class _Rows:
         if not editable or not field.editable:
             html = show_html(self._ctx, field, record) if record is not None else ""
             return PartsCell(html=html, css=css, below=below)
-        stored = raw_text(self._ctx, field, record[name]) if record is not None else ""
+        stored = (
+            raw_text(self._ctx, field, record[name], self._currency) if record is not None else ""
+        )
         shown = _short(field, stored)
         display = show_text(self._ctx, field, record) if field.reference and record else ""
         made = input_of(
@@ -170,12 +172,10 @@ class _Rows:
 
 def _short(field: Field, text: str) -> str:
     """Answer a decimal number without the zeros its column adds behind it."""
-    if field.kind not in {"decimal", "money"} or "." not in text:
+    if field.kind != "decimal" or "." not in text:
         return text
     whole, _point, rest = text.partition(".")
     digits = rest.rstrip("0")
-    if field.kind == "money":
-        digits = digits.ljust(2, "0")
     return f"{whole}.{digits}" if digits else whole
 
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 _TABLES = (
     "orders_claim", "orders_handover", "orders_step", "orders_delivery_line", "orders_delivery",
+    "orders_line_part",
     "orders_receipt_line", "orders_receipt", "orders_plan", "orders_order_line",
     "orders_quote_line", "orders_order", "orders_quote", "orders_price", "orders_price_list",
     "orders_cost", "orders_bundle_part", "orders_product", "core_message", "core_notification",

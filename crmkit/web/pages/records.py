@@ -187,7 +187,8 @@ async def record_edit(
     ctx = context_of(request)
     plan = plan_of(ctx, entity)
     record = await get_record(ctx, plan, record_id, "edit")
-    raw = {name: raw_text(ctx, field, record[name]) for name, field in plan.fields.items()}
+    currency = str(record.get("currency") or "")
+    raw = {n: raw_text(ctx, field, record[n], currency) for n, field in plan.fields.items()}
     displays = {
         name: show_text(ctx, field, record)
         for name, field in plan.fields.items()

@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from crmkit import N_, NavEntry, NotificationKind, Permission, Plugin, hookimpl
 from crmkit_orders import answers, days, following, invoicing, personal
 from crmkit_orders.board import BOARD, ROUTES
+from crmkit_orders.bundles import keep_part
 from crmkit_orders.catalogue import call_after_product
+from crmkit_orders.credit import check_limit
 from crmkit_orders.deadlines import DEADLINES, MISSED, tell_late
 from crmkit_orders.demo import write_samples
 from crmkit_orders.entities import ENTITIES
+from crmkit_orders.explaining import EXPLAINERS
 from crmkit_orders.extensions import EXTENSIONS
 from crmkit_orders.guards import keep_documents
 from crmkit_orders.happenings import EVENTS
@@ -38,6 +41,8 @@ from crmkit_orders.shipping import (
     delivery_moved,
     keep_direction,
 )
+from crmkit_orders.sold import REPORT as SOLD
+from crmkit_orders.sold import sold_show
 from crmkit_orders.step_load import minutes_of
 from crmkit_orders.step_plans import check_plan_of_steps, name_seeded
 from crmkit_orders.steps import check_step, pass_steps
@@ -130,8 +135,8 @@ class Orders(Plugin):
         )
 
     def reports(self) -> Iterable[Report]:
-        """Contribute promised against actual."""
-        yield REPORT
+        """Contribute promised against actual, and what was sold."""
+        yield from (REPORT, SOLD)
 
     def metrics(self) -> Iterable[Metric]:
         """Contribute the numbers of orders."""
@@ -147,7 +152,9 @@ class Orders(Plugin):
 
     def routes(self) -> Iterable[Any]:
         """Contribute the board, the report, and the pages clients reach by a link."""
-        return (*HANDLERS, *QUESTIONS, *PORTAL, *ROUTES, report_show)
+        return (
+            *HANDLERS, *QUESTIONS, *PORTAL, *ROUTES, *EXPLAINERS, report_show, sold_show,
+        )  # fmt: skip
 
     def documents(self) -> Iterable[DocumentTemplate]:
         """Contribute quotation, confirmation and packing slip."""
@@ -157,6 +164,7 @@ class Orders(Plugin):
         """Number documents, fill and check their lines."""
         begin_quote(event)
         check_plan(event)
+        check_limit(event)
         keep_direction(event)
         await give_number(event)
         await prepare_order(event)
@@ -181,6 +189,7 @@ class Orders(Plugin):
         """Keep lines that were delivered, and those of documents that were sent."""
         await refuse_removal(event)
         await keep_documents(event)
+        await keep_part(event)
 
     async def after_delete(self, event: SaveEvent) -> None:
         """Add up the document a line is taken from."""

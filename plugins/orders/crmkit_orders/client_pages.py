@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from crmkit import N_, format_full_date, format_money, format_number
-from crmkit_orders.domain.money import Line, share_of, totals_of
+from crmkit_orders.domain.money import Line, round_money, share_of, totals_of
 from crmkit_orders.reading import read_row, read_rows
 from crmkit_orders.settings import Settings
 from crmkit_orders.states import DELIVERY_STATES, ORDER_STATES, RUNNING
@@ -53,7 +53,7 @@ def unit_label(ctx: Context, unit: str) -> str:
 
 def _price(ctx: Context, price: Decimal, currency: str) -> str:
     """Answer a unit price, with more places than the currency where it has them."""
-    if price == round(price, 2):
+    if price == round_money(price, currency):
         return format_money(ctx, price, currency)
     return f"{format_number(ctx, plain(price))} {currency}"
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 
 from crmkit import N_, ConflictError, Veto, format_money, format_number
+from crmkit_orders.credit import check_credit
 from crmkit_orders.domain.quantities import open_quantity
 from crmkit_orders.guards import check_cancel, check_move
 from crmkit_orders.line_promises import settle_lines
@@ -16,7 +17,6 @@ from crmkit_orders.promising import note_hand, prepare_promise, promise_changes,
 from crmkit_orders.quoting import check_lines, copy_lines
 from crmkit_orders.reading import read_row
 from crmkit_orders.reserving import follow_order, release, reserve
-from crmkit_orders.settings import Settings
 from crmkit_orders.states import ENDED, FOLLOWING, RUNNING
 from crmkit_orders.steps import begin_steps, skip_rest
 from crmkit_orders.told import plain
@@ -151,7 +151,7 @@ async def check_order(event: TransitionEvent) -> None:
     rows = await order_rows(ctx, order)
     if event.new == "confirmed" and event.old == "draft":
         check_lines(ctx, rows)
-        await _check_credit(event)
+        await check_credit(event)
         await reserve(ctx, rows, confirming=True)
         await ctx.derive(
             "orders.order", order, confirmed_to=event.record["deliver_to"], most_discount=_ZERO
@@ -161,48 +161,6 @@ async def check_order(event: TransitionEvent) -> None:
             raise Veto(ctx.translate(N_("Not everything is delivered yet.")))
     elif event.new == "cancelled":
         await check_cancel(ctx, order, rows)
-
-
-async def _check_credit(event: TransitionEvent) -> None:
-    """Refuse an order beyond the client's limit that nobody gives a reason for, or tell of it.
-
-    Raises:
-        Veto: It is so, and the settings say "block".
-    """
-    ctx, order = event.ctx, event.record
-    settings = ctx.settings(Settings)
-    own = await ctx.db.value(
-        "SELECT custom -> 'orders' ->> 'credit_limit' FROM crm_company WHERE id = $1 "
-        # Two orders of one client take turns, so that each sees the other.
-        "FOR NO KEY UPDATE",
-        order["company"],
-    )
-    limit = Decimal(own) if own else Decimal(settings.credit_limit)
-    if limit <= 0:
-        return
-    total: Decimal = await ctx.db.value(
-        "SELECT coalesce(sum(gross), 0) FROM orders_order WHERE company = $1 "
-        "AND trashed_at IS NULL AND currency = $4 AND (id = $2 OR state = ANY($3))",
-        order["company"], event.record_id, sorted(RUNNING), order["currency"],
-    )  # fmt: skip
-    if total <= limit:
-        return
-    amounts = {
-        "sum": format_money(ctx, total, order["currency"]),
-        "limit": format_money(ctx, limit, order["currency"]),
-    }
-    is_allowed = bool(str(order.get("credit_override") or "").strip())
-    if settings.credit == "block" and not is_allowed:
-        text = N_("The client's open orders would come to {sum}; the limit is {limit}.")
-        field = ctx.translate(N_("is needed to go beyond it; say why"))
-        raise Veto(ctx.translate(text).format(**amounts), credit_override=field)
-    if order["owner"]:
-        await ctx.notify(
-            [order["owner"]], "orders.credit",
-            N_("{order}: the client's open orders come to {sum}; the limit is {limit}."),
-            values={"order": str(order["number"]), **amounts}, entity="orders.order",
-            record_id=event.record_id, key=f"credit:{event.record_id}",
-        )  # fmt: skip
 
 
 async def order_moved(event: TransitionEvent) -> None:

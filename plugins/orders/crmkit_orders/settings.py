@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
 
 from crmkit import N_
+
+if TYPE_CHECKING:
+    from crmkit import Context
 
 _MOST_HOURS = 10_000
 _MOST_DAYS = 3650
@@ -20,6 +23,7 @@ class Settings(msgspec.Struct, frozen=True):
         warn_hours: Business hours before it at which its holder is warned; 0 warns nobody.
         valid_days: Days a new quote is valid for.
         discount_limit: Percent a line may be discounted without a second person; 100 is any.
+        discount_limits: The same for some roles, by their name.
         credit_limit: Open value in the site's currency above which a client's order is `credit`;
             0 sets none. A company's own limit counts instead where it has one.
         credit: Whether an order beyond the limit is told of or refused without a reason.
@@ -59,9 +63,18 @@ class Settings(msgspec.Struct, frozen=True):
         int,
         msgspec.Meta(
             ge=0, le=100, title=N_("Discount without a second person, %"),
-            description=N_("A quote with a larger one is sent when somebody else approves it."),
+            description=N_(
+                "A larger one needs somebody else. A price below the one that holds is one, too."
+            ),
         ),
     ] = 100  # fmt: skip
+    discount_limits: Annotated[
+        dict[str, Annotated[int, msgspec.Meta(ge=0, le=100)]],
+        msgspec.Meta(
+            title=N_("Discount without a second person by role, %"), extra={"by": "role"},
+            description=N_("Empty takes the general one."),
+        ),
+    ] = msgspec.field(default_factory=dict)  # fmt: skip
     credit_limit: Annotated[
         int,
         msgspec.Meta(
@@ -94,3 +107,14 @@ class Settings(msgspec.Struct, frozen=True):
     clients_see_staff: Annotated[
         bool, msgspec.Meta(title=N_("Clients see who holds their order"))
     ] = False
+
+
+def discount_limit(ctx: Context) -> int:
+    """Answer the percent that whoever acts may give alone: that of the role, else the general one.
+
+    What the site does by itself has no role of its own.
+    """
+    settings = ctx.settings(Settings)
+    if ctx.user_id is None:
+        return settings.discount_limit
+    return settings.discount_limits.get(ctx.principal.role.name, settings.discount_limit)

@@ -110,7 +110,7 @@ async def needs_each(
         product = products.get(row["product"]) if quantity else None
         if product is None:
             continue
-        counted = _counted(ctx, row, product, quantity)
+        counted = in_own_unit(ctx, row, product, quantity)
         is_bundle = product["kind"] == "bundle"
         for number, each in parts.get(product["id"], ()) if is_bundle else ((product["id"], _ONE),):
             found[number] = found.get(number, _ZERO) + round(counted * each, PLACES)
@@ -150,9 +150,14 @@ async def _catalogue(
     return {row["id"]: row for row in rows}, parts
 
 
-def _counted(
+def in_own_unit(
     ctx: Context, row: Mapping[str, Any], product: Mapping[str, Any], quantity: Decimal
 ) -> Decimal:
+    """Answer a quantity of a line in the unit of its product.
+
+    Raises:
+        Veto: The one does not convert into the other.
+    """
     if not row["unit"] or row["unit"] == product["unit"]:
         return quantity
     try:

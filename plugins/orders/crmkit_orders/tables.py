@@ -46,7 +46,6 @@ PERIODS = (
 _QUANTITY = (18, 4)
 _PRICE = (18, 6)
 _PERCENT = (7, 4)
-_AMOUNT = (18, 2)
 
 
 class Product(Record, tablename="orders_product"):
@@ -159,8 +158,9 @@ class QuoteLine(Record, tablename="orders_quote_line"):
     is_chosen = Flag(default=False)
     is_unmatched = Flag(default=False)
     price_rule = Text()
+    rule_price = Measure(digits=_PRICE)
     is_by_hand = Flag(default=False)
-    net = Measure(digits=_AMOUNT)
+    net = Money()
     unit_cost = Measure(digits=_PRICE)
 
 
@@ -210,6 +210,7 @@ class OrderLine(Record, tablename="orders_order_line"):
     """A line of an order with what became of its quantity.
 
     Attributes:
+        rule_price: What the rules give, whatever stands as the price.
         promised_at: By hand; empty is as the rule or the order says.
         due_at: When it is promised for, by hand or by the rule.
         goods_on: Day on which goods are expected that its promise waits for.
@@ -233,8 +234,9 @@ class OrderLine(Record, tablename="orders_order_line"):
     ready_at = Moment()
     is_unmatched = Flag(default=False)
     price_rule = Text()
+    rule_price = Measure(digits=_PRICE)
     is_by_hand = Flag(default=False)
-    net = Measure(digits=_AMOUNT)
+    net = Money()
     delivered = Measure(digits=_QUANTITY)
     returned = Measure(digits=_QUANTITY)
     invoiced = Measure(digits=_QUANTITY)
@@ -243,6 +245,21 @@ class OrderLine(Record, tablename="orders_order_line"):
     reserved = Measure(digits=_QUANTITY)
     confirmed = Measure(digits=_QUANTITY)
     confirmed_net = Money()
+    unit_cost = Measure(digits=_PRICE)
+
+
+class LinePart(Record, tablename="orders_line_part"):
+    """A product of a sold bundle, `each` in one of it, with its share of the line's net."""
+
+    order = Reference("orders_order", on_delete="cascade", required=True)
+    line = Reference("orders_order_line", on_delete="cascade", required=True)
+    position = Number()
+    product = Reference("orders_product")
+    text = Name(length=300)
+    each = Measure(digits=_QUANTITY)
+    quantity = Measure(digits=_QUANTITY)
+    returned = Measure(digits=_QUANTITY)
+    net = Money()
     unit_cost = Measure(digits=_PRICE)
 
 
@@ -264,11 +281,12 @@ class Delivery(Record, tablename="orders_delivery"):
 
 
 class DeliveryLine(Record, tablename="orders_delivery_line"):
-    """How many of an order's line are in a delivery."""
+    """How many of an order's line are in a delivery; in a return, also of one part of a bundle."""
 
     delivery = Reference("orders_delivery", on_delete="cascade", required=True)
     position = Number()
     line = Reference("orders_order_line", on_delete="cascade", required=True)
+    part = Reference("orders_line_part", on_delete="cascade")
     text = Name(length=300)
     quantity = Measure(digits=_QUANTITY)
 

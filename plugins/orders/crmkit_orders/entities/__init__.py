@@ -14,7 +14,7 @@ from crmkit_orders.entities.deliveries import (
     RECEIPT_LINES,
     RECEIPTS,
 )
-from crmkit_orders.entities.orders import ORDER_LINES, ORDERS, PLANS
+from crmkit_orders.entities.orders import LINE_PARTS, ORDER_LINES, ORDERS, PLANS
 from crmkit_orders.entities.quotes import QUOTE_LINES, QUOTES
 from crmkit_orders.entities.work import CLAIMS, HANDOVERS, STEP_PLANS, STEPS
 
@@ -29,6 +29,7 @@ ENTITIES = (
     STEP_PLANS,
     CLAIMS,
     ORDER_LINES,
+    LINE_PARTS,
     QUOTE_LINES,
     DELIVERY_LINES,
     RECEIPT_LINES,

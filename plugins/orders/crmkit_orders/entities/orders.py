@@ -8,7 +8,7 @@ from crmkit_orders.entities import shared
 from crmkit_orders.pasted import paste_order
 from crmkit_orders.shipping import ShipLines, prepare_delivery, prepare_return
 from crmkit_orders.states import ORDER_STATES, order_locked
-from crmkit_orders.tables import Order, OrderLine, Plan
+from crmkit_orders.tables import LinePart, Order, OrderLine, Plan
 from crmkit_orders.totals import order_totals
 
 ORDERS = Entity(
@@ -273,6 +273,7 @@ ORDER_LINES = Entity(
         OrderLine.open_quantity: FieldOptions(label=N_("Still to be delivered"), derived=True),
         OrderLine.is_unmatched: shared.UNMATCHED,
         OrderLine.price_rule: shared.PRICE_RULE,
+        OrderLine.rule_price: shared.RULE_PRICE,
         OrderLine.is_by_hand: shared.BY_HAND,
         OrderLine.net: shared.NET,
         OrderLine.delivered: FieldOptions(label=N_("Delivered"), derived=True),
@@ -286,6 +287,28 @@ ORDER_LINES = Entity(
     },
 )
 
+LINE_PARTS = Entity(
+    LinePart,
+    N_("Parts of sold bundles"),
+    singular=N_("Part of a sold bundle"),
+    title=LinePart.text,
+    icon="packages",
+    part_of=LinePart.order,
+    list=[LinePart.text, LinePart.order, LinePart.quantity, LinePart.returned, LinePart.net],
+    filters=[LinePart.order, LinePart.line, LinePart.product],
+    fields={
+        LinePart.order: FieldOptions(label=N_("Order"), readonly=True, related=False),
+        LinePart.line: FieldOptions(label=N_("Line of the order"), readonly=True),
+        LinePart.position: FieldOptions(label=N_("Position"), readonly=True),
+        LinePart.product: FieldOptions(label=N_("Product"), readonly=True, related=False),
+        LinePart.text: FieldOptions(label=N_("Text"), readonly=True),
+        LinePart.each: FieldOptions(label=N_("In one bundle"), derived=True),
+        LinePart.quantity: FieldOptions(label=N_("Quantity"), derived=True),
+        LinePart.returned: FieldOptions(label=N_("Came back by itself"), derived=True),
+        LinePart.net: FieldOptions(label=N_("Share of the net"), derived=True),
+        LinePart.unit_cost: shared.HIDDEN,
+    },
+)
 
 PLANS = Entity(
     Plan,
