@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from crmkit import N_, NavEntry, NotificationKind, Permission, Plugin
+from crmkit import N_, NavEntry, NotificationKind, Permission, Plugin, read_policy
 from crmkit_orders import days, personal
 from crmkit_orders.board import BOARD, ROUTES
 from crmkit_orders.catalogue import call_after_product
@@ -26,7 +26,7 @@ from crmkit_orders.quoting import begin_quote, check_quote, quote_moved
 from crmkit_orders.receiving import check_receipt, check_receipt_line
 from crmkit_orders.repeating import check_plan, note_day
 from crmkit_orders.report import REPORT, report_show
-from crmkit_orders.settings import Settings
+from crmkit_orders.settings import MARGIN, Settings
 from crmkit_orders.shipping import (
     check_delivery,
     check_delivery_line,
@@ -53,6 +53,7 @@ if TYPE_CHECKING:
         Metric,
         PageEvent,
         PersonEvent,
+        Policy,
         Report,
         SaveEvent,
         TimelineItem,
@@ -77,7 +78,11 @@ class Orders(Plugin):
 
     def permissions(self) -> Iterable[Permission]:
         """Contribute the right to see what is earned."""
-        yield Permission("orders.margin", N_("See costs and margins of quotes and orders"))
+        yield Permission(MARGIN, N_("See costs and margins of quotes and orders"))
+
+    def policies(self) -> Iterable[Policy]:
+        """Contribute who may do what, as `policies.toml` says."""
+        yield read_policy(__file__)
 
     def notifications(self) -> Iterable[NotificationKind]:
         """Contribute what people are told of orders."""

@@ -8,6 +8,8 @@ import msgspec
 
 from crmkit import N_
 
+#: Permission to see costs and margins.
+MARGIN = "orders.margin"
 _MOST_HOURS = 10_000
 _MOST_DAYS = 3650
 
