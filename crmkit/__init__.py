@@ -74,6 +74,7 @@ if TYPE_CHECKING:
         TransitionEvent,
     )
     from crmkit.plugin.hookspecs import Plugin, hookimpl
+    from crmkit.plugin.policies import read_policy
     from crmkit.plugin.sql import Sql
     from crmkit.records.calls import receive_call
     from crmkit.records.copying import carry_over
@@ -188,6 +189,7 @@ _HOMES = {
     "FieldType": ("crmkit.model.adapters", "FieldType"),
     "FileFormat": ("crmkit.model.adapters", "FileFormat"),
     "Policy": ("crmkit.model.adapters", "Policy"),
+    "read_policy": ("crmkit.plugin.policies", "read_policy"),
     "Report": ("crmkit.model.adapters", "Report"),
     "Right": ("crmkit.model.role", "Right"),
     "Role": ("crmkit.model.role", "Role"),
@@ -362,6 +364,7 @@ __all__ = [
     "post",
     "predicate",
     "read_link",
+    "read_policy",
     "receive_call",
     "remove_documents",
     "send_mail",

@@ -120,6 +120,10 @@ class Core(Plugin):
                 if _WIDTH[role.scope(entity, verb)] > _WIDTH[own]:
                     message = "The role was not given."
                     raise Veto(message, role=f"may {verb} {entity} further than your own role")
+        for _plugin, each in ctx.site.contributions["permissions"]:
+            if role.grants(each.name) and not ctx.principal.role.grants(each.name):
+                message = "The role was not given."
+                raise Veto(message, role=f"has `{each.name}`, which your own role has not")
 
 
 def site_of(config: Config, choice: SiteChoice | None = None) -> Site:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from crmkit import N_, EventType, Plugin
+from crmkit import N_, EventType, Plugin, read_policy
 from crmkit.crm.agenda import agenda_sections
 from crmkit.crm.demo import write_samples
 from crmkit.crm.entities import ACTIVITIES, COMPANIES, LEADS, OPPORTUNITIES, PEOPLE
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         Metric,
         PageEvent,
         PersonEvent,
+        Policy,
         SaveEvent,
         TimelineItem,
         TransitionEvent,
@@ -52,6 +53,10 @@ class Crm(Plugin):
         """Contribute how opportunities end."""
         yield EventType("crm.opportunity.won", N_("An opportunity was won"))
         yield EventType("crm.opportunity.lost", N_("An opportunity was lost"))
+
+    def policies(self) -> Iterable[Policy]:
+        """Contribute who may do what, as `policies.toml` says."""
+        yield read_policy(__file__)
 
     def metrics(self) -> Iterable[Metric]:
         """Contribute the numbers of sales."""

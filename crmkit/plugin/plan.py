@@ -135,6 +135,7 @@ class EntityPlan(msgspec.Struct, frozen=True, kw_only=True):
         part_of: The whole its records are lines of, whose rights are theirs.
         parts: The lines of its own records.
         shared: Whoever may read some of its records reads all of them.
+        permission: Without it none of the records is met.
         derived: Names of the columns that `ctx.derive` writes, hidden ones included.
         added_filters: Filters that plugins add to its list, by name.
     """
@@ -167,6 +168,7 @@ class EntityPlan(msgspec.Struct, frozen=True, kw_only=True):
     parts: tuple[PartsPlan, ...] = ()
     derived: frozenset[str] = frozenset()
     shared: bool = False
+    permission: str = ""
     added_filters: dict[str, AddedFilter] = {}
 
     @property
@@ -271,6 +273,7 @@ def plan_entity(
         person=entity.person,
         part_of=_part_of(entity, names),
         shared=entity.shared,
+        permission=entity.permission,
         parts=_parts(entity, names),
         derived=frozenset(_name(c) for c, options in entity.fields.items() if options.derived),
     )

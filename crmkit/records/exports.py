@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from crmkit.access.predicate import check
+from crmkit.access.predicate import check, predicate
 from crmkit.errors import HookFailedError, InvalidError
 from crmkit.model.money import amount_text
 from crmkit.model.values import N_
@@ -78,6 +78,10 @@ async def export_rows(
     more = [] if machine else computed_columns(ctx, plan)
     statement = Statement()
     where = await where_clause(ctx, plan, query, statement)
+    # Somebody may read more than leaves the house by that person.
+    rule = predicate(ctx, plan, "export", "t", statement.next)
+    statement.args.extend(rule.args)
+    where = f"{where} AND ({rule.text})"
     columns, joins = joined_list(ctx, plan, names, statement)
     labels = [plan.fields[name].label for name in names] + [each.label for _, each in more]
     heading: list[Any] = (

@@ -129,9 +129,9 @@ async def paste_parts(
         NotFoundError: The record is not the writer's to edit.
         InvalidError: There is nothing in the text, or the plugin cannot use it.
     """
-    if parts.paste is None or not text.strip():
-        told = N_("There is nothing to paste. Copy lines of a table or a mail.")
-        raise InvalidError(ctx.translate(told))
     async with one_operation(ctx, "paste", parts.label) as inner:
         await get_record(inner, plan, record_id, "edit", lock=True)
+        if parts.paste is None or not text.strip():
+            told = N_("There is nothing to paste. Copy lines of a table or a mail.")
+            raise InvalidError(ctx.translate(told))
         return str(await parts.paste(inner, record_id, text))

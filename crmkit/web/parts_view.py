@@ -166,7 +166,8 @@ class _Rows:
             at, _dot, name = key.partition(".")
             if at == str(place):
                 field = self._plan.field(name)
-                found.append(f"{_(field.label)} {_(text)}." if field else text)
+                label = _(field.label) if field else name
+                found.append(f"{label} {_(text)}." if label else text)
         return tuple(found)
 
 
@@ -203,11 +204,10 @@ def read_sent(parts: PartsPlan, plan: EntityPlan, form: Mapping[str, Any]) -> li
             field = plan.fields[name]
             if field.kind == "checkbox" and field.editable:
                 values.setdefault(name, "")
-        raw = {name: text for name, text in values.items() if name in plan.fields}
-        if not number and not any(text.strip() for text in raw.values()):
+        if not number and not any(text.strip() for text in values.values()):
             continue
-        if not number:
-            raw = {name: text for name, text in raw.items() if text.strip()}
+        # What is no field stays, so that it is refused.
+        raw = values if number else {name: text for name, text in values.items() if text.strip()}
         made.append(
             SentPart(
                 id=int(number[:18]) if number.isdecimal() else None,

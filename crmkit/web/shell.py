@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING, cast
 
+from crmkit.access.predicate import scope_of_role
 from crmkit.model.mail_template import MAIL_TEMPLATE
 from crmkit.model.values import initials
 from crmkit.model.working_time import CALENDAR, HOLIDAY
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from typing import Literal
 
     from crmkit.model.context import Principal
+    from crmkit.model.role import Verb
     from crmkit.plugin.plan import EntityPlan
     from crmkit.plugin.site import Site
     from crmkit.web.services import AnyRequest
@@ -44,12 +46,12 @@ def avatar_of(name: str, *, square: bool = False) -> Avatar:
     return Avatar(initials=initials(name), hue=hue_of(name), square=square)
 
 
-def readable(site: Site, principal: Principal, verb: str = "read") -> list[EntityPlan]:
+def readable(site: Site, principal: Principal, verb: Verb = "read") -> list[EntityPlan]:
     """Answer the entities, people's own first, on which the role may use a verb."""
     plans = [
         plan
         for plan in site.entities.values()
-        if principal.role.scope(plan.name, verb) != "none"  # type: ignore[arg-type]
+        if scope_of_role(site, principal.role, plan, verb) != "none"
     ]
     # Parts stand on the page of their whole.
     return [plan for plan in plans if plan.plugin != "core" and plan.part_of is None]
@@ -135,7 +137,10 @@ def reaches(site: Site, principal: Principal, permission: str) -> bool:
         return True
     if any(each.name == permission for _plugin, each in site.contributions["permissions"]):
         return principal.role.grants(permission)
-    return principal.role.scope(permission, "read") != "none"
+    plan = site.entities.get(permission)
+    if plan is None:
+        return principal.role.scope(permission, "read") != "none"
+    return scope_of_role(site, principal.role, plan, "read") != "none"
 
 
 def _with_entries(

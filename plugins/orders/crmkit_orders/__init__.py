@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from crmkit import N_, NavEntry, NotificationKind, Permission, Plugin, hookimpl
+from crmkit import N_, NavEntry, NotificationKind, Permission, Plugin, hookimpl, read_policy
 from crmkit_orders import answers, days, following, invoicing, personal
 from crmkit_orders.board import BOARD, ROUTES
 from crmkit_orders.bundles import keep_part
@@ -34,7 +34,7 @@ from crmkit_orders.receiving import check_receipt, check_receipt_line
 from crmkit_orders.repeating import check_plan, note_day
 from crmkit_orders.report import REPORT, report_show
 from crmkit_orders.segments import SEGMENTS
-from crmkit_orders.settings import Settings
+from crmkit_orders.settings import MARGIN, Settings
 from crmkit_orders.shipping import (
     check_delivery,
     check_delivery_line,
@@ -67,6 +67,7 @@ if TYPE_CHECKING:
         PageEvent,
         PeriodEvent,
         PersonEvent,
+        Policy,
         Report,
         SaveEvent,
         TimelineItem,
@@ -105,7 +106,11 @@ class Orders(Plugin):
 
     def permissions(self) -> Iterable[Permission]:
         """Contribute the right to see what is earned."""
-        yield Permission("orders.margin", N_("See costs and margins of quotes and orders"))
+        yield Permission(MARGIN, N_("See costs and margins of quotes and orders"))
+
+    def policies(self) -> Iterable[Policy]:
+        """Contribute who may do what, as `policies.toml` says."""
+        yield read_policy(__file__)
 
     def notifications(self) -> Iterable[NotificationKind]:
         """Contribute what people are told of orders."""

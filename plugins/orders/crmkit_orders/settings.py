@@ -11,6 +11,8 @@ from crmkit import N_
 if TYPE_CHECKING:
     from crmkit import Context
 
+#: Permission to see costs and margins.
+MARGIN = "orders.margin"
 _MOST_HOURS = 10_000
 _MOST_DAYS = 3650
 

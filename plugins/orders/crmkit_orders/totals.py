@@ -11,7 +11,7 @@ from crmkit_orders.discounts import largest
 from crmkit_orders.domain.money import Line, Totals, line_net, totals_of
 from crmkit_orders.domain.quantities import LineCounts, delivery_status, invoice_status
 from crmkit_orders.reading import read_row, read_rows
-from crmkit_orders.settings import Settings
+from crmkit_orders.settings import MARGIN, Settings
 from crmkit_orders.states import OPEN_ORDER
 
 if TYPE_CHECKING:
@@ -167,7 +167,7 @@ def _shown(ctx: Context, record: Mapping[str, Any], lines: Sequence[Line]) -> li
         made.append(Total(label, format_money(ctx, group.tax, currency)))
     label = ctx.translate(N_("Total, {currency}")).format(currency=currency)
     made.append(Total(label, format_money(ctx, totals.gross, currency), is_sum=True))
-    if totals.margin is not None and ctx.may("orders.margin") and lines:
+    if totals.margin is not None and ctx.may(MARGIN) and lines:
         share = ""
         if totals.net:
             percent = (totals.margin / totals.net * 100).quantize(Decimal(1))
