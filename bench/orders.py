@@ -32,11 +32,12 @@ INSERT INTO crm_company (name) SELECT 'Company ' || n FROM generate_series(1, 50
 INSERT INTO orders_product (name, code, price)
 SELECT 'Product ' || n, 'P' || n, n FROM generate_series(1, 1000) n;
 INSERT INTO orders_order (number, state, company, currency, owner, holder, step, promised_at,
-    confirmed_at, net, tax, gross, updated_at)
+    confirmed_at, closed_on, net, tax, gross, updated_at)
 SELECT 'SO-' || n, CASE WHEN n % 5 = 0 THEN 'confirmed' ELSE 'closed' END, 1 + n % 5000, 'EUR',
     1 + n % 50, CASE WHEN n % 5 = 0 THEN 1 + n % 50 END,
-    CASE WHEN n % 5 = 0 THEN 'prepare' ELSE '' END,
-    now() + (n % 400 - 200) * interval '1 hour', now() - n * interval '1 minute', n, 0, n,
+    CASE WHEN n % 5 = 0 THEN 'Prepare' ELSE '' END,
+    now() + (n % 400 - 200) * interval '1 hour', now() - n * interval '1 minute',
+    CASE WHEN n % 5 > 0 THEN (now() - n * interval '10 minutes')::date END, n, 0, n,
     now() - n * interval '1 second'
 FROM generate_series(1, 100000) n;
 INSERT INTO orders_order_line ("order", product, text, quantity, unit_price, net, position,
@@ -44,7 +45,7 @@ INSERT INTO orders_order_line ("order", product, text, quantity, unit_price, net
 SELECT n, 1 + (n * 7 + l) % 1000, 'Product', 1, 10, 10, l, 1, 10
 FROM generate_series(1, 100000) n, generate_series(1, 4) l;
 INSERT INTO orders_step ("order", name, state, holder, position, due_at, began_at)
-SELECT id, 'prepare', 'active', holder, 1, promised_at, confirmed_at FROM orders_order
+SELECT id, 'Prepare', 'active', holder, 1, promised_at, confirmed_at FROM orders_order
 WHERE state = 'confirmed';
 ANALYZE;
 """

@@ -53,7 +53,9 @@ if TYPE_CHECKING:
     )
     from crmkit.model.job import Job, JobEvent, JobOrder
     from crmkit.model.lifecycle import Lifecycle, State
+    from crmkit.model.list_filter import FilterQuestion, ListFilter
     from crmkit.model.metric import Metric, Widget
+    from crmkit.model.money import find_currency_places
     from crmkit.model.notification import NotificationKind
     from crmkit.model.record import Record
     from crmkit.model.role import Right, Role
@@ -65,12 +67,14 @@ if TYPE_CHECKING:
         FormEvent,
         LifeEvent,
         PageEvent,
+        PeriodEvent,
         PersonEvent,
         QueryEvent,
         SaveEvent,
         TransitionEvent,
     )
     from crmkit.plugin.hookspecs import Plugin, hookimpl
+    from crmkit.plugin.policies import read_policy
     from crmkit.plugin.sql import Sql
     from crmkit.records.calls import receive_call
     from crmkit.records.copying import carry_over
@@ -105,6 +109,7 @@ if TYPE_CHECKING:
         TimelineItem,
     )
     from crmkit.work import deadlines
+    from crmkit.work.capacity import Capacity, capacity_of
     from crmkit.work.clock import add as add_business_time
     from crmkit.work.clock import add_days as add_business_days
     from crmkit.work.clock import between as business_time_between
@@ -113,7 +118,8 @@ if TYPE_CHECKING:
     from crmkit.work.clock import next_open as next_business_time
     from crmkit.work.clock import spans as list_business_spans
     from crmkit.work.clock import subtract as subtract_business_time
-    from crmkit.work.documents import remove_documents
+    from crmkit.work.documents import DocumentError, current_document, remove_documents
+    from crmkit.work.mail_answers import answer_mail
     from crmkit.work.outbox import queue_mail as send_mail
 
 #: Public name to the module that has it, and its name there; "" is the module itself.
@@ -122,6 +128,8 @@ _HOMES = {
     "DeadlineOrder": ("crmkit.model.deadline", "DeadlineOrder"),
     "Step": ("crmkit.model.deadline", "Step"),
     "deadlines": ("crmkit.work.deadlines", ""),
+    "Capacity": ("crmkit.work.capacity", "Capacity"),
+    "capacity_of": ("crmkit.work.capacity", "capacity_of"),
     "BusinessCalendar": ("crmkit.model.calendar", "Calendar"),
     "add_business_days": ("crmkit.work.clock", "add_days"),
     "add_business_time": ("crmkit.work.clock", "add"),
@@ -132,6 +140,7 @@ _HOMES = {
     "next_business_time": ("crmkit.work.clock", "next_open"),
     "subtract_business_time": ("crmkit.work.clock", "subtract"),
     "CalendarItem": ("crmkit.model.calendar_item", "CalendarItem"),
+    "find_currency_places": ("crmkit.model.money", "find_currency_places"),
     "DocumentTemplate": ("crmkit.model.document", "DocumentTemplate"),
     "remove_documents": ("crmkit.work.documents", "remove_documents"),
     "CallLog": ("crmkit.model.entity", "CallLog"),
@@ -139,6 +148,9 @@ _HOMES = {
     "speaking": ("crmkit.web.guests", "speaking"),
     "sign_link": ("crmkit.access.signing", "sign_link"),
     "read_link": ("crmkit.access.signing", "read_link"),
+    "answer_mail": ("crmkit.work.mail_answers", "answer_mail"),
+    "DocumentError": ("crmkit.work.documents", "DocumentError"),
+    "current_document": ("crmkit.work.documents", "current_document"),
     "send_mail": ("crmkit.work.outbox", "queue_mail"),
     "FromPath": ("litestar.params", "FromPath"),
     "Parts": ("crmkit.model.entity", "Parts"),
@@ -156,6 +168,8 @@ _HOMES = {
     "ExtField": ("crmkit.model.extension", "ExtField"),
     "Extension": ("crmkit.model.extension", "Extension"),
     "Panel": ("crmkit.model.extension", "Panel"),
+    "FilterQuestion": ("crmkit.model.list_filter", "FilterQuestion"),
+    "ListFilter": ("crmkit.model.list_filter", "ListFilter"),
     "Side": ("crmkit.model.extension", "Side"),
     "Metric": ("crmkit.model.metric", "Metric"),
     "Widget": ("crmkit.model.metric", "Widget"),
@@ -175,6 +189,7 @@ _HOMES = {
     "FieldType": ("crmkit.model.adapters", "FieldType"),
     "FileFormat": ("crmkit.model.adapters", "FileFormat"),
     "Policy": ("crmkit.model.adapters", "Policy"),
+    "read_policy": ("crmkit.plugin.policies", "read_policy"),
     "Report": ("crmkit.model.adapters", "Report"),
     "Right": ("crmkit.model.role", "Right"),
     "Role": ("crmkit.model.role", "Role"),
@@ -217,6 +232,7 @@ _HOMES = {
     "ngettext": ("crmkit.web.translate", "ngettext"),
     "NotFoundError": ("crmkit.errors", "NotFoundError"),
     "PageEvent": ("crmkit.plugin.events", "PageEvent"),
+    "PeriodEvent": ("crmkit.plugin.events", "PeriodEvent"),
     "PersonEvent": ("crmkit.plugin.events", "PersonEvent"),
     "Plugin": ("crmkit.plugin.hookspecs", "Plugin"),
     "predicate": ("crmkit.access.predicate", "predicate"),
@@ -244,6 +260,7 @@ __all__ = [
     "BusinessCalendar",
     "CalendarItem",
     "CallLog",
+    "Capacity",
     "Choice",
     "Computed",
     "ConflictError",
@@ -251,6 +268,7 @@ __all__ = [
     "CopyEvent",
     "DeadlineKind",
     "DeadlineOrder",
+    "DocumentError",
     "DocumentTemplate",
     "Entity",
     "Event",
@@ -260,6 +278,7 @@ __all__ = [
     "FieldOptions",
     "FieldType",
     "FileFormat",
+    "FilterQuestion",
     "Flash",
     "FormEvent",
     "FromPath",
@@ -273,6 +292,7 @@ __all__ = [
     "LifeEvent",
     "Lifecycle",
     "Link",
+    "ListFilter",
     "LooseEnd",
     "Metric",
     "NavEntry",
@@ -281,6 +301,7 @@ __all__ = [
     "PageEvent",
     "Panel",
     "Parts",
+    "PeriodEvent",
     "Permission",
     "PersonEvent",
     "Plugin",
@@ -312,15 +333,19 @@ __all__ = [
     "add_business_days",
     "add_business_time",
     "answer",
+    "answer_mail",
     "avatar_of",
     "business_hours_of",
     "business_time_between",
+    "capacity_of",
     "carry_over",
     "context_of",
+    "current_document",
     "deadlines",
     "deprecated",
     "enter",
     "erase_texts",
+    "find_currency_places",
     "format_date",
     "format_full_date",
     "format_moment",
@@ -339,6 +364,7 @@ __all__ = [
     "post",
     "predicate",
     "read_link",
+    "read_policy",
     "receive_call",
     "remove_documents",
     "send_mail",

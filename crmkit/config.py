@@ -8,7 +8,7 @@ import re
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
 import msgspec
@@ -54,14 +54,62 @@ class OAuthConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A mail provider that wants OAuth 2 instead of passwords."""
 
     client_id: str
-    #: Where access tokens are given for refresh tokens.
+    #: Where access tokens are given for codes and refresh tokens.
     token_url: str
     client_secret: str = ""
     scope: str = ""
+    #: Fills in what is not given, see `PRESETS`.
+    preset: Literal["", "google", "microsoft"] = ""
+    #: Where people sign in and consent; without it they paste a refresh token.
+    authorize_url: str = ""
+    #: What the provider wants besides what every one gets (RFC 6749, 4.1.1).
+    authorize_params: dict[str, str] = {}
+    #: What buttons call it; "" is its name.
+    label: str = ""
+    #: Servers of accounts that people add by signing in; as of an account.
+    smtp_host: str = ""
+    smtp_port: int = 465
+    smtp_tls: Literal["implicit", "starttls", "plain"] = "implicit"
+    imap_host: str = ""
+    imap_port: int = 993
+    imap_tls: Literal["implicit", "starttls", "plain"] = "implicit"
 
     def __repr__(self) -> str:
         """Leave out the secret, as logs and errors show this."""
         return f"OAuthConfig({self.client_id}, {self.token_url})"
+
+
+#: What the documentation of two providers says: name of a preset to keys of `OAuthConfig`.
+#:
+#: Source:
+#:     Google: developers.google.com, "Using OAuth 2.0 for Web Server Applications" (without
+#:     `access_type=offline` and `prompt=consent` it gives a refresh token the first time only or
+#:     never), "OAuth 2.0 Mechanism" of Gmail (scope, servers).
+#:     Microsoft: learn.microsoft.com, "Microsoft identity platform and OAuth 2.0 authorization
+#:     code flow" (`common` is every tenant), "Authenticate an IMAP, POP or SMTP connection using
+#:     OAuth" (scopes), "POP, IMAP, and SMTP settings" of Outlook (servers).
+PRESETS: dict[str, dict[str, Any]] = {
+    "google": {
+        "label": "Google",
+        "authorize_url": "https://accounts.google.com/o/oauth2/v2/auth",
+        "authorize_params": {"access_type": "offline", "prompt": "consent"},
+        "token_url": "https://oauth2.googleapis.com/token",
+        "scope": "https://mail.google.com/",
+        "smtp_host": "smtp.gmail.com",
+        "imap_host": "imap.gmail.com",
+    },
+    "microsoft": {
+        "label": "Microsoft",
+        "authorize_url": "https://login.microsoftonline.com/common/oauth2/v2.0/authorize",
+        "token_url": "https://login.microsoftonline.com/common/oauth2/v2.0/token",
+        "scope": "offline_access https://outlook.office.com/IMAP.AccessAsUser.All "
+        "https://outlook.office.com/SMTP.Send",
+        "smtp_host": "smtp.office365.com",
+        "smtp_port": 587,
+        "smtp_tls": "starttls",
+        "imap_host": "outlook.office365.com",
+    },
+}
 
 
 class MailConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -140,7 +188,8 @@ _FILE = "crmkit.toml"
 def load_config(site: Path) -> Config:
     """Read `<site>/crmkit.toml`; a missing file means the defaults.
 
-    The environment may give CRMKIT_DATABASE_URL, so that no password stands in a file.
+    The environment may give CRMKIT_DATABASE_URL and CRMKIT_OAUTH_NAME_SECRET, so that no password
+    stands in a file.
 
     Raises:
         ConfigError: The file is no TOML, or a key or value does not fit; names the place.
@@ -158,6 +207,7 @@ def load_config(site: Path) -> Config:
     url = os.environ.get("CRMKIT_DATABASE_URL")
     if url:
         raw.setdefault("database", {})["url"] = url
+    _complete_providers(raw)
     try:
         config = msgspec.convert(raw, Config)
     except msgspec.ValidationError as error:
@@ -169,6 +219,21 @@ def load_config(site: Path) -> Config:
     if not re.fullmatch(r"[A-Z]{3}", config.currency):
         raise ConfigError(f"{path}: `currency` is an ISO 4217 code of three letters, such as USD.")
     return msgspec.structs.replace(config, folder=site.resolve())
+
+
+def _complete_providers(raw: dict[str, Any]) -> None:
+    """Fill in what presets and the environment give; what does not fit is refused afterwards."""
+    mail = raw.get("mail")
+    providers = mail.get("oauth") if isinstance(mail, dict) else None
+    if not isinstance(providers, dict):
+        return
+    for name, given in list(providers.items()):
+        if not isinstance(given, dict):
+            continue
+        usual = PRESETS.get(str(given.get("preset", "")), {})
+        variable = re.sub(r"[^A-Z0-9]", "_", name.upper())
+        secret = os.environ.get(f"CRMKIT_OAUTH_{variable}_SECRET")
+        providers[name] = usual | given | ({"client_secret": secret} if secret else {})
 
 
 def _check_keys(path: Path, raw: object, kind: type[msgspec.Struct], prefix: str) -> None:

@@ -26,8 +26,9 @@ from crmkit.model.context import Context, Principal
 from crmkit.records.plugins.indexes import make_indexes
 from crmkit.records.save import create_record
 from crmkit.records.store import RecordStore
+from crmkit.testing.matrix.stage import Stage
 from crmkit.testing.server import drop_database
-from crmkit.testing.sites import DSN
+from crmkit.testing.sites import DSN, Running
 from crmkit.web.app import create_app
 from crmkit.web.services import sign
 
@@ -175,12 +176,22 @@ def browse(site: Site, db: Database, config: Config) -> Browse:
 
 
 @pytest.fixture
+async def matrix(
+    site: Site, db: Database, config: Config, dsn: str, same_connection: None
+) -> Stage:
+    """A reader among colleagues, with records of the built-in plugin around them."""
+    return await Stage(Running(site, db, config, dsn), "crm").fill()
+
+
+@pytest.fixture
 def same_connection(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     """An export reads on a connection of its own, where the test's rows are not to be seen."""
 
     async def cursor(
         sql: str, *args: object, size: int = 1000
     ) -> AsyncIterator[list[asyncpg.Record]]:
-        yield await db.rows(sql, *args)
+        rows = await db.rows(sql, *args)
+        if rows:
+            yield rows
 
     monkeypatch.setattr(db, "cursor", cursor)

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from crmkit.access.feeds import end_feed
+from crmkit.access.mail_templates import problems_of_template, tidy_template
 from crmkit.access.messages import (
     erase_messages,
     hide_messages,
@@ -20,6 +21,7 @@ from crmkit.access.working_time import (
     problems_of_working_time,
 )
 from crmkit.errors import Veto
+from crmkit.model.mail_template import MAIL_TEMPLATES
 from crmkit.model.messages import MESSAGES
 from crmkit.model.people import TEAMS, USERS, User
 from crmkit.model.role import VERBS, Role
@@ -48,7 +50,7 @@ _LOCK = 0x63726D61  # "crma"
 
 
 class Core(Plugin):
-    """Users, teams, working time, messages, and the rules on who may be given which role."""
+    """Users, teams, working time, messages, mail templates; the rules on who may get which role."""
 
     def __init__(self, roles: Mapping[str, Role]) -> None:
         self.site_roles = roles
@@ -58,15 +60,16 @@ class Core(Plugin):
         choices = tuple(Choice(role.name, role.label) for role in self.site_roles.values())
         fields = {**USERS.fields, User.role: replace(USERS.fields[User.role], choices=choices)}
         people = (replace(USERS, fields=fields), TEAMS)
-        return (*people, CALENDARS, HOLIDAYS, ABSENCES_OF_PEOPLE, MESSAGES)
+        return (*people, CALENDARS, HOLIDAYS, ABSENCES_OF_PEOPLE, MESSAGES, MAIL_TEMPLATES)
 
     async def validate(self, event: SaveEvent) -> Mapping[str, str]:
-        """Answer what is wrong with hours, places and absences."""
-        return await problems_of_working_time(event)
+        """Answer what is wrong with hours, places, absences and mail templates."""
+        return {**await problems_of_working_time(event), **problems_of_template(event)}
 
     async def before_save(self, event: SaveEvent) -> None:
         """Refuse a role above one's own, and losing the last administrator; end calendar feeds."""
         refuse_messages(event)
+        tidy_template(event)
         await complete_working_time(event)
         if event.entity.name != _USER:
             return
@@ -117,6 +120,10 @@ class Core(Plugin):
                 if _WIDTH[role.scope(entity, verb)] > _WIDTH[own]:
                     message = "The role was not given."
                     raise Veto(message, role=f"may {verb} {entity} further than your own role")
+        for _plugin, each in ctx.site.contributions["permissions"]:
+            if role.grants(each.name) and not ctx.principal.role.grants(each.name):
+                message = "The role was not given."
+                raise Veto(message, role=f"has `{each.name}`, which your own role has not")
 
 
 def site_of(config: Config, choice: SiteChoice | None = None) -> Site:

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from crmkit.model.site import SiteLike
     from crmkit.plugin.plan import EntityPlan
 
-
 #: A part is read with its whole, and every change of it is a change of the whole.
 _OF_WHOLE: dict[Verb, Verb] = {
     "read": "read", "export": "export", "create": "edit", "edit": "edit", "delete": "edit",
@@ -47,9 +46,11 @@ def predicate(ctx: Context, plan: EntityPlan, verb: Verb, alias: str = "t", firs
 def title_condition(ctx: Context, plan: EntityPlan, alias: str, first: int) -> Sql | None:
     """Answer under which condition the title of a referenced record may be shown; None is always.
 
-    A role shows the title of whatever a readable record refers to. What a plugin hides stays
-    hidden there as well.
+    A role shows the title of whatever a readable record refers to. What a plugin hides, or what
+    needs a permission the role has not, stays hidden there as well.
     """
+    if plan.permission and not ctx.principal.role.grants(plan.permission):
+        return Sql("FALSE")
     more = ctx.site.hooks.conditions(QueryEvent(ctx, plan, "read", alias, first))
     return _all_of(more) if more else None
 
@@ -84,6 +85,9 @@ def _part_rule(ctx: Context, plan: EntityPlan, verb: Verb, alias: str, first: in
     # Of a part of a part the inner alias must be another one.
     inner = f"{alias}w"
     rule = predicate(ctx, whole, _OF_WHOLE[verb], inner, first)
+    if rule.text == "TRUE":
+        # Who reaches every whole need not look it up for each row.
+        return Sql(f'{alias}."{column}" IS NOT NULL')
     return Sql(
         f'EXISTS (SELECT 1 FROM "{whole.tablename}" {inner} '  # noqa: S608 - names of our own
         f'WHERE {inner}.id = {alias}."{column}" AND ({rule.text}))',
@@ -118,6 +122,8 @@ def scope_of(ctx: Context, plan: EntityPlan, verb: Verb) -> Scope:
 def scope_of_role(site: SiteLike, role: Role, plan: EntityPlan, verb: Verb) -> Scope:
     """Answer how far a role reaches with a verb: a part as far as its whole, a catalogue whole."""
     if plan.name in site.guarded:
+        return "none"
+    if plan.permission and not role.grants(plan.permission):
         return "none"
     if plan.part_of is not None:
         if verb not in _OF_WHOLE:

@@ -15,6 +15,7 @@ from crmkit.errors import InvalidError, NotFoundError
 
 if TYPE_CHECKING:
     from crmkit.db.engine import Database
+    from crmkit.model.context import Context
 
 Kind = Literal["setup", "invite", "reset"]
 
@@ -84,7 +85,7 @@ async def read_link(db: Database, token: str) -> Link:
 
 
 async def accept_link(
-    db: Database,
+    ctx: Context,
     token: str,
     name: str,
     password: str,
@@ -95,10 +96,14 @@ async def accept_link(
 ) -> Session:
     """Use a link up: set the password, end older sessions, open a new one.
 
+    Args:
+        ctx: With every right: who comes by a link has none yet.
+
     Raises:
         NotFoundError: The link is unknown, used or expired.
         InvalidError: Name or password cannot be used; the link stays good.
     """
+    db = ctx.db
     link = await read_link(db, token)
     name, email = _clean(name), _clean(email)
     if not name:
@@ -111,11 +116,11 @@ async def accept_link(
         link = await read_link(db, token)
         await db.execute("UPDATE core_link SET used_at = now() WHERE id = $1", digest(token))
         if link.user_id is None:
-            user_id = await _make_administrator(db, name, email, secret)
+            user_id = await _make_administrator(ctx, name, email)
         else:
             user_id = link.user_id
-            await db.execute("UPDATE core_user SET name = $2 WHERE id = $1", user_id, name)
-            await store_password(db, user_id, secret)
+            await ctx.save("core.user", user_id, name=name)
+        await store_password(db, user_id, secret)
         return await open_session(db, user_id, address, device)
 
 
@@ -123,17 +128,9 @@ def _clean(text: str) -> str:
     return text.replace("\x00", "").encode(errors="replace").decode().strip()
 
 
-async def _make_administrator(db: Database, name: str, email: str, secret: str) -> int:
-    if email and await db.value("SELECT 1 FROM core_user WHERE lower(email) = lower($1)", email):
-        raise InvalidError(
-            "This e-mail is taken.", {"email": "belongs to another person; use your own"}
-        )
-    made: int = await db.value(
-        "INSERT INTO core_user (name, login, email, role, password_hash) SELECT $1, "
-        "CASE WHEN EXISTS (SELECT FROM core_user WHERE lower(login) = 'admin') AND $2 <> '' "
-        "THEN '' ELSE 'admin' END, $2, 'administrator', $3 RETURNING id",
-        name,
-        email,
-        secret,
+async def _make_administrator(ctx: Context, name: str, email: str) -> int:
+    taken = "SELECT true FROM core_user WHERE lower(login) = 'admin'"
+    login = "" if email and await ctx.db.value(taken) else "admin"
+    return await ctx.create(
+        "core.user", name=name, login=login, email=email, role="administrator", active=True
     )
-    return made

@@ -1,4 +1,4 @@
-"""Rules of working calendars, own holidays and absences that hold for every door."""
+"""Rules of working calendars, own holidays, absences and zones that hold for every door."""
 
 from __future__ import annotations
 
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from crmkit.plugin.events import FormEvent, SaveEvent
 
+#: Entities with a time zone.
+_WITH_ZONE = (CALENDAR, "core.user")
 #: Entity to its columns that hold hours.
 _HOURS = {CALENDAR: WEEKDAYS, HOLIDAY: ("hours",), ABSENCE: ("hours",)}
 
@@ -46,6 +48,8 @@ async def complete_working_time(event: SaveEvent) -> None:
     for name in _HOURS.get(event.entity.name, ()):
         if event.values.get(name):
             event.values[name] = _tidy(str(event.values[name]))
+    if event.entity.name in _WITH_ZONE and event.values.get("time_zone"):
+        event.values["time_zone"] = _known_zone(str(event.values["time_zone"]))
     if event.entity.name == CALENDAR:
         await _complete_calendar(event)
     if event.entity.name == ABSENCE:
@@ -59,12 +63,13 @@ def _tidy(text: str) -> str:
         return text  # `problems_of_working_time` says what is wrong with it
 
 
+def _known_zone(typed: str) -> str:
+    folded = {zone.casefold(): zone for zone in available_timezones()}
+    return folded.get(typed.strip().casefold().replace(" ", "_"), typed.strip())
+
+
 async def _complete_calendar(event: SaveEvent) -> None:
     values = event.values
-    if values.get("time_zone"):
-        folded = {zone.casefold(): zone for zone in available_timezones()}
-        typed = str(values["time_zone"]).strip()
-        values["time_zone"] = folded.get(typed.casefold().replace(" ", "_"), typed)
     if values.get("country"):
         values["country"] = await _ask(find_country, str(values["country"])) or values["country"]
     if values.get("region"):
@@ -127,7 +132,7 @@ async def _check_reach(event: SaveEvent, absentee: int) -> None:
 
 
 async def problems_of_working_time(event: SaveEvent) -> Mapping[str, str]:
-    """Answer what is wrong with a calendar, an own holiday or an absence, by field."""
+    """Answer what is wrong with a calendar, an own holiday, an absence or a zone, by field."""
     translate = event.ctx.translate
     whole = {**event.before, **event.values}
     problems: dict[str, str] = {}
@@ -136,6 +141,8 @@ async def problems_of_working_time(event: SaveEvent) -> Mapping[str, str]:
             parse_hours(str(whole.get(name) or ""))
         except HoursError as error:
             problems[name] = translate(HOURS_PROBLEMS[error.reason]).format(part=error.part)
+    if event.entity.name in _WITH_ZONE:
+        problems |= _problems_of_zone(event, str(whole.get("time_zone") or ""))
     if event.entity.name == CALENDAR:
         problems |= await _problems_of_place(event, whole)
     if event.entity.name == ABSENCE:
@@ -147,17 +154,20 @@ async def problems_of_working_time(event: SaveEvent) -> Mapping[str, str]:
     return problems
 
 
+def _problems_of_zone(event: SaveEvent, zone: str) -> dict[str, str]:
+    if not zone or zone in available_timezones():
+        return {}
+    told = _near(
+        event, N_("is no time zone; did you mean {near}?"),
+        N_("is no time zone, such as Europe/Berlin"), _nearest_zone(zone),
+    )  # fmt: skip
+    return {"time_zone": told}
+
+
 async def _problems_of_place(event: SaveEvent, whole: Mapping[str, Any]) -> dict[str, str]:
     translate = event.ctx.translate
     problems: dict[str, str] = {}
-    zone, country, region = (
-        str(whole.get(name) or "") for name in ("time_zone", "country", "region")
-    )
-    if zone and zone not in available_timezones():
-        problems["time_zone"] = _near(
-            event, N_("is no time zone; did you mean {near}?"),
-            N_("is no time zone, such as Europe/Berlin"), _nearest_zone(zone),
-        )  # fmt: skip
+    country, region = (str(whole.get(name) or "") for name in ("country", "region"))
     if country and country not in await _ask(countries):
         problems["country"] = _near(
             event, N_("is no country with known holidays; did you mean {near}?"),

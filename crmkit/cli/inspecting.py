@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import rich_click as click
 
 from crmkit.access.core import site_of
+from crmkit.access.policies import differences, draft_policy
 from crmkit.access.predicate import scope_of_role
 from crmkit.access.sealing import key_path
 from crmkit.cli import _SITE, _commands, _run
@@ -24,7 +25,10 @@ from crmkit.records.plugins.health import ask_health
 from crmkit.work.deadline_sweep import find_lost
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
+
+    from crmkit.plugin.site import Site
 
 
 @_commands.command()
@@ -70,30 +74,47 @@ def explain(site: Path, words: tuple[str, ...], *, as_json: bool) -> None:
 @_commands.command()
 @_SITE
 @AS_JSON
-def policies(site: Path, *, as_json: bool) -> None:
-    """List what each role may do with each entity, and which permissions of plugins it has."""
+@click.option("--draft", metavar="PLUGIN", help="Print policies.toml of PLUGIN as things stand.")
+def policies(site: Path, draft: str | None, *, as_json: bool) -> None:
+    """List what each role may do, and where that differs from the policies of plugins.
+
+    Permissions of plugins stand below the entities.
+    """
 
     async def work() -> None:
         async with open_site(site, migrating=False) as opened:
             built = opened.site
-        rows = [
-            {
-                "entity": name,
-                "role": role.name,
-                **{verb: scope_of_role(built, role, plan, verb) for verb in VERBS},
-            }
-            for name, plan in built.entities.items()
-            for role in built.roles.values()
-        ]
-        rows += [
-            {"entity": each.name, "role": role.name, **dict.fromkeys(VERBS, ""),
-             "admin": "all" if role.grants(each.name) else "none"}
-            for _plugin, each in built.contributions["permissions"]
-            for role in built.roles.values()
-        ]  # fmt: skip
-        print_rows(rows, as_json=as_json)
+        if draft is None:
+            print_rows(list(_policy_rows(built)), as_json=as_json)
+        elif draft in built.hooks.plugins:
+            click.echo(draft_policy(built, draft), nl=False)
+        else:
+            raise NotFoundError(f"No plugin that is on is called `{draft}`.")
 
     _run(work())
+
+
+def _policy_rows(site: Site) -> Iterator[dict[str, Any]]:
+    """Answer a row for each entity and role, then for permissions, then for all that differs."""
+    found: dict[tuple[str, str], str] = {}
+    for plugin in site.hooks.plugins:
+        for each in differences(site, plugin):
+            key = (each.about, each.role)
+            found[key] = f"{found[key]}; {each.text}" if key in found else each.text
+    for name, plan in site.entities.items():
+        for role in site.roles.values():
+            scopes: dict[str, str] = {verb: scope_of_role(site, role, plan, verb) for verb in VERBS}
+            differs = found.pop((name, role.name), "")
+            yield {"entity": name, "role": role.name, **scopes, "differs": differs}
+    nothing: dict[str, str] = dict.fromkeys(VERBS, "")
+    for _plugin, permission in site.contributions["permissions"]:
+        for role in site.roles.values():
+            admin = "all" if role.grants(permission.name) else "none"
+            differs = found.pop((permission.name, role.name), "")
+            yield {"entity": permission.name, "role": role.name, **nothing, "admin": admin,
+                   "differs": differs}  # fmt: skip
+    for (about, role_name), text in found.items():
+        yield {"entity": about, "role": role_name, **nothing, "differs": text}
 
 
 @_commands.command()

@@ -48,7 +48,8 @@ def status(site: Path, *, as_json: bool) -> None:
                 "received": counts.get(each.id, (0, 0))[0],
                 "sent_at": each.sent_at.isoformat(timespec="seconds") if each.sent_at else "",
                 "sent": counts.get(each.id, (0, 0))[1],
-                "error": each.error,
+                "receipt": each.receipt,
+                "error": each.trouble,
             }
             for each in accounts
         ]

@@ -11,7 +11,9 @@ from crmkit.access.passwords import check_password_rules
 from crmkit.access.setup import make_link
 from crmkit.cli import _SITE, _commands, _run
 from crmkit.cli.opening import open_site
-from crmkit.errors import NotFoundError
+from crmkit.errors import InvalidError, NotFoundError
+from crmkit.records.handing_over import HAND_OVER, pass_on
+from crmkit.records.journal import one_operation
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -84,9 +86,17 @@ def password(site: Path, email: str, *, link: bool) -> None:
 @user.command()
 @_SITE
 @click.argument("email")
-def disable(site: Path, email: str) -> None:
-    """Let EMAIL no longer sign in; sessions end at once, records stay."""
-    _run(_switch(site, email, active=False))
+@click.option(
+    "--hand-over-to",
+    metavar="EMAIL",
+    help="Who takes over open records, deadlines and steps.",
+)
+def disable(site: Path, email: str, hand_over_to: str | None) -> None:
+    """Let EMAIL no longer sign in; sessions end at once, records stay or are handed over."""
+    if hand_over_to is None:
+        _run(_switch(site, email, active=False))
+    else:
+        _run(_leave(site, email, hand_over_to))
 
 
 @user.command()
@@ -102,6 +112,20 @@ async def _switch(site: Path, email: str, *, active: bool) -> None:
         record_id = await find_user(opened, email)
         await opened.context().save("core.user", record_id, active=active)
         click.echo(f"{email} may sign in." if active else f"{email} may no longer sign in.")
+
+
+async def _leave(site: Path, email: str, to: str) -> None:
+    async with open_site(site) as opened:
+        record_id, taker = await find_user(opened, email), await find_user(opened, to)
+        if record_id == taker:
+            raise InvalidError(f"{email} cannot hand over to the same person. Name another one.")
+        ctx = opened.context()
+        async with one_operation(ctx, "action", HAND_OVER.label) as inner:
+            counts = await pass_on(inner, record_id, taker)
+            await inner.save("core.user", record_id, active=False)
+        click.echo(f"{email} may no longer sign in.")
+        for name, count in sorted(counts.items()):
+            click.echo(f"  {name}: {count} now with {to}")
 
 
 async def _make(opened: Opened, email: str, name: str, role: str) -> int:

@@ -1,4 +1,4 @@
-"""`crmkit webhooks`: who is told of events, who tells, and what is sent or run again."""
+"""`crmkit webhooks`: who is told of events, who tells, their secrets, what is sent again."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from crmkit.cli import _SITE, _commands, _run
 from crmkit.cli.opening import open_site
 from crmkit.cli.tables import AS_JSON, print_rows
 from crmkit.errors import NotFoundError
-from crmkit.work.incoming_hooks import list_hooks, run_call_again
+from crmkit.work.hooks import list_hooks, renew_address, renew_hook
+from crmkit.work.incoming_hooks import run_call_again
 from crmkit.work.webhook_calls import send_again, send_test
-from crmkit.work.webhooks import list_webhooks
+from crmkit.work.webhooks import list_webhooks, renew_secret
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,7 +25,7 @@ _INCOMING = click.option("--incoming", is_flag=True, help="Of those that other s
 
 @_commands.group()
 def webhooks() -> None:
-    """See webhooks, send a test, send again what failed."""
+    """See webhooks, send a test, send again what failed, renew secrets."""
 
 
 @webhooks.command("list")
@@ -91,6 +92,38 @@ def test(site: Path, number: int) -> None:
             await _check(ctx, number)
             await send_test(ctx, number)
         click.echo("A worker sends it; the log of the webhook says what becomes of it.")
+
+    _run(work())
+
+
+@webhooks.command()
+@_SITE
+@_INCOMING
+@click.option("--at-once", is_flag=True, help="With --incoming: the old secret ends now.")
+@click.argument("number", type=click.IntRange(0, 2**63 - 1))
+def renew(site: Path, number: int, *, incoming: bool, at_once: bool) -> None:
+    """Make a new secret for the webhook NUMBER and print it; for a day the old one holds as well.
+
+    An incoming one that is told without signatures gets a new address; the old one ends.
+    """
+    if at_once and not incoming:
+        raise click.UsageError("--at-once is for --incoming: to sign with both harms nobody.")
+
+    async def work() -> None:
+        async with open_site(site) as opened:
+            ctx = opened.context()
+            if not incoming:
+                await _check(ctx, number)
+                click.echo(await renew_secret(ctx, number))
+                return
+            hook = next((each for each in await list_hooks(ctx) if each.id == number), None)
+            if hook is None:
+                text = "There is no webhook {n}. `crmkit webhooks list --incoming` shows them."
+                raise NotFoundError(text.format(n=number))
+            if hook.signed:
+                click.echo(await renew_hook(ctx, number, keeps=not at_once))
+            else:
+                click.echo(f"/hooks/{await renew_address(ctx, number)}")
 
     _run(work())
 

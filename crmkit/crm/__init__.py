@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from crmkit import Plugin
+from crmkit import N_, EventType, Plugin, read_policy
 from crmkit.crm.agenda import agenda_sections
 from crmkit.crm.demo import write_samples
 from crmkit.crm.entities import ACTIVITIES, COMPANIES, LEADS, OPPORTUNITIES, PEOPLE
@@ -13,7 +13,7 @@ from crmkit.crm.letters import OFFER_LETTER
 from crmkit.crm.metrics import METRICS, WIDGETS
 from crmkit.crm.personal import erase_about, held_about
 from crmkit.crm.reminders import REMINDER
-from crmkit.crm.rules import follow_stage, refuse_cycles
+from crmkit.crm.rules import follow_stage, refuse_cycles, tell_end
 from crmkit.crm.settings import Settings
 from crmkit.crm.tables import Activity, Company, Lead, Opportunity, Person
 from crmkit.crm.timeline import activity_lines
@@ -30,8 +30,10 @@ if TYPE_CHECKING:
         Metric,
         PageEvent,
         PersonEvent,
+        Policy,
         SaveEvent,
         TimelineItem,
+        TransitionEvent,
         Widget,
     )
 
@@ -46,6 +48,15 @@ class Crm(Plugin):
     def entities(self) -> Iterable[Entity]:
         """Contribute the five entities."""
         return (COMPANIES, PEOPLE, LEADS, OPPORTUNITIES, ACTIVITIES)
+
+    def events(self) -> Iterable[EventType]:
+        """Contribute how opportunities end."""
+        yield EventType("crm.opportunity.won", N_("An opportunity was won"))
+        yield EventType("crm.opportunity.lost", N_("An opportunity was lost"))
+
+    def policies(self) -> Iterable[Policy]:
+        """Contribute who may do what, as `policies.toml` says."""
+        yield read_policy(__file__)
 
     def metrics(self) -> Iterable[Metric]:
         """Contribute the numbers of sales."""
@@ -71,6 +82,10 @@ class Crm(Plugin):
         """Keep chains without rings and the probability with its stage."""
         await refuse_cycles(event)
         follow_stage(event)
+
+    async def after_transition(self, event: TransitionEvent) -> None:
+        """Say that an opportunity was won or lost."""
+        await tell_end(event)
 
     async def agenda(self, event: PageEvent) -> dict[str, Any]:
         """Answer the open activities of the chosen scope."""

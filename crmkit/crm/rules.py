@@ -10,7 +10,7 @@ from crmkit.crm.settings import Settings
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from crmkit import Context, SaveEvent
+    from crmkit import Context, SaveEvent, TransitionEvent
 
 #: Entity to the column in which a record points at another of its kind.
 _CHAINS = {"crm.company": "parent", "crm.person": "referred_by"}
@@ -56,6 +56,16 @@ def follow_stage(event: SaveEvent) -> None:
         _close(event)
     if state is not None and state.kind == "lost" and event.ctx.cause == "import":
         event.values.setdefault("lost_reason", "unknown")
+
+
+async def tell_end(event: TransitionEvent) -> None:
+    """Say that an opportunity was won or lost; what an import brings was so long before."""
+    lifecycle = event.entity.lifecycle
+    if event.entity.name != "crm.opportunity" or lifecycle is None or event.ctx.cause == "import":
+        return
+    state = lifecycle.state(event.new)
+    if state is not None and state.kind != "open":
+        await event.ctx.publish(f"crm.opportunity.{state.kind}", "crm.opportunity", event.record_id)
 
 
 def _close(event: SaveEvent) -> None:

@@ -148,6 +148,8 @@ def _type(column: Column) -> str:
         given = column._meta.params.get("default")  # noqa: SLF001
         written = str(getattr(given, "value", given) or "").replace("'", "''")
         return f"text NOT NULL DEFAULT '{written}'"
+    if getattr(column, "kind", "") == "money":
+        return "numeric"  # the places are those of the row's currency
     if isinstance(column, Numeric):
         precision, scale = column.digits or (18, 4)
         return f"numeric({precision}, {scale})"

@@ -43,12 +43,13 @@ class Difference:
 async def compare_schema(db: Database, tables: Iterable[type[Table]]) -> list[Difference]:
     """Answer the differences between declarations and the migrated database, by table."""
     rows = await db.rows(
-        "SELECT table_name, column_name, udt_name FROM information_schema.columns "
+        "SELECT table_name, column_name, udt_name, numeric_scale FROM information_schema.columns "
         "WHERE table_schema = 'public' ORDER BY table_name, ordinal_position"
     )
-    stored: dict[str, dict[str, str]] = {}
+    stored: dict[str, dict[str, tuple[str, int | None]]] = {}
     for row in rows:
-        stored.setdefault(row["table_name"], {})[row["column_name"]] = row["udt_name"]
+        kind = (row["udt_name"], row["numeric_scale"])
+        stored.setdefault(row["table_name"], {})[row["column_name"]] = kind
     unique = {(row["relname"], row["attname"]) for row in await db.rows(_UNIQUE)}
     found = []
     for table in tables:
@@ -57,7 +58,9 @@ async def compare_schema(db: Database, tables: Iterable[type[Table]]) -> list[Di
 
 
 def _compare(
-    table: type[Table], stored: dict[str, str] | None, unique: set[tuple[str, str]]
+    table: type[Table],
+    stored: dict[str, tuple[str, int | None]] | None,
+    unique: set[tuple[str, str]],
 ) -> list[Difference]:
     name = table._meta.tablename  # noqa: SLF001
     if stored is None:
@@ -65,7 +68,7 @@ def _compare(
     found = []
     for column in table._meta.columns:  # noqa: SLF001
         column_name = str(column._meta.name)  # noqa: SLF001
-        kind = stored.get(column_name)
+        kind, scale = stored.get(column_name, (None, None))
         wanted = column_type(column)
         if kind is None:
             text = f"has no column `{column_name}`"
@@ -73,6 +76,10 @@ def _compare(
         elif kind != _SAME.get(wanted, wanted):
             text = f"`{column_name}` is {kind} in the database and {wanted} in the declaration"
             found.append(Difference(name, text))
+        elif getattr(column, "kind", "") == "money" and scale is not None:
+            text = f"`{column_name}` has {scale} places in the database, whatever its currency has"
+            sql = f"ALTER TABLE {name} ALTER COLUMN {column_name} TYPE numeric;\n"
+            found.append(Difference(name, text, sql))
         elif is_unique(column) and (name, column_name) not in unique:
             text = f"`{column_name}` is not unique in the database"
             found.append(Difference(name, text, make_unique_sql(name, column)))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping
 
     from crmkit.model.context import Context
+    from crmkit.model.role import Scope, Verb
 
 
 @dataclass(frozen=True)
@@ -45,15 +46,35 @@ class Permission:
 
 @dataclass(frozen=True)
 class Policy:
-    """Expected answers for one entity of the plugin: read by tests, reviewed by people.
+    """What a plugin is expected to allow: read by tests, reviewed by people.
+
+    `crmkit.read_policy` reads it from `policies.toml`. Roles, verbs, fields and addresses that are
+    not named have no right; roles of a site's own are none of its business.
 
     Attributes:
-        allows: Verb to scope for each role that differs from the role's own pattern.
+        rights: Entity to role to verb to scope.
+        permissions: Permission of the plugin to the roles that have it.
+        guards: Permission to what nobody meets without it: entities, and columns such as
+            "orders.order_line.unit_cost".
+        written: Entity to the fields people write; all others are computed or kept by code.
+        public: Addresses that are open without signing in.
     """
 
-    entity: str
-    role: str
-    allows: dict[str, str]
+    rights: Mapping[str, Mapping[str, Mapping[Verb, Scope]]] = field(default_factory=dict)
+    permissions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    guards: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    written: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    public: tuple[str, ...] = ()
+
+    @property
+    def roles(self) -> frozenset[str]:
+        """Names of the roles it speaks of."""
+        named = [role for by_role in self.rights.values() for role in by_role]
+        return frozenset([*named, *(role for roles in self.permissions.values() for role in roles)])
+
+    def scope(self, entity: str, role: str, verb: Verb) -> Scope:
+        """Answer how far a role is expected to use a verb on an entity."""
+        return self.rights.get(entity, {}).get(role, {}).get(verb, "none")
 
 
 @dataclass(frozen=True)

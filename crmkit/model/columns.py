@@ -101,13 +101,16 @@ class Measure(piccolo.Numeric):
 
 
 class Money(piccolo.Numeric):
-    """An amount; its ISO 4217 code stands in the column `currency` of the same table."""
+    """An amount; its ISO 4217 code stands in the column `currency` of its table, or of its whole.
+
+    The column has no number of places of its own: records are saved with those of the currency.
+    """
 
     kind: ClassVar[str] = "money"
     value_type = Decimal
 
     def __init__(self, **kwargs: Any) -> None:  # noqa: ANN401
-        super().__init__(digits=(18, 2), **{"default": None, "null": True, **kwargs})
+        super().__init__(**{"default": None, "null": True, **kwargs})
 
 
 class Currency(piccolo.Varchar):

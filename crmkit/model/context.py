@@ -134,6 +134,8 @@ class Context:
         depth: How many events caused one another until this.
         gathered: Events and deadlines of work with many records, seen to together at its end; None
             sees to each.
+        seen: What was read for the page that is being made, by (what, entity, record); None reads
+            anew each time.
     """
 
     db: Database
@@ -148,6 +150,7 @@ class Context:
     draw: Callable[[str, dict[str, Any]], Any] | None = None
     depth: int = 0
     gathered: list[Happened | Followed] | None = None
+    seen: dict[tuple[str, str, int], Any] | None = None
 
     @property
     def _records(self) -> Store:
@@ -170,7 +173,7 @@ class Context:
         """
         return await self._records.get(self, entity_name(entity), record_id, verb, lock=lock)
 
-    async def create(self, entity: str | type[Table], **values: Any) -> int:  # noqa: ANN401
+    async def create(self, entity: str | type[Table], /, **values: Any) -> int:  # noqa: ANN401
         """Create a record and answer its id: permission, rules, hooks and journal as everywhere.
 
         Raises:
@@ -183,6 +186,7 @@ class Context:
         self,
         entity: str | type[Table],
         record_id: int,
+        /,
         *,
         version: int | None = None,
         **values: Any,  # noqa: ANN401 - by field
@@ -213,6 +217,7 @@ class Context:
         self,
         entity: str | type[Table],
         record_id: int,
+        /,
         **values: Any,  # noqa: ANN401 - by column
     ) -> None:
         """Write what is computed from other values, such as the total of lines.
@@ -420,3 +425,10 @@ class Context:
     def within(self, operation: int, cause: str | None = None) -> Context:
         """Answer the same context, its changes collected in one operation."""
         return replace(self, operation=operation, cause=cause or self.cause)
+
+    def for_page(self) -> Context:
+        """Answer the same context for making one page: what its parts ask for is read once.
+
+        What is written through it lets it forget what it read.
+        """
+        return replace(self, seen={})

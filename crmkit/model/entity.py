@@ -183,6 +183,8 @@ class Entity:
         parts: What its own records consist of.
         shared: Whoever may read some of its records reads all of them: a catalogue, which is
             nobody's own. Roles say by a right on the entity itself where that is not so.
+        permission: Of the plugin, such as "orders.margin": who has it not meets none of the
+            records at any door, whatever the role says of the entity.
     """
 
     table: type[Record]
@@ -208,3 +210,4 @@ class Entity:
     part_of: Column | None = None
     parts: Sequence[Parts] = ()
     shared: bool = False
+    permission: str = ""

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from crmkit.model.action import Action
     from crmkit.model.context import Context
+    from crmkit.model.list_filter import ListFilter
     from crmkit.model.record import Record
     from crmkit.model.role import Verb
 
@@ -90,11 +91,16 @@ class Panel:
 
 @dataclass(frozen=True)
 class Computed:
-    """A column of a list that a plugin computes, for all rows of a page at once."""
+    """A column of a list that a plugin computes, for all rows of a page at once.
+
+    Attributes:
+        reads: Names of the entities it is computed from; who may read none of one has no column.
+    """
 
     name: str
     label: str
     load: Load
+    reads: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -127,3 +133,4 @@ class Extension:
     columns: Sequence[Computed] = ()
     actions: Sequence[Action] = ()
     sides: Sequence[Side] = ()
+    filters: Sequence[ListFilter] = ()

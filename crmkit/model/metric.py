@@ -21,7 +21,8 @@ class Metric:
         entity: Such as "crm.opportunity".
         filters: (field, operator, value) as in the address of a list; all must hold. A value may
             be `today`, `tomorrow`, `week` (its Monday), `next_week`, `month` (its first day) or
-            `year` for dates, in the reader's zone; `from` includes the day, `over` does not.
+            `year` for dates, in the reader's zone, and `now` for moments; `from` includes the day,
+            `over` does not.
         measure: Column to add up; None counts records.
         better: Whether more or less is good news; "" is neither.
     """

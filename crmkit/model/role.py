@@ -8,8 +8,17 @@ import msgspec
 
 Verb = Literal["read", "create", "edit", "delete", "import", "export", "admin"]
 Scope = Literal["none", "own", "team", "all"]
+#: Whose a record is, seen by a reader: one's own, of one's team, of another team, of nobody.
+Ring = Literal["own", "team", "other", "unowned"]
 
 VERBS: tuple[Verb, ...] = ("read", "create", "edit", "delete", "import", "export", "admin")
+RINGS: tuple[Ring, ...] = ("own", "team", "other", "unowned")
+_REACH: dict[Scope, int] = {"none": 0, "own": 1, "team": 2, "all": len(RINGS)}
+
+
+def reaches(scope: Scope, ring: Ring) -> bool:
+    """Say whether a scope includes the records of a ring."""
+    return RINGS.index(ring) < _REACH[scope]
 
 
 class Right(msgspec.Struct, frozen=True):

@@ -43,17 +43,27 @@ def with_documents(
     return msgspec.structs.replace(plan, actions=tuple(actions))
 
 
+async def order_document(
+    ctx: Context, name: str, template: DocumentTemplate, record_id: int
+) -> None:
+    """Make the row that stands for a document, and queue the job that fills it.
+
+    Args:
+        name: Of the template, with its plugin's id.
+    """
+    number = await ctx.db.value(
+        "INSERT INTO core_document (name, label, entity, record, ordered_at, made_by) "
+        "VALUES ($1, $2, $3, $4, $5, $6) RETURNING id",
+        name, template.label, template.entity, record_id, ctx.now(), ctx.user_id,
+    )  # fmt: skip
+    await ctx.enqueue(RENDER, {"document": number})
+
+
 def document_action(plugin: str, template: DocumentTemplate) -> Action:
     """Answer what orders a document: a row that stands for it, and a job that fills it."""
 
     async def order(ctx: Context, record_id: int, _data: object, _version: int | None) -> str:
-        number = await ctx.db.value(
-            "INSERT INTO core_document (name, label, entity, record, ordered_at, made_by) "
-            "VALUES ($1, $2, $3, $4, $5, $6) RETURNING id",
-            f"{plugin}.{template.name}", template.label, template.entity, record_id, ctx.now(),
-            ctx.user_id,
-        )  # fmt: skip
-        await ctx.enqueue(RENDER, {"document": number})
+        await order_document(ctx, f"{plugin}.{template.name}", template, record_id)
         return f"/{template.entity}/{record_id}#documents"
 
     return Action(

@@ -186,7 +186,13 @@ class SignInEvent:
 
 @dataclass(slots=True)
 class PeriodEvent:
-    """A person and a span of days, both ends included; `deputy` for what is handed over."""
+    """A person and a span of days, both ends included; `deputy` for what is handed over.
+
+    Attributes:
+        deputy: Id of who takes it over; None in `load`.
+        is_leaving: The person does not come back: everything passes, not only what is due in the
+            span.
+    """
 
     ctx: Context
     user_id: int
@@ -194,3 +200,4 @@ class PeriodEvent:
     last: date
     deputy: int | None = None
     what: Sequence[str] = ()
+    is_leaving: bool = False

@@ -11,6 +11,7 @@ import msgspec
 from crmkit.model.extension import KINDS, Extension, ExtField
 from crmkit.model.field import Field
 from crmkit.model.values import Choice
+from crmkit.plugin.filtering import AddedFilter, plan_filter
 from crmkit.plugin.plan import AddedFields, EntityPlan
 from crmkit.plugin.sides import SidePlan, plan_sides
 
@@ -38,11 +39,13 @@ class Extensions(msgspec.Struct, frozen=True):
         by_entity: Entity name to what is added, in the order of the plugins.
         notices: Plugin id to sentences on extensions that sleep or lead nowhere.
         sides: Entity name to the records that stand beside one of it, in the order they are shown.
+        filters: Entity name to the filters that its list gets.
     """
 
     by_entity: Mapping[str, tuple[Added, ...]]
     notices: Mapping[str, tuple[str, ...]]
     sides: Mapping[str, tuple[SidePlan, ...]]
+    filters: Mapping[str, tuple[AddedFilter, ...]]
 
     def of(self, entity: str) -> tuple[Added, ...]:
         """Answer what is added to an entity."""
@@ -69,9 +72,10 @@ class Extensions(msgspec.Struct, frozen=True):
         ]
 
     def complete(self, plan: EntityPlan) -> EntityPlan:
-        """Answer an entity with the actions that plugins add to it."""
+        """Answer an entity with the actions and filters that plugins add to it."""
         more = tuple(action for each in self.of(plan.name) for action in each.extension.actions)
-        return msgspec.structs.replace(plan, actions=(*plan.actions, *more)) if more else plan
+        filters = {each.field.name: each for each in self.filters.get(plan.name, ())}
+        return msgspec.structs.replace(plan, actions=(*plan.actions, *more), added_filters=filters)
 
 
 def plan_extensions(
@@ -90,6 +94,7 @@ def plan_extensions(
     by_entity: dict[str, tuple[Added, ...]] = {}
     notices: dict[str, tuple[str, ...]] = {}
     sides: dict[str, tuple[SidePlan, ...]] = {}
+    filters: dict[str, tuple[AddedFilter, ...]] = {}
     for plugin, extension in given["extensions"]:
         if extension.entity not in entities:
             owner = extension.entity.partition(".")[0]
@@ -108,11 +113,17 @@ def plan_extensions(
             *plan_sides(plugin, extension, given["entities"], names, failure),
         )
         sides[extension.entity] = tuple(sorted(beside, key=SidePlan.place))
-    return Extensions(by_entity, notices, sides)
+        added = [
+            plan_filter(plugin, _title(plugin, known), extension.entity, each, entities, failure)
+            for each in extension.filters
+        ]
+        there = (each for each in added if each is not None)
+        filters[extension.entity] = (*filters.get(extension.entity, ()), *there)
+    return Extensions(by_entity, notices, sides, filters)
 
 
 def _check(plugin: str, extension: Extension, before: tuple[Added, ...], failure: Failure) -> None:
-    for kind in ("fields", "panels", "columns", "actions"):
+    for kind in ("fields", "panels", "columns", "actions", "filters"):
         taken = {
             each.name: other.plugin for other in before for each in getattr(other.extension, kind)
         }
@@ -130,6 +141,10 @@ def _check(plugin: str, extension: Extension, before: tuple[Added, ...], failure
                 f"Plugin `{plugin}`: the field `{field.name}` of `{extension.entity}` is of "
                 f"{field.type!r}; take str, int, Decimal, bool or date.",
             )
+
+
+def _title(plugin: str, known: Mapping[str, Any]) -> str:
+    return str(known[plugin].manifest.name) if plugin in known else plugin
 
 
 def _field(plugin: str, field: ExtField, titles: Mapping[str, str]) -> Field:

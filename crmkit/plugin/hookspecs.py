@@ -354,7 +354,12 @@ class HookSpecs:
 
     @_in_transaction
     async def handover(self, event: PeriodEvent) -> Mapping[str, int] | None:
-        """Pass what a person holds to the deputy; answers counts by English name, all merged."""
+        """Pass what a person holds to `event.deputy`; answers counts by English name, all merged.
+
+        Called once when an absence with a deputy begins, for what is due from `event.first` to
+        `event.last`; and when somebody is handed over for good (`event.is_leaving`), after the
+        open records the person owns have passed. Called again, it has nothing left to pass.
+        """
 
     # -- After the commit.
 
@@ -401,7 +406,11 @@ class HookSpecs:
 
     @_isolated
     async def load(self, event: PeriodEvent) -> Mapping[Any, int] | None:
-        """Answer planned minutes by day of a person; all answers are added."""
+        """Answer planned minutes by day of a person; all answers are added.
+
+        Asked with `capacity_of`, such as when an order is promised. The days are those from
+        `event.first` to `event.last`, in the zone of the calendar that holds for the person.
+        """
 
     @_isolated
     async def claim_message(self, event: MessageEvent) -> Any:  # noqa: ANN401 - the service's value

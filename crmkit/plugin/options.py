@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 
@@ -28,6 +28,25 @@ def read_settings(
         except msgspec.ValidationError as error:
             problems[field.name] = str(error)
     return msgspec.convert(values, kind), problems
+
+
+def is_by_role(field: msgspec.structs.FieldInfo) -> bool:
+    """Say whether a setting has a value for each role.
+
+    `Annotated[dict[str, int], Meta(extra={"by": "role"})]`: role name to value, those that are
+    left empty are not in it.
+    """
+    info = msgspec.inspect.type_info(field.type)
+    extra = getattr(info, "extra", None) or {}
+    return extra.get("by") == "role"
+
+
+def type_by_role(field: msgspec.structs.FieldInfo) -> Any:  # noqa: ANN401 - a type
+    """Answer the type that the value of a role has."""
+    kind = field.type
+    while get_args(kind) and getattr(kind, "__metadata__", None):
+        kind = get_args(kind)[0]
+    return get_args(kind)[1]
 
 
 def is_secret(field: msgspec.structs.FieldInfo) -> bool:

@@ -25,6 +25,7 @@ from crmkit.model.field import Field
 from crmkit.model.lifecycle import Lifecycle, State
 from crmkit.model.record import SYSTEM_COLUMNS, Record
 from crmkit.model.values import Choice
+from crmkit.plugin.filtering import AddedFilter
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -134,7 +135,9 @@ class EntityPlan(msgspec.Struct, frozen=True, kw_only=True):
         part_of: The whole its records are lines of, whose rights are theirs.
         parts: The lines of its own records.
         shared: Whoever may read some of its records reads all of them.
+        permission: Without it none of the records is met.
         derived: Names of the columns that `ctx.derive` writes, hidden ones included.
+        added_filters: Filters that plugins add to its list, by name.
     """
 
     table: type[Record]
@@ -165,6 +168,8 @@ class EntityPlan(msgspec.Struct, frozen=True, kw_only=True):
     parts: tuple[PartsPlan, ...] = ()
     derived: frozenset[str] = frozenset()
     shared: bool = False
+    permission: str = ""
+    added_filters: dict[str, AddedFilter] = {}
 
     @property
     def title_field(self) -> Field:
@@ -174,6 +179,11 @@ class EntityPlan(msgspec.Struct, frozen=True, kw_only=True):
     def field(self, name: str) -> Field | None:
         """Answer a field by name."""
         return self.fields.get(name)
+
+    def filter_field(self, name: str) -> Field | None:
+        """Answer what a list is filtered by: a field, or how people meet an added filter."""
+        added = self.added_filters.get(name)
+        return added.field if added is not None else self.fields.get(name)
 
 
 def plan_entity(
@@ -263,6 +273,7 @@ def plan_entity(
         person=entity.person,
         part_of=_part_of(entity, names),
         shared=entity.shared,
+        permission=entity.permission,
         parts=_parts(entity, names),
         derived=frozenset(_name(c) for c, options in entity.fields.items() if options.derived),
     )

@@ -318,6 +318,7 @@ class _Build:
     ) -> dict[str, EntityPlan]:
         plans: dict[str, EntityPlan] = {}
         types = {each.name: each for _plugin, each in given["field_types"]}
+        permissions = {each.name for _plugin, each in given["permissions"]}
         for plugin, entity in given["entities"]:
             name = names[_tablename(entity)]
             own = [_typed(each, types) for each in self.choice.custom_fields.get(name, ())]
@@ -328,6 +329,12 @@ class _Build:
                 )
             except PluginError as error:
                 raise _Failure(plugin, error.message) from error
+            if plan.permission and plan.permission not in permissions:
+                raise _Failure(
+                    plugin,
+                    f"Plugin `{plugin}`: `{name}` needs `{plan.permission}`, which no plugin that "
+                    "is on declares. Declare it in `permissions`.",
+                )
             if name in plans:
                 raise _Failure(
                     plugin,

@@ -11,6 +11,7 @@ from crmkit.access.predicate import allowed
 from crmkit.errors import ConflictError, InvalidError, NotFoundError
 from crmkit.model.values import N_
 from crmkit.records.copying import duplicate_of
+from crmkit.records.handing_over import HAND_OVER
 from crmkit.records.journal import one_operation
 from crmkit.records.read import get_record
 
@@ -98,8 +99,11 @@ def check_fits(ctx: Context, plan: EntityPlan, action: Action, record: Mapping[s
 def actions_of(plan: EntityPlan) -> tuple[Action, ...]:
     """Answer what can be done with a record: what is declared, then what every record has.
 
-    People and teams are not copied: an account is an invitation to somebody.
+    People and teams are not copied: an account is an invitation to somebody. What they have to do
+    can be handed over.
     """
+    if plan.name == "core.user":
+        return (*plan.actions, HAND_OVER)
     if plan.plugin == "core" or any(each.name == "duplicate" for each in plan.actions):
         return plan.actions
     return (*plan.actions, duplicate_of(plan))

@@ -62,7 +62,7 @@ async def select_ids(
     if selection.query is None:
         return sorted(set(selection.ids))
     statement = Statement()
-    where = where_clause(ctx, plan, selection.query, statement)
+    where = await where_clause(ctx, plan, selection.query, statement)
     most = limit or MOST + 1
     rows = await ctx.db.rows(
         f'SELECT t.id FROM "{plan.tablename}" t WHERE {where} ORDER BY t.id LIMIT {most}',  # noqa: S608

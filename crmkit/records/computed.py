@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from crmkit.access.predicate import allowed
 from crmkit.plugin.events import PageEvent
 
 if TYPE_CHECKING:
@@ -20,7 +21,12 @@ def computed_columns(ctx: Context, plan: EntityPlan) -> list[tuple[str, Computed
         (added.plugin, column)
         for added in ctx.site.extensions.of(plan.name)
         for column in added.extension.columns
+        if all(_may_read(ctx, name) for name in column.reads)
     ]
+
+
+def _may_read(ctx: Context, entity: str) -> bool:
+    return entity in ctx.site.entities and allowed(ctx, ctx.site.entity(entity), "read")
 
 
 async def compute(

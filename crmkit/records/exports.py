@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from crmkit.access.predicate import check
+from crmkit.access.predicate import check, predicate
 from crmkit.errors import HookFailedError, InvalidError
+from crmkit.model.money import amount_text
 from crmkit.model.values import N_
 from crmkit.records.computed import compute, computed_columns
 from crmkit.records.csv_file import neutralise
 from crmkit.records.import_plan import LINE_COLUMN, REASON_COLUMN
-from crmkit.records.query import ListQuery, plain, select_list, where_clause
+from crmkit.records.query import ListQuery, joined_list, plain, where_clause
 from crmkit.records.statement import Statement
 
 if TYPE_CHECKING:
@@ -76,8 +77,12 @@ async def export_rows(
     names = query.columns or tuple(plan.fields)
     more = [] if machine else computed_columns(ctx, plan)
     statement = Statement()
-    where = where_clause(ctx, plan, query, statement)
-    columns, joins = select_list(ctx, plan, names, statement)
+    where = await where_clause(ctx, plan, query, statement)
+    # Somebody may read more than leaves the house by that person.
+    rule = predicate(ctx, plan, "export", "t", statement.next)
+    statement.args.extend(rule.args)
+    where = f"{where} AND ({rule.text})"
+    columns, joins = joined_list(ctx, plan, names, statement)
     labels = [plan.fields[name].label for name in names] + [each.label for _, each in more]
     heading: list[Any] = (
         ["id", *names] if machine else [neutralise(ctx.translate(label)) for label in labels]
@@ -158,12 +163,23 @@ class _Teller:
         """Answer the cells column by column; for machines the id is the first."""
         stored = dict(zip(rows[0].keys(), zip(*rows, strict=True), strict=True))
         if self._machine:
-            return [stored["id"], *(_plain(stored[field.name]) for field in self._fields)]
+            return [stored["id"], *(self._stored(field, stored) for field in self._fields)]
         return [self._told(field, stored) for field in self._fields]
+
+    def _stored(self, field: Field, stored: Mapping[str, Sequence[Any]]) -> Sequence[Any]:
+        if field.kind != "money":
+            return _plain(stored[field.name])
+        own = self._ctx.config.currency
+        return [
+            amount if amount is None else amount_text(amount, currency or own)
+            for amount, currency in zip(stored[field.name], stored["currency"], strict=True)
+        ]
 
     def _told(self, field: Field, stored: Mapping[str, Sequence[Any]]) -> Sequence[Any]:
         if field.reference:
             return _shown(stored[f"{field.name}__title"])
+        if field.kind == "money":
+            return _shown(self._stored(field, stored))
         values = stored[field.name]
         if field.kind == "choice":
             values = self._chosen(field, values)

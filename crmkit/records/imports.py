@@ -15,6 +15,7 @@ from crmkit.access.predicate import allowed, check, predicate
 from crmkit.errors import InvalidError, Veto
 from crmkit.model.values import N_
 from crmkit.plugin.events import SaveEvent
+from crmkit.records.amounts import fit_amounts
 from crmkit.records.import_plan import (
     ColumnReport,
     ImportPlan,
@@ -436,6 +437,8 @@ class _Import:
         problems = {
             name: "is needed" for name in self._required if new.get(name) in (None, "")
         } | check_lifecycle(plan, new, {}, new)
+        currency = str(new.get("currency") or ctx.config.currency)
+        problems |= fit_amounts(ctx, plan, new, new, currency)
         if ctx.site.hooks.implementations("validate"):
             problems |= await ask_problems(SaveEvent(ctx, plan, new), new)
         if problems:

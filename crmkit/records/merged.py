@@ -49,6 +49,9 @@ async def find_kept(ctx: Context, plan: EntityPlan, gone: int) -> int | None:
 
 async def list_merged(ctx: Context, plan: EntityPlan, kept: int) -> list[tuple[int, int]]:
     """List (id, operation) of what was merged into a record, directly or by way of others."""
+    key = ("merged", plan.name, kept)
+    if ctx.seen and key in ctx.seen:
+        return list(ctx.seen[key])
     rows = await ctx.db.rows(
         "WITH RECURSIVE way (gone, operation, step) AS (SELECT gone, operation, 1 "
         "FROM core_merged WHERE entity = $1 AND kept = $2 UNION ALL "
@@ -59,7 +62,10 @@ async def list_merged(ctx: Context, plan: EntityPlan, kept: int) -> list[tuple[i
         kept,
         _LONGEST,
     )
-    return [(row["gone"], row["operation"]) for row in rows]
+    found = [(row["gone"], row["operation"]) for row in rows]
+    if ctx.seen is not None:
+        ctx.seen[key] = found
+    return found
 
 
 async def write_merged(

@@ -65,7 +65,7 @@ async def metric_values(
         if not await may_use(ctx, ctx.site.entity(metric.entity), "read"):
             continue
         filters = (*more, *metric_filters(ctx, metric))
-        parts.append(_part(ctx, metric, filters, len(asked), statement))
+        parts.append(await _part(ctx, metric, filters, len(asked), statement))
         asked.append((metric, filters))
     if not parts:
         return {}
@@ -110,7 +110,7 @@ def metric_filters(ctx: Context, metric: MetricPlan) -> tuple[Filter, ...]:
     return tuple(made)
 
 
-def _part(
+async def _part(
     ctx: Context,
     metric: MetricPlan,
     filters: tuple[Filter, ...],
@@ -118,7 +118,7 @@ def _part(
     statement: Statement,
 ) -> str:
     plan = ctx.site.entity(metric.entity)
-    where = where_clause(ctx, plan, ListQuery(filters=filters), statement)
+    where = await where_clause(ctx, plan, ListQuery(filters=filters), statement)
     total, currency = "NULL::numeric", "''::text"
     if metric.measure:
         total = f"coalesce(sum({plan.fields[metric.measure].sql()}), 0)::numeric"

@@ -61,9 +61,9 @@ async def list_parts(ctx: Context, parts: PartsPlan, record_id: int) -> list[dic
     statement = Statement(record_id)
     allowed = predicate(ctx, plan, "read", "t", statement.next)
     statement.args.extend(allowed.args)
-    columns, joins = select_list(ctx, plan, tuple(plan.fields), statement)
+    columns = select_list(ctx, plan, tuple(plan.fields), statement)
     rows = await ctx.db.rows(
-        f'SELECT {columns}, t.custom FROM "{plan.tablename}" t {joins} '  # noqa: S608 - checked names
+        f'SELECT {columns}, t.custom FROM "{plan.tablename}" t '  # noqa: S608 - checked names
         f'WHERE t."{parts.column}" = $1 AND t.trashed_at IS NULL AND ({allowed.text}) '
         f'ORDER BY t."{parts.order}", t.id LIMIT {MOST}',
         *statement.args,
@@ -129,9 +129,9 @@ async def paste_parts(
         NotFoundError: The record is not the writer's to edit.
         InvalidError: There is nothing in the text, or the plugin cannot use it.
     """
-    if parts.paste is None or not text.strip():
-        told = N_("There is nothing to paste. Copy lines of a table or a mail.")
-        raise InvalidError(ctx.translate(told))
     async with one_operation(ctx, "paste", parts.label) as inner:
         await get_record(inner, plan, record_id, "edit", lock=True)
+        if parts.paste is None or not text.strip():
+            told = N_("There is nothing to paste. Copy lines of a table or a mail.")
+            raise InvalidError(ctx.translate(told))
         return str(await parts.paste(inner, record_id, text))

@@ -225,10 +225,10 @@ async def _referring(
     if await is_denied(ctx, other, "read"):
         return []
     statement.args.extend(allowed.args)
-    columns, joins = select_list(ctx, other, tuple(other.fields), statement)
+    columns = select_list(ctx, other, tuple(other.fields), statement)
     refers = " OR ".join(f"{field.sql()}::text = $1::bigint::text" for field in fields)
     rows = await ctx.db.rows(
-        f'SELECT {columns}, t.custom FROM "{other.tablename}" t {joins} '  # noqa: S608
+        f'SELECT {columns}, t.custom FROM "{other.tablename}" t '  # noqa: S608
         f"WHERE ({refers}) AND ({allowed.text}) ORDER BY t.id",
         *statement.args,
     )

@@ -29,19 +29,25 @@ async def get_record(
     """
     if abs(record_id) >= 2**63:
         raise not_found(ctx, plan, record_id)
+    key = ("record", plan.name, record_id)
+    seen = ctx.seen if verb == "read" and not lock else None
+    if seen and key in seen:
+        return dict(seen[key])
     statement = Statement(record_id)
     allowed = predicate(ctx, plan, verb, "t", statement.next)
     statement.args.extend(allowed.args)
-    columns, joins = select_list(ctx, plan, tuple(plan.fields), statement)
+    columns = select_list(ctx, plan, tuple(plan.fields), statement)
     row = await ctx.db.row(
         f"SELECT {columns}, t.custom, t.created_at, t.updated_at, t.team AS team_id "  # noqa: S608
-        f'FROM "{plan.tablename}" t {joins} WHERE t.id = $1 AND ({allowed.text})'
+        f'FROM "{plan.tablename}" t WHERE t.id = $1 AND ({allowed.text})'
         f"{' FOR UPDATE OF t' if lock else ''}",
         *statement.args,
     )
     if row is None:
         raise not_found(ctx, plan, record_id)
     await check_hooks(ctx, plan, verb, record_id)
+    if seen is not None:
+        seen[key] = row
     return dict(row)
 
 
@@ -59,7 +65,7 @@ async def lookup(
 ) -> list[tuple[int, str]]:
     """Offer (id, title) of readable records whose title contains a text, by title."""
     statement = Statement()
-    where = where_clause(ctx, plan, ListQuery(search=text), statement)
+    where = await where_clause(ctx, plan, ListQuery(search=text), statement)
     key = f't."{plan.title}_key"' if plan.title_field.has_key else f't."{plan.title}"'
     rows = await ctx.db.rows(
         f'SELECT t.id, t."{plan.title}" AS title FROM "{plan.tablename}" t '  # noqa: S608

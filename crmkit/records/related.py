@@ -33,7 +33,8 @@ async def list_related(
     """Answer for each entity that refers to this one its first records, and how many there are.
 
     Owner and team are no relation here, steps stand on the timeline, and what a plugin puts beside
-    the record stands among its fields. Only what the reader may see; two statements an entity.
+    the record stands among its fields. Only what the reader may see; a statement an entity, and a
+    second where there are more than are shown.
     """
     beside = {(side.entity, side.column) for side in ctx.site.extensions.sides_of(plan.name)}
     found = []
@@ -52,7 +53,12 @@ async def list_related(
                 limit=limit,
             )
             listing = await list_records(ctx, other, query)
-            count = await count_records(ctx, other, query)
+            is_all = not listing.next_token
+            count = (
+                Count(len(listing.rows), capped=False)
+                if is_all
+                else await count_records(ctx, other, query)
+            )
             found.append(Related(other, field.name, listing, count))
     return found
 

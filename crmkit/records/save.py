@@ -11,6 +11,7 @@ from crmkit.access.predicate import check, check_hooks, is_denied, predicate
 from crmkit.errors import ConflictError, HookFailedError, InvalidError, StaleVersionError
 from crmkit.model.values import N_
 from crmkit.plugin.events import SaveEvent, TransitionEvent
+from crmkit.records.amounts import currency_of, fit_amounts, has_amounts
 from crmkit.records.journal import write_journal, write_search, write_stage
 from crmkit.records.merged import find_kept, forget_merge
 from crmkit.records.query import plain
@@ -259,7 +260,11 @@ async def trash_record(
 
 
 async def restore_record(ctx: Context, plan: EntityPlan, record_id: int) -> None:
-    """Take a record out of the trash."""
+    """Take a record out of the trash.
+
+    Raises:
+        InvalidError: Another record has a value by now that none may have twice.
+    """
     await _set_trashed(ctx, plan, record_id, None, trashed=False)
 
 
@@ -277,9 +282,11 @@ async def _set_trashed(
         if trashed:
             await ctx.site.hooks.run("before_delete", event)
         moment = ctx.now() if trashed else None
-        await ctx.db.execute(
+        await write_row(
+            ctx,
+            plan,
             f'UPDATE "{plan.tablename}" SET trashed_at = $2, updated_at = $3, updated_by = $4, '  # noqa: S608
-            "version = version + 1 WHERE id = $1",
+            "version = version + 1 WHERE id = $1 RETURNING id",
             record_id,
             moment,
             ctx.now(),
@@ -349,7 +356,7 @@ async def _fill_defaults(ctx: Context, plan: EntityPlan, values: dict[str, Any])
         values["currency"] = ctx.config.currency
 
 
-async def _check_rules(event: SaveEvent, changed: Mapping[str, Any]) -> None:
+async def _check_rules(event: SaveEvent, changed: dict[str, Any]) -> None:
     """Check names, required fields, references, the lifecycle, and what plugins ask for.
 
     Raises:
@@ -364,6 +371,9 @@ async def _check_rules(event: SaveEvent, changed: Mapping[str, Any]) -> None:
     for name in changed:
         if name not in plan.fields:
             problems[name] = ctx.translate(N_("is no field of this record"))
+    if has_amounts(plan):
+        currency = await currency_of(ctx, plan, whole)
+        problems |= fit_amounts(ctx, plan, changed, whole, currency)
     problems |= check_lifecycle(
         plan, changed, stored, whole, back=ctx.cause == "undo", translate=ctx.translate
     )

@@ -13,12 +13,14 @@ if TYPE_CHECKING:
     from crmkit.model.context import Context
     from crmkit.plugin.plan import EntityPlan
 
-# Who worked on it since it last was in that state; the journal knows, whatever door was used.
+# Who worked on it, or on a line of it, since it last was in that state; the journal knows, whatever
+# door was used.
 _AUTHORS = """
 SELECT DISTINCT user_id FROM core_journal
-WHERE entity = $1 AND record = $2 AND action IN ('create', 'update') AND id > coalesce((
+WHERE entity = $3 AND record = ANY($4::bigint[]) AND action IN ('create', 'update', 'trash')
+AND id > coalesce((
     SELECT max(id) FROM core_journal
-    WHERE entity = $1 AND record = $2 AND after->>$3 = $4), 0)
+    WHERE entity = $1 AND record = $2 AND after->>$5 = $6), 0)
 """
 
 
@@ -51,8 +53,7 @@ async def check_second_person(
         return
     authors: set[int | None] = {ctx.user_id}
     if record_id is not None and ctx.user_id is not None:
-        rows = await ctx.db.rows(_AUTHORS, plan.name, record_id, lifecycle.column, state)
-        authors = {row["user_id"] for row in rows}
+        authors = await _authors(ctx, plan, record_id, lifecycle.column, state)
     if record_id is None or ctx.user_id is None or ctx.user_id in authors:
         raise SecondPersonError(
             ctx.translate(N_("Another person has to do this: one who did not work on it."))
@@ -61,3 +62,20 @@ async def check_second_person(
         raise SecondPersonError(
             ctx.translate(N_("Who approves it changes nothing else at the same time."))
         )
+
+
+async def _authors(
+    ctx: Context, plan: EntityPlan, record_id: int, column: str, state: str
+) -> set[int | None]:
+    """Answer who worked on a record or on its lines since it last was in a state."""
+    worked = [(plan.name, [record_id])]
+    for parts in plan.parts:
+        line: EntityPlan = ctx.site.entity(parts.entity)
+        sql = f'SELECT id FROM "{line.tablename}" WHERE "{parts.column}" = $1'  # noqa: S608 - declared
+        rows = await ctx.db.rows(sql, record_id)
+        worked.append((line.name, [row["id"] for row in rows]))
+    found: set[int | None] = set()
+    for entity, ids in worked:
+        rows = await ctx.db.rows(_AUTHORS, plan.name, record_id, entity, ids, column, state)
+        found |= {row["user_id"] for row in rows}
+    return found

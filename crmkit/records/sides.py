@@ -56,12 +56,12 @@ async def _read(
         condition = predicate(ctx, plan, verb, "t", statement.next)
         statement.args.extend(condition.args)
         allowed.append(f"({condition.text})")
-    columns, joins = select_list(ctx, plan, tuple(plan.fields), statement)
+    columns = select_list(ctx, plan, tuple(plan.fields), statement)
     row = await ctx.db.row(
         f"SELECT {columns}, t.custom, t.created_at, t.updated_at, t.team AS team_id, "  # noqa: S608
         f'EXISTS (SELECT 1 FROM "{plan.tablename}" x WHERE x."{side.column}" = $1) AS side__taken '
         f'FROM (SELECT 1) one LEFT JOIN "{plan.tablename}" t ON t."{side.column}" = $1 '
-        f"AND {' AND '.join(allowed)} {joins}",
+        f"AND {' AND '.join(allowed)}",
         *statement.args,
     )
     if row is None or row["id"] is None:

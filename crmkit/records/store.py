@@ -26,6 +26,11 @@ if TYPE_CHECKING:
     from crmkit.model.role import Verb
 
 
+def _forget(ctx: Context) -> None:
+    if ctx.seen is not None:
+        ctx.seen.clear()
+
+
 class RecordStore:
     """The functions behind `ctx.get`, `ctx.create`, `ctx.save`, `ctx.trash`, `ctx.enqueue`."""
 
@@ -37,22 +42,26 @@ class RecordStore:
 
     async def create(self, ctx: Context, entity: str, values: dict[str, Any]) -> int:
         """Create a record."""
+        _forget(ctx)
         return await create_record(ctx, ctx.site.entity(entity), values)
 
     async def save(
         self, ctx: Context, entity: str, record_id: int, values: dict[str, Any], version: int | None
     ) -> int:
         """Save a record."""
+        _forget(ctx)
         return await save_record(ctx, ctx.site.entity(entity), record_id, values, version)
 
     async def derive(
         self, ctx: Context, entity: str, record_id: int, values: Mapping[str, Any]
     ) -> None:
         """Write what is computed from other values."""
+        _forget(ctx)
         await derive_values(ctx, ctx.site.entity(entity), record_id, values)
 
     async def trash(self, ctx: Context, entity: str, record_id: int, version: int | None) -> None:
         """Move a record to the trash."""
+        _forget(ctx)
         await trash_record(ctx, ctx.site.entity(entity), record_id, version)
 
     async def aggregate(

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import phonenumbers
 import structlog
-from babel.numbers import get_currency_precision
 from email_validator import EmailNotValidError, validate_email
 
 from crmkit.errors import InvalidError
+from crmkit.model.money import MOST_PLACES
 from crmkit.model.values import N_
 
 if TYPE_CHECKING:
@@ -160,11 +160,11 @@ def _decimal(_ctx: Context, _field: Field, text: str) -> Decimal:
     return parse_decimal(text)
 
 
-def _money(ctx: Context, _field: Field, text: str) -> Decimal:
+def _money(_ctx: Context, _field: Field, text: str) -> Decimal:
     number = parse_decimal(text)
-    digits = min(get_currency_precision(ctx.config.currency), 2)
-    if number != round(number, digits):
-        raise ValueProblem(N_("has more than {n} digits after the point; round it"), n=digits)
+    # Which currency it is, and how many places that has, is known when the record is saved.
+    if number != round(number, MOST_PLACES):
+        raise ValueProblem(N_("has more than {n} digits after the point; round it"), n=MOST_PLACES)
     return number
 
 

@@ -14,7 +14,7 @@ from crmkit.errors import CrmkitError, NotFoundError, PluginError
 from crmkit.plugin.discovery import MANIFEST, discover
 from crmkit.plugin.manifest import read_manifest
 from crmkit.records.plugins.switch import enable_plugin
-from crmkit.testing.checks import hooks, life, pages, schema
+from crmkit.testing.checks import hooks, life, pages, rights, schema
 from crmkit.testing.checks.trial import Trial
 from crmkit.testing.sites import new_place
 
@@ -118,8 +118,9 @@ class _Run:
         await add("tables are what the migrations make", schema.tables_equal_migrations(trial))
         await add("migrations go up, down and up", schema.up_down_up(trial, before))
         await add("records can be made", pages.make_samples(trial))
-        await add("roles are as declared", pages.roles_are_as_declared(trial))
+        await add("policies hold", rights.policies_hold(trial))
         await add("pages answer as roles say", pages.pages_answer_as_roles_say(trial))
+        await add("records are met as policies say", rights.records_are_met_as_policies_say(trial))
         await add("off changes no row", life.off_changes_no_row(trial))
         await add("an archive brings the same back", life.archive_brings_the_same_back(trial))
         await add("no hook takes pages down", hooks.no_hook_takes_pages_down(trial))

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from crmkit.errors import CrmkitError, InvalidError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from crmkit.model.context import Context
     from crmkit.model.field import Field
     from crmkit.plugin.plan import EntityPlan
@@ -49,7 +51,7 @@ class Samples:
         # All fields show more of the plugin; rules of its own may take no more than the least, or
         # want other records to be referred to.
         for least in (False, *[True] * (_ATTEMPTS - 1)):
-            values = await self.values(plan, least=least) | fixed
+            values = await self.values(plan, fixed, least=least)
             try:
                 record = await self._ctx.create(entity, **values)
             except CrmkitError as error:
@@ -60,10 +62,17 @@ class Samples:
                 return record
         raise InvalidError(f"No sample of `{entity}` can be made: {refused[-1]}")
 
-    async def values(self, plan: EntityPlan, *, least: bool = False) -> dict[str, Any]:
+    def forget(self, entity: str, record: int) -> None:
+        """Let no other sample refer to a record."""
+        self._made[entity].remove(record)
+
+    async def values(
+        self, plan: EntityPlan, fixed: Mapping[str, int] | None = None, *, least: bool = False
+    ) -> dict[str, Any]:
         """Answer values for a new record.
 
         Args:
+            fixed: References it must have.
             least: Only what is required, and the title.
         """
         self._number += 1
@@ -72,13 +81,14 @@ class Samples:
             # What code alone writes is made up where a record cannot be without it.
             if not field.editable and not field.required:
                 continue
-            if name == plan.board:
+            if name == plan.board or name in (fixed or {}):
                 continue
             if least and not field.required and name != plan.title:
                 continue
             value = await self._value(plan, field, least=least)
             if value is not None:
                 values[name] = value
+        values |= fixed or {}
         await self._same_whole(plan, values)
         return values
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 from markupsafe import Markup, escape
 
 from crmkit.access.predicate import allowed
+from crmkit.model.money import amount_text
 from crmkit.records.query import plain
 from crmkit.web.format import format_date, format_moment, format_money, format_number
 from crmkit.web.shell import avatar_of
@@ -191,14 +192,16 @@ def column_of(
     )
 
 
-def raw_text(ctx: Context, field: Field, value: Any) -> str:  # noqa: ANN401 - any stored value
-    """Answer a stored value as an input holds it."""
+def raw_text(ctx: Context, field: Field, value: Any, currency: str = "") -> str:  # noqa: ANN401 - any stored value
+    """Answer a stored value as an input holds it; an amount in the places of its currency."""
     if value is None:
         return ""
     if isinstance(value, datetime):
         return value.astimezone(ctx.time_zone).strftime("%Y-%m-%dT%H:%M")
     if field.kind == "checkbox":
         return "1" if value in {True, "true"} else ""
+    if field.kind == "money" and isinstance(value, Decimal):
+        return amount_text(value, currency or ctx.config.currency)
     return str(plain(value))
 
 

@@ -10,6 +10,7 @@ from babel import Locale
 from babel import dates as babel_dates
 from babel import numbers as babel_numbers
 
+from crmkit.model.money import places_or_two
 from crmkit.web.translate import _
 
 if TYPE_CHECKING:
@@ -29,9 +30,10 @@ def _locale(language: str) -> Locale:
 @lru_cache(maxsize=20_000)
 def _money(value: Decimal, currency: str, language: str) -> str:
     locale = _locale(language)
-    if value != value.to_integral_value():
-        return babel_numbers.format_currency(value, currency, locale=locale)
-    pattern = locale.currency_formats["standard"].pattern.replace("0.00", "0")
+    is_whole = value == value.to_integral_value()
+    places = 0 if is_whole else places_or_two(currency)
+    cents = f"0.{'0' * places}" if places else "0"
+    pattern = locale.currency_formats["standard"].pattern.replace("0.00", cents)
     return babel_numbers.format_currency(
         value, currency, pattern, locale=locale, currency_digits=False
     )
@@ -44,11 +46,12 @@ def format_money(ctx: Context, value: Decimal, currency: str) -> str:
 
 @lru_cache(maxsize=20_000)
 def _number(value: Decimal | int, language: str) -> str:
-    return babel_numbers.format_decimal(value, locale=_locale(language))
+    # The pattern of a language has three places: a price of 0.0045 a piece would read 0.004.
+    return babel_numbers.format_decimal(value, locale=_locale(language), decimal_quantization=False)
 
 
 def format_number(ctx: Context, value: Decimal | int) -> str:
-    """Format a number with the separators of the language."""
+    """Format a number with the separators of the language, and all of its places."""
     return _number(value, ctx.language)
 
 

@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 
 import msgspec
 
+from crmkit.model.list_filter import IN_DAYS
 from crmkit.records.filters import NEXT_STEP, Filter
 from crmkit.records.query import PAGE_SIZE, ListQuery
 
@@ -104,7 +105,9 @@ def parse_state(path: str, pairs: Iterable[tuple[str, str]]) -> ListState:
         else:
             values[name] = value
     if values.get("add"):
-        filters.append(Filter(values["add"], values.get("op", "is"), values.get("value", "")))
+        op = values.get("op", "is")
+        value = values.get("days" if op in IN_DAYS else "value", values.get("value", ""))
+        filters.append(Filter(values["add"], op, value))
     return ListState(
         path=path,
         columns=tuple(columns),

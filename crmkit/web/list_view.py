@@ -10,21 +10,19 @@ import msgspec
 from crmkit.access.predicate import allowed
 from crmkit.access.predicate import allowed as may
 from crmkit.records.actions import actions_of
-from crmkit.records.filters import NEXT_STEP, OPERATORS, Filter
+from crmkit.records.filters import NEXT_STEP, Filter
 from crmkit.web.action_form import action_inputs
 from crmkit.web.fields import cell_of, column_of, entity_link, input_of
 from crmkit.web.format import format_money, format_number
+from crmkit.web.list_filters import filter_chips, filter_fields
 from crmkit.web.steps import step_cell, step_column
 from crmkit.web.translate import _, ngettext
 from crmkit.web.views import (
     BulkAction,
     ColumnChoice,
     Empty,
-    FilterChip,
-    FilterField,
     Link,
     ListPage,
-    Option,
     Row,
     RowGroup,
 )
@@ -37,6 +35,7 @@ if TYPE_CHECKING:
     from crmkit.plugin.plan import EntityPlan
     from crmkit.records.query import Count, GroupRow, Listing
     from crmkit.records.steps import Step
+    from crmkit.web.list_filters import Narrowing
     from crmkit.web.list_url import ListState
     from crmkit.web.views import Column
 
@@ -46,23 +45,13 @@ _MOST_BULK = 5
 _GROUPABLE = frozenset({"reference", "choice"})
 
 
-def operator_labels() -> dict[str, str]:
-    """Answer how people read the operators."""
-    return {
-        "is": _("is"), "not": _("is not"), "in": _("is one of"), "contains": _("contains"),
-        "from": _("from"),
-        "over": _("over"), "under": _("under"), "empty": _("is empty"), "filled": _("is filled"),
-        "me": _("is me"),
-    }  # fmt: skip
-
-
 def list_page(  # noqa: PLR0913 - a list is made of these
     ctx: Context,
     plan: EntityPlan,
     state: ListState,
     listing: Listing,
     count: Count,
-    titles: Mapping[str, str],
+    narrowing: Narrowing,
     *,
     groups: list[GroupRow] | None = None,
     steps: Mapping[int, Step] | None = None,
@@ -71,7 +60,7 @@ def list_page(  # noqa: PLR0913 - a list is made of these
     """Build the page of a list.
 
     Args:
-        titles: "<field>:<id>" to title, for chips of references.
+        narrowing: What the list can be filtered by, and titles for chips.
         groups: Figures by value when grouped.
         steps: Next step of each record; None leaves the column out.
     """
@@ -88,9 +77,9 @@ def list_page(  # noqa: PLR0913 - a list is made of these
         if groups is not None
         else tuple(_row(ctx, plan, names, row, steps) for row in listing.rows),
         groups=_groups(ctx, state, groups or []),
-        chips=tuple(_chip(plan, state, each, titles) for each in state.filters),
+        chips=filter_chips(plan, state, narrowing.titles),
         clear_url=state.url(filters=(), search="") if filtered else None,
-        filters=_filters(plan),
+        filters=filter_fields(plan, narrowing.added),
         filter_action=state.path,
         state=state.pairs(),
         columns_menu=_columns_menu(plan, names, with_step=steps is not None),
@@ -187,58 +176,6 @@ def _groups(ctx: Context, state: ListState, groups: list[GroupRow]) -> tuple[Row
             )
         )
     return tuple(made)
-
-
-def _chip(
-    plan: EntityPlan, state: ListState, each: Filter, titles: Mapping[str, str]
-) -> FilterChip:
-    field = plan.field(each.field)
-    label = _(field.label) if field else each.field
-    if each.field == NEXT_STEP:
-        label = _("Next step")
-    value = each.value
-    if field is not None and field.kind == "choice":
-        value = ", ".join(_(field.choice_label(part)) for part in value.split(","))
-    value = titles.get(f"{each.field}:{each.value}", value)
-    text = operator_labels().get(each.op, each.op)
-    rest = tuple(other for other in state.filters if other != each)
-    return FilterChip(
-        label=label if each.op == "is" else f"{label} {text}",
-        value=value if each.op not in {"empty", "filled", "me"} else "",
-        remove_url=state.url(filters=rest),
-    )
-
-
-def _filters(plan: EntityPlan) -> tuple[FilterField, ...]:
-    labels = operator_labels()
-    step = FilterField(
-        name=NEXT_STEP,
-        label=_("Next step"),
-        operators=tuple(Option(value=op, label=labels[op]) for op in ("empty", "filled")),
-    )
-    fields = tuple(_filter(plan.fields[name]) for name in plan.filters)
-    return (*fields, step) if plan.step_links else fields
-
-
-def _filter(field: Field) -> FilterField:
-    labels = operator_labels()
-    options = tuple(Option(value=c.value, label=_(c.label)) for c in field.choices)
-    if field.kind == "checkbox":
-        options = (Option(value="1", label=_("Yes")), Option(value="", label=_("No")))
-    return FilterField(
-        name=field.name,
-        label=_(field.label),
-        kind=field.kind,
-        operators=tuple(
-            Option(value=op, label=labels[op])
-            for op in OPERATORS.get(field.kind, ())
-            # People type a name; the address of one record comes from a link.
-            if not (field.kind == "reference" and op in {"is", "not"})
-            and not (op == "me" and field.reference != "core.user")
-        ),
-        options=options,
-        source=field.source or None,
-    )
 
 
 def _columns_menu(

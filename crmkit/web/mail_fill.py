@@ -6,82 +6,35 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from crmkit.access.mail_templates import is_person, places_of, references_of
 from crmkit.errors import ForbiddenError, NotFoundError
 from crmkit.model.people import LANGUAGES
+from crmkit.model.text_template import list_places, render_text
 from crmkit.web.fields import show_text
 from crmkit.web.translate import catalogue, catalogue_in_force
-from crmkit.work.mail.templates import list_places, render_text
 from crmkit.work.mail_templates import language_code
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from crmkit.access.mail_templates import Groups
     from crmkit.model.context import Context
     from crmkit.model.field import Field
     from crmkit.plugin.plan import EntityPlan
     from crmkit.work.mail_templates import MailTemplate
 
-#: Group of places to names of it; None is a place that nothing stands in.
-Groups = dict[str, dict[str, str | None]]
 _SPOKEN = frozenset(choice.value for choice in LANGUAGES)
-
-
-def places_of(ctx: Context, entity: str) -> Groups:
-    """Answer all places of templates for an entity's records, empty; "" is for any record.
-
-    `record` is the record itself, each reference of it a group of its own, `person` whom the
-    record is of or with.
-    """
-    groups: Groups = {
-        "user": dict.fromkeys(("name", "email", "phone")),
-        "site": dict.fromkeys(("name",)),
-    }
-    if not entity:
-        people = [plan for plan in ctx.site.entities.values() if _is_person(plan)]
-        groups["person"] = {name: None for plan in people for name in _names(plan)}
-        groups["record"] = dict.fromkeys(("title",))
-        return groups
-    plan: EntityPlan = ctx.site.entity(entity)
-    groups["record"] = dict.fromkeys(("title", *_names(plan)))
-    if _is_person(plan):
-        groups["person"] = dict.fromkeys(_names(plan))
-    for field, target in _references(ctx, plan):
-        groups.setdefault(field.name, dict.fromkeys(_names(target)))
-        if _is_person(target):
-            groups.setdefault("person", dict.fromkeys(_names(target)))
-    return groups
-
-
-def _is_person(plan: EntityPlan) -> bool:
-    return bool(plan.person) and plan.plugin != "core"
-
-
-def _names(plan: EntityPlan) -> list[str]:
-    """List what may be filled of a record; of users and teams what one tells others of them."""
-    if plan.plugin == "core":
-        return [name for name in ("name", "email", "phone") if name in plan.fields]
-    return [name for name in plan.fields if "." not in name]
-
-
-def _references(ctx: Context, plan: EntityPlan) -> list[tuple[Field, EntityPlan]]:
-    return [
-        (field, ctx.site.entities[field.reference])
-        for field in plan.fields.values()
-        if field.reference in ctx.site.entities
-        and field.reference not in ctx.site.guarded
-        and "." not in field.name
-    ]
 
 
 async def person_of(
     ctx: Context, plan: EntityPlan, record: Mapping[str, Any]
 ) -> tuple[EntityPlan, Mapping[str, Any]] | None:
     """Answer the person a record is of or with; None where the reader may see none."""
-    if _is_person(plan):
+    if is_person(plan):
         return plan, record
-    for field, target in _references(ctx, plan):
-        if _is_person(target):
-            found = await _read(ctx, target, record.get(field.name))
+    for field, target in references_of(ctx, plan):
+        if is_person(target):
+            found = await find_readable(ctx, target, record.get(field.name))
             return (target, found) if found is not None else None
     return None
 
@@ -95,7 +48,7 @@ async def receiver_language(
     return language_code(noted, {each.language for each in templates})
 
 
-async def _read(ctx: Context, plan: EntityPlan, number: Any) -> Mapping[str, Any] | None:  # noqa: ANN401 - of a row
+async def find_readable(ctx: Context, plan: EntityPlan, number: Any) -> Mapping[str, Any] | None:  # noqa: ANN401 - of a row
     """Answer a record; None where there is none that the reader may see."""
     if not number:
         return None
@@ -106,12 +59,12 @@ async def _read(ctx: Context, plan: EntityPlan, number: Any) -> Mapping[str, Any
 
 
 async def fill_template(
-    ctx: Context, plan: EntityPlan, record: Mapping[str, Any], template: MailTemplate
+    ctx: Context, plan: EntityPlan | None, record: Mapping[str, Any], template: MailTemplate
 ) -> tuple[str, str]:
     """Answer subject and text of a message begun with a template.
 
     Dates, money and choices are in the template's language. What the reader may not see stays
-    empty.
+    empty, and so does all that is of a record where there is none.
 
     Raises:
         InvalidError: A place that the record does not have, by name; a plugin that is off had it.
@@ -131,7 +84,7 @@ async def _put(
     ctx: Context,
     groups: Groups,
     wanted: Mapping[str, set[str]],
-    plan: EntityPlan,
+    plan: EntityPlan | None,
     record: Mapping[str, Any],
 ) -> None:
     """Put values into the places that a template names."""
@@ -140,15 +93,17 @@ async def _put(
         row = await ctx.db.row("SELECT name, email, phone FROM core_user WHERE id = $1",
                                ctx.user_id)  # fmt: skip
         groups["user"] |= dict(row) if row is not None else {}
+    if plan is None:
+        return
     if "record" in wanted:
         title = await _text(ctx, plan.title_field, record)
         found = await _texts(ctx, plan, record, wanted["record"])
         groups["record"] |= {"title": title} | found
     if "person" in wanted and (person := await person_of(ctx, plan, record)):
         groups["person"] |= await _texts(ctx, *person, wanted["person"])
-    for field, target in _references(ctx, plan):
+    for field, target in references_of(ctx, plan):
         if field.name in wanted.keys() & groups.keys() - {"person", "record", "user", "site"}:
-            other = await _read(ctx, target, record.get(field.name))
+            other = await find_readable(ctx, target, record.get(field.name))
             if other is not None:
                 groups[field.name] |= await _texts(ctx, target, other, wanted[field.name])
 
@@ -170,7 +125,7 @@ async def _text(ctx: Context, field: Field, record: Mapping[str, Any]) -> str:
     """
     if field.kind == "reference":
         plan = ctx.site.entities.get(field.reference or "")
-        other = await _read(ctx, plan, record.get(field.name)) if plan is not None else None
+        other = await find_readable(ctx, plan, record.get(field.name)) if plan is not None else None
         return await _text(ctx, plan.title_field, other) if plan and other is not None else ""
     return show_text(ctx, field, record)
 

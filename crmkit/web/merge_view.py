@@ -37,7 +37,8 @@ async def chooser_page(
         typed: What was entered and named no record, with the `error` that says so.
     """
     url = f"/{plan.name}/{record['id']}"
-    texts = {name: raw_text(ctx, field, record[name]) for name, field in plan.fields.items()}
+    currency = str(record.get("currency") or "")
+    texts = {n: raw_text(ctx, field, record[n], currency) for n, field in plan.fields.items()}
     similar, note = similar_records(
         ctx, plan, await find_duplicates(ctx, plan, texts, but=record["id"])
     )

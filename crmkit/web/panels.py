@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from markupsafe import Markup
 
+from crmkit.access.predicate import allowed
 from crmkit.errors import NotFoundError
 from crmkit.plugin.events import PageEvent
 from crmkit.records.computed import compute, computed_columns
@@ -17,20 +18,28 @@ from crmkit.web.views import Cell, Column, Panel
 if TYPE_CHECKING:
     from crmkit.model.context import Context
     from crmkit.model.extension import Panel as Declared
+    from crmkit.model.role import Verb
     from crmkit.plugin.plan import EntityPlan
     from crmkit.web.views import ListPage
 
 
 def declared_panels(ctx: Context, entity: str, slot: str) -> list[tuple[str, Declared]]:
     """Answer the panels of a slot that the reader may see, in their order."""
-    role = ctx.principal.role
     found = [
         (added.plugin, panel)
         for added in ctx.site.extensions.of(entity)
         for panel in added.extension.panels
-        if panel.slot == slot and role.scope(entity, panel.permission) != "none"
+        if panel.slot == slot and _opens(ctx, entity, panel.permission)
     ]
     return sorted(found, key=lambda each: (each[1].order, each[0], each[1].name))
+
+
+def _opens(ctx: Context, entity: str, verb: Verb) -> bool:
+    """Say whether the role has a verb on an entity, of a part as on its whole."""
+    plan = ctx.site.entities.get(entity)
+    if plan is None:  # the home page
+        return ctx.principal.role.scope(entity, verb) != "none"
+    return allowed(ctx, plan, verb)
 
 
 async def panels_of(

@@ -138,7 +138,9 @@ class _Rows:
         if not editable or not field.editable:
             html = show_html(self._ctx, field, record) if record is not None else ""
             return PartsCell(html=html, css=css, below=below)
-        stored = raw_text(self._ctx, field, record[name]) if record is not None else ""
+        stored = (
+            raw_text(self._ctx, field, record[name], self._currency) if record is not None else ""
+        )
         shown = _short(field, stored)
         display = show_text(self._ctx, field, record) if field.reference and record else ""
         made = input_of(
@@ -164,18 +166,17 @@ class _Rows:
             at, _dot, name = key.partition(".")
             if at == str(place):
                 field = self._plan.field(name)
-                found.append(f"{_(field.label)} {_(text)}." if field else text)
+                label = _(field.label) if field else name
+                found.append(f"{label} {_(text)}." if label else text)
         return tuple(found)
 
 
 def _short(field: Field, text: str) -> str:
     """Answer a decimal number without the zeros its column adds behind it."""
-    if field.kind not in {"decimal", "money"} or "." not in text:
+    if field.kind != "decimal" or "." not in text:
         return text
     whole, _point, rest = text.partition(".")
     digits = rest.rstrip("0")
-    if field.kind == "money":
-        digits = digits.ljust(2, "0")
     return f"{whole}.{digits}" if digits else whole
 
 
@@ -203,11 +204,10 @@ def read_sent(parts: PartsPlan, plan: EntityPlan, form: Mapping[str, Any]) -> li
             field = plan.fields[name]
             if field.kind == "checkbox" and field.editable:
                 values.setdefault(name, "")
-        raw = {name: text for name, text in values.items() if name in plan.fields}
-        if not number and not any(text.strip() for text in raw.values()):
+        if not number and not any(text.strip() for text in values.values()):
             continue
-        if not number:
-            raw = {name: text for name, text in raw.items() if text.strip()}
+        # What is no field stays, so that it is refused.
+        raw = values if number else {name: text for name, text in values.items() if text.strip()}
         made.append(
             SentPart(
                 id=int(number[:18]) if number.isdecimal() else None,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from crmkit.plugin.options import is_secret, read_settings
+from crmkit.plugin.options import is_by_role, is_secret, read_settings, type_by_role
 from crmkit.records.plugins.settings import settings_type
 from crmkit.web.plugins_view import PATH, site_of
 from crmkit.web.translate import _
@@ -32,18 +32,52 @@ def settings_form(
     stored = site_of(ctx).choice.stored.get(plugin)
     values, broken = read_settings(kind, stored.settings if stored else {})
     problems = {**broken, **(error.problems if error else {})}
+    fields = msgspec.structs.fields(kind)
     inputs = tuple(
         _input(field, getattr(values, field.name), (raw or {}).get(field.name), problems)
-        for field in msgspec.structs.fields(kind)
+        for field in fields
+        if not is_by_role(field)
+    )
+    tables = tuple(
+        _by_role(ctx, field, getattr(values, field.name), raw, problems)
+        for field in fields
+        if is_by_role(field)
     )
     return FormPage(
         title=_("Settings"),
-        groups=(FormGroup(fields=inputs),),
+        groups=(FormGroup(fields=inputs), *tables),
         action_url=f"{PATH}/{plugin}/settings",
         cancel_url=PATH,
         submit=_("Save"),
         errors=(error.message,) if error else (),
     )
+
+
+def _by_role(
+    ctx: Context,
+    field: msgspec.structs.FieldInfo,
+    values: Any,  # noqa: ANN401 - a mapping of role to value
+    raw: dict[str, str] | None,
+    problems: dict[str, str],
+) -> FormGroup:
+    """Answer an input for each role of the site."""
+    label, text = _meta(field)
+    info = msgspec.inspect.type_info(type_by_role(field))
+    is_number = isinstance(getattr(info, "type", info), _NUMBERS)
+    inputs: list[FieldInput] = []
+    for name, role in ctx.site.roles.items():
+        key = f"{field.name}.{name}"
+        inputs.append(
+            FieldInput(
+                name=key,
+                label=_(role.label),
+                kind="number" if is_number else "text",
+                value=(raw or {}).get(key, "" if raw else str(values.get(name, ""))),
+                help=_(text) if text and not inputs else "",
+                error=problems.get(key),
+            )
+        )
+    return FormGroup(fields=tuple(inputs), label=_(label))
 
 
 def _info(field: msgspec.structs.FieldInfo) -> Any:  # noqa: ANN401 - one of msgspec's types
@@ -104,6 +138,12 @@ def typed_settings(ctx: Context, plugin: str, raw: dict[str, str]) -> dict[str, 
     """Answer the values of a form; a box that is not ticked sends nothing."""
     values: dict[str, Any] = {name: text for name, text in raw.items() if name not in _OFF}
     for field in msgspec.structs.fields(settings_type(ctx, plugin)):
+        if is_by_role(field):
+            start = f"{field.name}."
+            sent = {n: values.pop(n) for n in list(values) if n.startswith(start)}
+            values[field.name] = {
+                name.removeprefix(start): text for name, text in sent.items() if text.strip()
+            }
         if isinstance(_info(field), msgspec.inspect.BoolType):
             values[field.name] = field.name in raw
     return values

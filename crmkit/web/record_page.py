@@ -87,6 +87,7 @@ async def full_page(
     Raises:
         NotFoundError: There is no such record, or it is not the reader's.
     """
+    ctx = ctx.for_page()
     record = await get_record(ctx, plan, record_id)
     event = PageEvent(ctx, entity=plan, record_id=record_id)
     panels: list[Panel] = []

@@ -104,15 +104,16 @@ def field_editor(
         value: What was typed; None takes the stored value.
     """
     url = f"/{plan.name}/{record['id']}/field/{field.name}"
+    currency = str(record.get("currency") or "")
     return FieldEditor(
         field=input_of(
             ctx,
             field,
-            raw_text(ctx, field, record[field.name]) if value is None else value,
+            raw_text(ctx, field, record[field.name], currency) if value is None else value,
             display=show_text(ctx, field, record) if field.reference else "",
             error=error,
             conflict=show_text(ctx, field, record) if stale else None,
-            currency=str(record.get("currency") or ""),
+            currency=currency,
             autofocus=True,
         ),
         id=dom_id(plan, record, field.name),
@@ -311,6 +312,7 @@ def form_page(
     """
     problems = invalid.problems if invalid else {}
     current = record or {}
+    currency = str(current.get("currency") or "")
     groups: list[FormGroup] = []
     for group in plan.form:
         inputs: list[FieldInput] = []
@@ -318,7 +320,7 @@ def form_page(
             field = plan.fields[name]
             if not field.editable:
                 continue
-            stored = raw_text(ctx, field, current.get(name))
+            stored = raw_text(ctx, field, current.get(name), currency)
             differs = stale is not None and stored != raw.get(name, "")
             inputs.append(
                 input_of(
@@ -328,7 +330,7 @@ def form_page(
                     display=(displays or {}).get(name, ""),
                     error=problems.get(name),
                     conflict=show_text(ctx, field, current) if differs else None,
-                    currency=str(current.get("currency") or ""),
+                    currency=currency,
                     autofocus=not record and not problems and not groups and not inputs,
                 )
             )

@@ -12,7 +12,7 @@ from litestar.response import Redirect
 from crmkit.web.assets import asset, icon, integrity
 from crmkit.web.fields import with_numbers
 from crmkit.web.flash import FLASH_COOKIE, pack_flash
-from crmkit.web.rows import rows_html
+from crmkit.web.rows import options_html, rows_html
 from crmkit.web.services import services_of, visit_of
 from crmkit.web.shell import make_shell
 from crmkit.web.templating import CompiledTemplates, SiteLoader, VisitInForce, begin_page
@@ -57,6 +57,7 @@ def make_environment(site: Site, config: Config, files: PluginFiles) -> Environm
         asset=address,
         icon=icon,
         integrity=integrity,
+        options_html=options_html,
         rows_html=rows_html,
         theme_url=theme_url(theme_css(config)),
         plugin_styles=files.styles,

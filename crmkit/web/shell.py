@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING, cast
 
+from crmkit.access.predicate import scope_of_role
+from crmkit.model.mail_template import MAIL_TEMPLATE
 from crmkit.model.values import initials
 from crmkit.model.working_time import CALENDAR, HOLIDAY
 from crmkit.records.calls import dialers
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from typing import Literal
 
     from crmkit.model.context import Principal
+    from crmkit.model.role import Verb
     from crmkit.plugin.plan import EntityPlan
     from crmkit.plugin.site import Site
     from crmkit.web.services import AnyRequest
@@ -33,6 +36,8 @@ def hue_of(text: str) -> int:
 
 #: Entities that people reach through the page of working hours.
 _OF_HOURS = frozenset({CALENDAR, HOLIDAY})
+#: Entities that people reach through the settings.
+_OF_SETTINGS = _OF_HOURS | {MAIL_TEMPLATE}
 
 
 @lru_cache(maxsize=4096)
@@ -41,12 +46,12 @@ def avatar_of(name: str, *, square: bool = False) -> Avatar:
     return Avatar(initials=initials(name), hue=hue_of(name), square=square)
 
 
-def readable(site: Site, principal: Principal, verb: str = "read") -> list[EntityPlan]:
+def readable(site: Site, principal: Principal, verb: Verb = "read") -> list[EntityPlan]:
     """Answer the entities, people's own first, on which the role may use a verb."""
     plans = [
         plan
         for plan in site.entities.values()
-        if principal.role.scope(plan.name, verb) != "none"  # type: ignore[arg-type]
+        if scope_of_role(site, principal.role, plan, verb) != "none"
     ]
     # Parts stand on the page of their whole.
     return [plan for plan in plans if plan.plugin != "core" and plan.part_of is None]
@@ -132,7 +137,10 @@ def reaches(site: Site, principal: Principal, permission: str) -> bool:
         return True
     if any(each.name == permission for _plugin, each in site.contributions["permissions"]):
         return principal.role.grants(permission)
-    return principal.role.scope(permission, "read") != "none"
+    plan = site.entities.get(permission)
+    if plan is None:
+        return principal.role.scope(permission, "read") != "none"
+    return scope_of_role(site, principal.role, plan, "read") != "none"
 
 
 def _with_entries(
@@ -195,7 +203,7 @@ def navigation_of(
             NavItem(label=_(plan.label), url=f"/{plan.name}", icon=plan.icon,
                     current=plan.name == entity)
             for plan in site.entities.values()
-            if plan.plugin == "core" and plan.name not in _OF_HOURS
+            if plan.plugin == "core" and plan.name not in _OF_SETTINGS
         )  # fmt: skip
         hours = NavItem(
             label=_("Working hours"), url="/settings/hours", icon="clock",

@@ -47,6 +47,8 @@ CORE_JOBS: tuple[Job, ...] = (
         "sweep_deadlines", _at("crmkit.work.deadline_sweep", "sweep_deadlines"), every="41 * * * *"
     ),
     Job("recount_deadlines", _at("crmkit.work.deadline_recount", "recount_deadlines")),
+    Job("stand_in", _at("crmkit.work.standing_in", "stand_in")),
+    Job("follow_deadlines", _at("crmkit.work.deadline_refollow", "follow_again")),
     Job(
         "render_document",
         _at("crmkit.web.document_job", "render_document"),
@@ -55,6 +57,7 @@ CORE_JOBS: tuple[Job, ...] = (
     ),
     # Longer than a server may take for its answer, ten minutes.
     Job("send_mail", _at("crmkit.work.delivery", "send_mail"), timeout=900),
+    Job("send_receipt", _at("crmkit.web.receipt_job", "send_receipt")),
     Job("tell_by_mail", _at("crmkit.web.notice_mail", "tell_by_mail")),
     Job("read_mailboxes", _at("crmkit.work.inbox", "read_mailboxes"), every="* * * * *"),
     Job("read_mailbox", _at("crmkit.work.inbox", "read_mailbox"), timeout=600),

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from crmkit.model.working_time import ABSENCE, CALENDAR, HOLIDAY, WEEKDAYS
 from crmkit.work.deadline_recount import Change, queue_recount
 from crmkit.work.events import publish
+from crmkit.work.notice_plans import plan_anew
+from crmkit.work.standing_in import plan_stand_in
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,6 +44,7 @@ async def tell_of_core(
         await _holiday(ctx, record_id, before, after)
     elif entity == ABSENCE and _differs(before, after, _OF_ABSENCE):
         await _absence(ctx, record_id, before, after)
+        await plan_stand_in(ctx, record_id, after)
     elif entity == _TEAM and before and _differs(before, after, ("calendar", "parent")):
         data = {"teams": [record_id], "calendar": after.get("calendar")}
         await _changed(ctx, _TEAM, record_id, data, Change(why=f"team:{after.get('name') or ''}"))
@@ -52,6 +55,8 @@ async def tell_of_core(
             await publish(
                 ctx, name, entity=_USER, record_id=record_id, data={"team": after.get("team")}
             )
+        if before and _differs(before, after, ("time_zone",)):
+            await plan_anew(ctx, record_id)
 
 
 async def _calendar(

@@ -143,12 +143,19 @@ async def _note(ctx: Context, message: dict[str, Any], result: SendResult) -> No
         if one.permanent:
             await mark_bounced(ctx, one.address, one.text)
     if account:
-        fault = result.text if result.account_at_fault else ""
-        await note_health(ctx, account, error=fault, what="sent")
+        await _note_account(ctx, account, result)
         if again:
             wait = _ACCOUNT_WAIT if result.account_at_fault else _wait(message["tries"])
             await queue_sending(ctx, number, account, wait)
     _log.info("mail", message=number, outcome=str(result.outcome), code=result.code)
+
+
+async def _note_account(ctx: Context, account: int, result: SendResult) -> None:
+    """Write how the account fared: one whose server cannot be reached does not work either."""
+    if result.outcome is Outcome.ACCEPTED:
+        await note_health(ctx, account, what="sent")
+    elif result.account_at_fault or result.stage in {"connect", "login"}:
+        await note_health(ctx, account, error=result.text, what="sent")
 
 
 def _is_last(message: dict[str, Any], result: SendResult) -> bool:

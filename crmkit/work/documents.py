@@ -15,6 +15,7 @@ import msgspec
 
 from crmkit.errors import CrmkitError, NotFoundError
 from crmkit.model.values import N_
+from crmkit.plugin.documents import order_document
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Mapping, Sequence
@@ -116,6 +117,42 @@ async def read_content(ctx: Context, number: int) -> bytes:
     )
     if content is None:
         raise NotFoundError(ctx.translate(N_("This document is not made yet.")))
+    return content
+
+
+async def current_document(
+    ctx: Context, name: str, record_id: int, changed_at: datetime
+) -> bytes | None:
+    """Answer a document made since its record changed; else order it once and answer None.
+
+    For a page without login, whose caller made sure that the reader may have it: a job makes it
+    meanwhile, and the page asks again.
+
+    Args:
+        name: Whole name of the template, such as "orders.quotation".
+        changed_at: When the record changed last, in UTC.
+
+    Raises:
+        NotFoundError: No plugin that is on declares it.
+        DocumentError: It could not be made.
+    """
+    template, _folder = find_template(ctx.site, name)
+    async with ctx.db.transaction():
+        # Of several that ask at once, one orders it.
+        await ctx.db.execute(
+            "SELECT pg_advisory_xact_lock(hashtextextended($1, $2))", f"document {name}", record_id
+        )
+        row = await ctx.db.row(
+            "SELECT id, state, content FROM core_document WHERE name = $1 AND entity = $2 "
+            "AND record = $3 AND ordered_at >= $4 ORDER BY id DESC LIMIT 1",
+            name, template.entity, record_id, changed_at,
+        )  # fmt: skip
+        if row is None:
+            await order_document(ctx, name, template, record_id)
+            return None
+    if row["state"] == "failed":
+        raise DocumentError(ctx.translate(N_("This document could not be made.")))
+    content: bytes | None = row["content"]
     return content
 
 

@@ -6,7 +6,7 @@ Source:
 
 from __future__ import annotations
 
-import secrets
+from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -14,10 +14,10 @@ import msgspec
 
 from crmkit.access.limits import check_limit, count_failure
 from crmkit.access.sessions import digest
-from crmkit.errors import InvalidError, NotFoundError
+from crmkit.errors import ConfigError, NotFoundError
 from crmkit.model.values import N_
 from crmkit.work.events import publish
-from crmkit.work.signing import check_secret, make_secret, open_secret, seal_secret, verify
+from crmkit.work.signing import open_secret, verify
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,17 +40,6 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 ON CONFLICT (hook, message_id) WHERE state = 'received' AND message_id <> '' DO NOTHING
 RETURNING id
 """
-
-
-class Hook(msgspec.Struct, frozen=True, kw_only=True):
-    """An address that other systems tell of events, as administrators see it."""
-
-    id: int
-    name: str
-    signed: bool
-    active: bool
-    received: int
-    last_at: datetime | None
 
 
 class HookCall(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,76 +67,6 @@ class Told(msgspec.Struct, frozen=True):
 
     status: int
     text: str
-
-
-async def list_hooks(ctx: Context) -> list[Hook]:
-    """List all, by name."""
-    rows = await ctx.db.rows(
-        "SELECT id, name, secret <> '' AS signed, active, "
-        "(SELECT count(*) FROM core_hook_call WHERE hook = h.id AND state = 'received') "
-        "AS received, "
-        "(SELECT max(at) FROM core_hook_call WHERE hook = h.id) AS last_at "
-        "FROM core_hook h ORDER BY name, id"
-    )
-    return [Hook(**dict(row)) for row in rows]
-
-
-async def add_hook(
-    ctx: Context, name: str, secret: str = "", *, signed: bool = True
-) -> tuple[int, str, str]:
-    """Add an address; answer its number, its token and its secret, which are shown only now.
-
-    Args:
-        secret: That the sender made; "" makes one here.
-        signed: False lets in whoever has the address.
-
-    Raises:
-        InvalidError: All problems at once.
-    """
-    problems: dict[str, str] = {}
-    if not name.strip():
-        problems["name"] = ctx.translate(N_("is needed; fill it in"))
-    try:
-        secret = check_secret(secret) if secret.strip() else make_secret()
-    except InvalidError as error:
-        problems |= {field: ctx.translate(text) for field, text in error.problems.items()}
-    if problems:
-        raise InvalidError(
-            ctx.translate(N_("Some fields need a correction before this can be saved.")), problems
-        )
-    token = secrets.token_urlsafe(32)
-    secret = secret if signed else ""
-    number: int = await ctx.db.value(
-        "INSERT INTO core_hook (name, digest, secret, created_by) VALUES ($1, $2, $3, $4) "
-        "RETURNING id",
-        name.strip()[:100], digest(token), seal_secret(ctx.config, secret) if secret else "",
-        ctx.user_id,
-    )  # fmt: skip
-    return number, token, secret
-
-
-async def switch_hook(ctx: Context, number: int, *, active: bool) -> None:
-    """Switch an address on or off; while it is off, it is not there.
-
-    Raises:
-        NotFoundError: There is none.
-    """
-    tag = await ctx.db.execute("UPDATE core_hook SET active = $2 WHERE id = $1", number, active)
-    _check_found(ctx, tag)
-
-
-async def remove_hook(ctx: Context, number: int) -> None:
-    """Remove an address and its log.
-
-    Raises:
-        NotFoundError: There is none.
-    """
-    _check_found(ctx, await ctx.db.execute("DELETE FROM core_hook WHERE id = $1", number))
-
-
-def _check_found(ctx: Context, tag: str) -> None:
-    if tag.endswith(" 0"):
-        raise NotFoundError(ctx.translate(N_("There is no such webhook.")))
 
 
 async def list_hook_calls(ctx: Context, number: int, limit: int = 100) -> list[HookCall]:
@@ -178,14 +97,16 @@ async def receive(
     place = f"hook:{address}"
     await check_limit(ctx.db, place, _PER_ADDRESS)
     hook = await ctx.db.row(
-        "SELECT id, name, secret FROM core_hook WHERE digest = $1 AND active", digest(token)
+        "SELECT id, name, secret, old_secret, old_until FROM core_hook "
+        "WHERE digest = $1 AND active",
+        digest(token),
     )
     if hook is None:
         await count_failure(ctx.db, place)
         return Told(404, "There is no such webhook.")
     message_id = headers.get("webhook-id", "")
     content_type = headers.get("content-type", "")[:200]
-    status, reason = _refusal(ctx, hook["secret"], headers, body)
+    status, reason = _refusal(ctx, _secrets(ctx, hook), headers, body)
     size = len(body)
     if reason:
         # Without the body: who may not tell anything may not fill the disk either.
@@ -204,16 +125,29 @@ async def receive(
     return Told(200, "Received.")
 
 
-def _refusal(ctx: Context, stored: str, headers: Mapping[str, str], body: bytes) -> tuple[int, str]:
+def _secrets(ctx: Context, hook: Any) -> list[str]:  # noqa: ANN401 - a driver's row
+    """Answer the secrets in force; none lets in whoever has the address."""
+    if not hook["secret"]:
+        return []
+    found = [open_secret(ctx.config, hook["secret"])]
+    if hook["old_secret"] and hook["old_until"] > ctx.now():
+        with suppress(ConfigError):  # the key was lost, which is why there is a new one
+            found.append(open_secret(ctx.config, hook["old_secret"]))
+    return found
+
+
+def _refusal(
+    ctx: Context, in_force: list[str], headers: Mapping[str, str], body: bytes
+) -> tuple[int, str]:
     if len(body) > LARGEST:
         return 413, "The body is larger than 256 kB."
     message_id = headers.get("webhook-id", "")
     if len(message_id) > _LONGEST_ID:
         return 401, "The header webhook-id is longer than 200 characters."
-    if not stored:
+    if not in_force:
         return 200, ""
     reason = verify(
-        [open_secret(ctx.config, stored)],
+        in_force,
         message_id,
         headers.get("webhook-timestamp", ""),
         headers.get("webhook-signature", ""),
@@ -296,7 +230,11 @@ def _text(body: bytes) -> str:
 
 
 async def remove_old_hook_calls(event: JobEvent) -> None:
-    """Remove what was told more than a month ago."""
+    """Remove what was told more than a month ago, and secrets that fit no more."""
+    await event.ctx.db.execute(
+        "UPDATE core_hook SET old_secret = '', old_until = NULL WHERE old_until < $1",
+        event.ctx.now(),
+    )
     await event.ctx.db.execute(
         "DELETE FROM core_hook_call WHERE at < now() - make_interval(days => $1)", _KEPT_DAYS
     )

@@ -9,40 +9,18 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from crmkit.access.sealing import seal, unseal
-from crmkit.errors import ConfigError, ForbiddenError, InvalidError, NotFoundError
+from crmkit.errors import ConfigError, ForbiddenError, NotFoundError
 from crmkit.model.values import N_
 from crmkit.work.mail.accounts import ImapAccount, SmtpAccount, Tls
-from crmkit.work.mail.addresses import check_mailbox
 from crmkit.work.mail.reading import MailboxReader
 from crmkit.work.mail.session import MailboxError
+from crmkit.work.mail_checking import check_account, refused
 from crmkit.work.mail_oauth import access_token
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
     from crmkit.model.context import Context
-
-#: What people without a role of administration may name: they must not look around in a network.
-_PORTS = {"smtp_port": {25, 465, 587, 2525}, "imap_port": {143, 993}}
-_TLS = ("implicit", "starttls", "plain")
-_MOST_FOLDERS = 20
-_Servers = tuple[str, int, Tls, str, int, Tls]
-_GOOGLE: _Servers = ("smtp.gmail.com", 465, "implicit", "imap.gmail.com", 993, "implicit")
-_MICROSOFT: _Servers = (
-    "smtp-mail.outlook.com", 587, "starttls", "outlook.office365.com", 993, "implicit",
-)  # fmt: skip
-_YANDEX: _Servers = ("smtp.yandex.ru", 465, "implicit", "imap.yandex.ru", 993, "implicit")
-_MAIL_RU: _Servers = ("smtp.mail.ru", 465, "implicit", "imap.mail.ru", 993, "implicit")
-#: Domain of the address to where its servers are.
-PRESETS: Mapping[str, _Servers] = {
-    "gmail.com": _GOOGLE, "googlemail.com": _GOOGLE,
-    "outlook.com": _MICROSOFT, "hotmail.com": _MICROSOFT, "live.com": _MICROSOFT,
-    "yandex.ru": _YANDEX, "yandex.com": _YANDEX, "ya.ru": _YANDEX,
-    "mail.ru": _MAIL_RU, "bk.ru": _MAIL_RU, "inbox.ru": _MAIL_RU, "list.ru": _MAIL_RU,
-    "gmx.de": ("mail.gmx.net", 587, "starttls", "imap.gmx.net", 993, "implicit"),
-    "web.de": ("smtp.web.de", 587, "starttls", "imap.web.de", 993, "implicit"),
-    "icloud.com": ("smtp.mail.me.com", 587, "starttls", "imap.mail.me.com", 993, "implicit"),
-}  # fmt: skip
 
 
 class MailAccount(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,7 +32,9 @@ class MailAccount(msgspec.Struct, frozen=True, kw_only=True):
         oauth: Name below `[mail.oauth]`; then `password` is a refresh token, and `token` an
             access token made of it.
         sends_notices: Messages that nobody in particular writes leave by it.
-        error: What went wrong last, "" when the last try went well.
+        receipt: Name of the mail template that answers who begins a conversation; "" is none.
+        error: What went wrong with reading last, "" when the last try went well.
+        send_error: The same of sending.
     """
 
     id: int = 0
@@ -76,9 +56,11 @@ class MailAccount(msgspec.Struct, frozen=True, kw_only=True):
     token_until: datetime | None = None
     active: bool = True
     sends_notices: bool = False
+    receipt: str = ""
     read_at: datetime | None = None
     sent_at: datetime | None = None
     error: str = ""
+    send_error: str = ""
     created_at: datetime | None = None
 
     def __repr__(self) -> str:
@@ -86,9 +68,23 @@ class MailAccount(msgspec.Struct, frozen=True, kw_only=True):
         return f"MailAccount({self.id}, {self.address})"
 
     @property
+    def trouble(self) -> str:
+        """What is wrong with the account, "" when it works."""
+        return " ".join(dict.fromkeys(each for each in (self.error, self.send_error) if each))
+
+    @property
     def domain(self) -> str:
         """The domain of the address."""
         return self.address.rpartition("@")[2].lower()
+
+    def as_typed(self) -> dict[str, str]:
+        """Answer it as `save_account` takes it, without its password."""
+        names = ("address", "name", "username", "smtp_host", "smtp_port", "smtp_tls", "imap_host",
+                 "imap_port", "imap_tls", "oauth")  # fmt: skip
+        found = {name: str(getattr(self, name)) for name in names}
+        found["folders"] = ", ".join(self.folders)
+        return found | {"team": str(self.team or ""), "shared": "1" if not self.owner else "",
+                        "sends_notices": "1" if self.sends_notices else ""}  # fmt: skip
 
     def smtp(self, ctx: Context, token: str = "") -> SmtpAccount:
         """Answer how it sends.
@@ -188,19 +184,19 @@ async def save_account(ctx: Context, typed: Mapping[str, str], number: int = 0) 
         raise ForbiddenError(ctx.translate(N_("This mail account is somebody else's.")))
     if typed.get("shared") and not is_admin:
         raise ForbiddenError(ctx.translate(N_("Only an administrator makes shared accounts.")))
-    values = _check(ctx, typed, before, is_admin=is_admin)
+    values = check_account(ctx, typed, before, is_admin=is_admin)
     owner = before.owner if before else None if typed.get("shared") else ctx.user_id
     password = typed.get("password", "")
     sealed = seal(ctx.config, password) if password or before is None else before.password
-    values |= {"owner": owner, "password": sealed, "active": True, "error": "", "token": b"",
-               "token_until": None}  # fmt: skip
+    values |= {"owner": owner, "password": sealed, "active": True, "error": "",
+               "send_error": "", "token": b"", "token_until": None}  # fmt: skip
     async with ctx.db.transaction():
         if await ctx.db.value(
             "SELECT true FROM core_mail_account WHERE lower(address) = lower($1) "
             "AND owner IS NOT DISTINCT FROM $2 AND id <> $3",
             values["address"], owner, number,
         ):  # fmt: skip
-            raise _invalid(ctx, {"address": ctx.translate(N_("has an account already"))})
+            raise refused(ctx, {"address": ctx.translate(N_("has an account already"))})
         if values["sends_notices"]:
             await ctx.db.execute("UPDATE core_mail_account SET sends_notices = false")
         names, marks = list(values), [f"${n}" for n in range(1, len(values) + 1)]
@@ -218,71 +214,6 @@ async def save_account(ctx: Context, typed: Mapping[str, str], number: int = 0) 
             *values.values(), number,
         )  # fmt: skip
     return number
-
-
-def _invalid(ctx: Context, problems: dict[str, str]) -> InvalidError:
-    return InvalidError(ctx.translate(N_("The mail account was not saved.")), problems)
-
-
-def _check_secret(
-    ctx: Context, text: Mapping[str, str], before: MailAccount | None, *, is_admin: bool
-) -> dict[str, str]:
-    """Answer what is wrong with the way to sign in."""
-    oauth, known = text.get("oauth", ""), sorted(ctx.config.mail.oauth)
-    if oauth and oauth not in known:
-        told = ", ".join(known) or "-"
-        return {"oauth": ctx.translate(N_("is one of {ports}")).format(ports=told)}
-    is_new = before is None or before.oauth != oauth
-    # A relay in the same house may want no password.
-    if is_new and not text.get("password") and (oauth or not is_admin):
-        return {"password": ctx.translate(N_("must be filled in"))}
-    return {}
-
-
-def _check(
-    ctx: Context, typed: Mapping[str, str], before: MailAccount | None, *, is_admin: bool
-) -> dict[str, Any]:
-    text = {name: str(value).strip() for name, value in typed.items()}
-    problems: dict[str, str] = {}
-    try:
-        address = check_mailbox(text.get("address", ""), text.get("name", "")).address
-    except InvalidError as error:
-        raise _invalid(ctx, {"address": error.message}) from error
-    preset = PRESETS.get(address.rpartition("@")[2].lower())
-    names = ("smtp_host", "smtp_port", "smtp_tls", "imap_host", "imap_port", "imap_tls")
-    if preset and not text.get("smtp_host") and not text.get("imap_host"):
-        text |= {name: str(value) for name, value in zip(names, preset, strict=True)}
-    if not text.get("smtp_host"):
-        problems["smtp_host"] = ctx.translate(
-            N_("is not known for this address; ask who runs your mail")
-        )
-    ports = {}
-    for name, usual in (("smtp_port", 465), ("imap_port", 993)):
-        typed_port = text.get(name) or str(usual)
-        ports[name] = int(typed_port) if typed_port.isdecimal() and len(typed_port) < 6 else 0  # noqa: PLR2004
-        allowed = ports[name] if is_admin else ports[name] in _PORTS[name]
-        if not allowed or ports[name] > 65535:  # noqa: PLR2004 - the highest port
-            told = ", ".join(map(str, sorted(_PORTS[name])))
-            problems[name] = ctx.translate(N_("is one of {ports}")).format(ports=told)
-    for name in ("smtp_tls", "imap_tls"):
-        if (text.get(name) or "implicit") not in _TLS:
-            problems[name] = ctx.translate(N_("is one of {ports}")).format(ports=", ".join(_TLS))
-    problems |= _check_secret(ctx, text, before, is_admin=is_admin)
-    if problems:
-        raise _invalid(ctx, problems)
-    team = text.get("team", "")
-    return {
-        "address": address, "name": text.get("name", "")[:120],
-        "username": text.get("username", "") or address, "oauth": text.get("oauth", ""),
-        "folders": list(dict.fromkeys(
-            name.strip()[:200] for name in text.get("folders", "").split(",") if name.strip()
-        ))[:_MOST_FOLDERS],
-        "smtp_host": text["smtp_host"], "imap_host": text.get("imap_host", ""), **ports,
-        "smtp_tls": text.get("smtp_tls") or "implicit",
-        "imap_tls": text.get("imap_tls") or "implicit",
-        "team": int(team) if team.isdecimal() and is_admin else None,
-        "sends_notices": bool(text.get("sends_notices")) and is_admin,
-    }  # fmt: skip
 
 
 async def remove_account(ctx: Context, number: int) -> None:
@@ -303,10 +234,11 @@ async def note_health(ctx: Context, number: int, *, error: str = "", what: str =
     Args:
         what: `read` or `sent`.
     """
-    moment = "" if error else f", {'sent_at' if what == 'sent' else 'read_at'} = now()"
+    column = "send_error" if what == "sent" else "error"
+    moment = "" if error else f", {what}_at = now()"
     await ctx.db.execute(
         # A token may have been called back before its time.
-        f"UPDATE core_mail_account SET error = $2{moment}, "  # noqa: S608 - our own names
+        f"UPDATE core_mail_account SET {column} = $2{moment}, "  # noqa: S608 - our own names
         "token = CASE WHEN $2 = '' THEN token ELSE '' END, "
         "error_at = CASE WHEN $2 = '' THEN error_at ELSE now() END WHERE id = $1",
         number, error[:500],

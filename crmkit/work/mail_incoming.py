@@ -16,6 +16,7 @@ from crmkit.work.mail.parsed import Kind, Own, ParsedMessage
 from crmkit.work.mail.parsing import parse_message
 from crmkit.work.mail.quoting import split_reply
 from crmkit.work.mail_links import Place, named_record
+from crmkit.work.mail_receipts import queue_receipt
 from crmkit.work.outbox import secret_of
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 _LONGEST_TEXT = 500_000
 _MOST_FILES = 50
+_CALENDARS = ("text/calendar", "application/ics")
 _SENT = {"direction": "out", "state": "sent"}
 
 
@@ -190,6 +192,8 @@ async def store_message(
         ctx, "core.mail.received", entity=MESSAGE, record_id=number,
         data={"account": account.id, "kind": str(parsed.kind), "answerable": answerable},
     )  # fmt: skip
+    if answerable and before is None:
+        await queue_receipt(ctx, account, number)
     return number
 
 
@@ -198,6 +202,11 @@ async def _store_files(ctx: Context, number: int, parsed: ParsedMessage) -> None
         (number, one.name[:200], one.media_type, one.content_id[:300], one.size, one.content)
         for one in parsed.attachments[:_MOST_FILES]
     ]
+    if not any(media_type in _CALENDARS for _number, _name, media_type, *_rest in rows):
+        # Most invitations are no attachment; a calendar program opens them as a file.
+        invitations = [each.text.encode() for each in parsed.calendar[:1]]
+        rows += [(number, "invitation.ics", _CALENDARS[0], "", len(each), each)
+                 for each in invitations]  # fmt: skip
     if rows:
         await ctx.db.many(
             "INSERT INTO core_message_file (message, name, media_type, content_id, size, content) "

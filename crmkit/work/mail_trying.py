@@ -66,6 +66,10 @@ async def _try_smtp(ctx: Context, account: MailAccount) -> None:
             await sign_in(client, smtp)
     except aiosmtplib.SMTPAuthenticationError as error:
         text = N_("{host} refuses the user name or password. Some hosts want an app password.")
+        if smtp.token:
+            text = N_(
+                "{host} refuses the token: sign in as this address, and allow sending of mail."
+            )
         raise MailboxError(ctx.translate(text).format(host=smtp.host)) from error
     except (aiosmtplib.SMTPException, OSError, TimeoutError) as error:
         text = N_("{host} cannot be reached as it is set: check server, port and encryption.")

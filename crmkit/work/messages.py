@@ -36,6 +36,8 @@ async def list_messages(ctx: Context, entity: str, record: int) -> list[dict[str
         entity, record, *rule.args,
     )  # fmt: skip
     found = {row["id"]: {**dict(row), "files": []} for row in rows}
+    if not found:
+        return []
     files = await ctx.db.rows(
         "SELECT id, message, name, size FROM core_message_file "
         "WHERE message = ANY($1::bigint[]) ORDER BY id",

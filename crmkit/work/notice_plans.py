@@ -93,16 +93,22 @@ async def save_times(ctx: Context, times: MailTimes) -> None:
             "UPDATE SET quiet_from = $2, quiet_to = $3, quiet_weekends = $4, digest_at = $5",
             ctx.user_id, *values,
         )  # fmt: skip
+        await plan_anew(ctx, ctx.user_id)
+
+
+async def plan_anew(ctx: Context, person: int | None) -> None:
+    """Plan again what waits to be sent to a person, whose hours or time zone are others now."""
+    async with ctx.db.transaction():
         await ctx.db.execute(
             "DELETE FROM core_job WHERE plugin = 'core' AND name = $1 AND key = ANY($2) "
             "AND state IN ('later', 'ready')",
-            JOB, [f"{ctx.user_id}:{channel}" for channel in ("mail", "digest")],
+            JOB, [f"{person}:{channel}" for channel in ("mail", "digest")],
         )  # fmt: skip
         rows = await ctx.db.rows(
             f"SELECT DISTINCT n.user_id, n.mail, u.time_zone, now() AS now, {TIMES} "  # noqa: S608
             "FROM core_notification n JOIN core_user u ON u.id = n.user_id "
             "LEFT JOIN core_notification_settings s ON s.user_id = n.user_id "
             "WHERE n.user_id = $1 AND n.mail <> ''",
-            ctx.user_id,
+            person,
         )  # fmt: skip
         await plan_mail(ctx, rows)

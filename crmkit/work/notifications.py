@@ -31,6 +31,7 @@ CORE_KINDS = (
     NotificationKind(
         "core.approval", N_("Approvals that wait for me, and answers to mine"), ("app", "digest")
     ),
+    NotificationKind("core.handover", N_("What others hand over to me"), ("app", "digest")),
 )
 # Whether mail reaches user u.
 _REACHES = """u.email <> '' AND EXISTS (

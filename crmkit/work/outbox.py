@@ -130,11 +130,8 @@ async def queue_mail(  # noqa: PLR0913 - what a message is made of
             (answered["thread"] or answered["id"]) if answered else None,
             "external" if answered or entity else "internal",
         )  # fmt: skip
-        if number is not None and entity:
-            await ctx.db.execute(
-                "INSERT INTO core_message_link (message, entity, record) VALUES ($1, $2, $3)",
-                number, entity, record,
-            )  # fmt: skip
+        if number is not None and (entity or answered):
+            await _link(ctx, number, entity, record, answered)
             await write_message_search(ctx, [number])
         if number is not None and account:
             await queue_sending(ctx, number, account["id"])
@@ -188,7 +185,7 @@ async def send_message(ctx: Context, draft: Outgoing) -> int:
             [(number, f.name, f.media_type, f.content_id, len(f.content), f.content)
              for f in draft.files],
         )  # fmt: skip
-        await _link(ctx, number, draft, answered)
+        await _link(ctx, number, draft.entity, draft.record, answered)
         await write_message_search(ctx, [number])
         if draft.draft:
             await _discard(ctx, draft.draft)
@@ -241,13 +238,13 @@ def _people(ctx: Context, draft: Outgoing) -> dict[str, list[list[str]]]:
 
 
 async def _link(
-    ctx: Context, number: int, draft: Outgoing, answered: dict[str, Any] | None
+    ctx: Context, number: int, entity: str, record: int, answered: Mapping[str, Any] | None
 ) -> None:
     """Put it on the record it was written on, and where the answered one is."""
-    if draft.entity:
+    if entity:
         await ctx.db.execute(
             "INSERT INTO core_message_link (message, entity, record) VALUES ($1, $2, $3)",
-            number, draft.entity, draft.record,
+            number, entity, record,
         )  # fmt: skip
     if answered is not None:
         await ctx.db.execute(

@@ -11,6 +11,7 @@ import binascii
 import hashlib
 import hmac
 import secrets
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from crmkit.access.sealing import seal, unseal
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
     from crmkit.config import Config
 
+#: For so long after a renewal the old secret holds as well.
+RENEWAL = timedelta(hours=24)
 #: Seconds that a moment may differ from the clock here.
 TOLERANCE = 300
 _PREFIX = "whsec_"

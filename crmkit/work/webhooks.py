@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -18,15 +18,12 @@ from crmkit.model.values import N_
 from crmkit.plugin.stored import raise_generation
 from crmkit.work.events import fits
 from crmkit.work.outgoing import check_url
-from crmkit.work.signing import make_secret, open_secret, seal_secret
+from crmkit.work.signing import RENEWAL, make_secret, open_secret, seal_secret
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from crmkit.model.context import Context
-
-#: For so long after a renewal the old secret signs as well.
-_RENEWAL = timedelta(hours=24)
 
 
 class WebhookRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -106,7 +103,7 @@ async def renew_secret(ctx: Context, number: int) -> str:
     Raises:
         NotFoundError: There is none.
     """
-    secret, until = make_secret(), ctx.now() + _RENEWAL
+    secret, until = make_secret(), ctx.now() + RENEWAL
     async with ctx.db.transaction():
         old = await ctx.db.value("SELECT secret FROM core_webhook WHERE id = $1 FOR UPDATE", number)
         with suppress(ConfigError):  # the key was lost, which is why there is a new one

@@ -27,11 +27,13 @@ if TYPE_CHECKING:
     Decide = Callable[..., None]
 
 _TABLES = (
-    "orders_handover", "orders_step", "orders_delivery_line", "orders_delivery",
+    "orders_claim", "orders_handover", "orders_step", "orders_delivery_line", "orders_delivery",
+    "orders_line_part",
     "orders_receipt_line", "orders_receipt", "orders_plan", "orders_order_line",
     "orders_quote_line", "orders_order", "orders_quote", "orders_price", "orders_price_list",
     "orders_cost", "orders_bundle_part", "orders_product", "core_message", "core_notification",
-    "core_job", "core_deadline", "crm_opportunity", "crm_person", "crm_company", "core_search",
+    "core_job", "core_deadline", "crm_activity", "crm_opportunity", "crm_person", "crm_company",
+    "core_search",
 )  # fmt: skip
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     from crmkit.db.engine import Database
+    from crmkit.model.context import Context
     from crmkit.model.role import Role
 
     Make = Callable[..., Awaitable[int]]
@@ -112,11 +113,13 @@ async def test_ten_failures_lock_the_account_whatever_the_address(db: Database, 
     assert 0 < locked.value.retry_after <= 600
 
 
-async def test_the_setup_link_works_once_and_only_without_an_administrator(db: Database) -> None:
+async def test_the_setup_link_works_once_and_only_without_an_administrator(
+    db: Database, admin: Context
+) -> None:
     link = await make_link(db, "setup")
     assert await needs_setup(db)
 
-    await accept_link(db, link, "Olga", PASSWORD, "127.0.0.1", "test")
+    await accept_link(admin, link, "Olga", PASSWORD, "127.0.0.1", "test")
 
     assert not await needs_setup(db)
     with pytest.raises(NotFoundError):
@@ -125,11 +128,11 @@ async def test_the_setup_link_works_once_and_only_without_an_administrator(db: D
         await read_link(db, await make_link(db, "setup"))
 
 
-async def test_a_refused_password_leaves_the_link_good(db: Database) -> None:
+async def test_a_refused_password_leaves_the_link_good(db: Database, admin: Context) -> None:
     link = await make_link(db, "setup")
 
     with pytest.raises(InvalidError):
-        await accept_link(db, link, "Olga", "password1234", "127.0.0.1", "test")
+        await accept_link(admin, link, "Olga", "password1234", "127.0.0.1", "test")
 
     assert "setup" == (await read_link(db, link)).kind
 

@@ -191,3 +191,18 @@ async def test_an_amount_that_is_none_is_refused_and_nothing_is_written(
         assert 422 == answer.status_code, path
         assert "amount" in answer.text
     assert 0 == await db.value("SELECT count(*) FROM crm_opportunity")
+
+
+async def test_amounts_are_texts_with_the_places_of_their_currency(api: Api) -> None:
+    client = await api()
+    url = "/api/v1/crm.opportunity"
+    for currency, sent, shown in (
+        ("EUR", "10", "10.00"), ("JPY", "1000", "1000"), ("KWD", "1.234", "1.234"),
+        ("CLF", "1.2345", "1.2345"),
+    ):  # fmt: skip
+        made = await client.post(url, json={"name": "P", "amount": sent, "currency": currency})
+        assert 201 == made.status_code, made.text
+        assert shown == (await client.get(made.headers["location"])).json()["amount"]
+    refused = await client.post(url, json={"name": "P", "amount": "1.234", "currency": "EUR"})
+    assert 422 == refused.status_code
+    assert "EUR" in refused.json()["error"]["fields"]["amount"]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from crmkit.cli.opening import open_site
-from crmkit.work.incoming_hooks import add_hook
+from crmkit.work.hooks import add_hook
 from crmkit.work.webhooks import add_webhook
 from tests.sites import EMAIL, add_administrator, crmkit, run
 
@@ -105,6 +105,13 @@ def test_people_are_made_invited_and_switched_off(site: Path) -> None:
     assert "no longer" in crmkit(site, "user", "disable", "tom@example.com")
     assert "may sign in" in crmkit(site, "user", "enable", "tom@example.com")
     _refused(run(site, "user", "disable", EMAIL), "last administrator")
+    _refused(
+        run(site, "user", "disable", "tom@example.com", "--hand-over-to", "tom@example.com"),
+        "Name another one",
+    )
+    told = crmkit(site, "user", "disable", "tom@example.com", "--hand-over-to", EMAIL)
+    assert "no longer" in told
+    crmkit(site, "user", "enable", "tom@example.com")
     _refused(run(site, "user", "disable", "nobody@example.com"), "Nobody signs in as")
     _refused(
         run(site, "user", "invite", "x@example.com", "--name", "X", "--role", "king"),
@@ -195,7 +202,7 @@ def test_hours_shows_calendars_and_counts_with_them(site: Path) -> None:
 
 
 @pytest.mark.long
-def test_webhooks_are_listed_tested_and_sent_again(site: Path) -> None:
+def test_webhooks_are_listed_tested_renewed_and_sent_again(site: Path) -> None:
     async def add() -> None:
         async with open_site(site) as opened:
             ctx = opened.context()
@@ -209,6 +216,10 @@ def test_webhooks_are_listed_tested_and_sent_again(site: Path) -> None:
     assert "Shop" in crmkit(site, "webhooks", "list", "--incoming")
     assert "A worker sends it" in crmkit(site, "webhooks", "test", str(out["id"]))
     assert "0 to be sent again" in crmkit(site, "webhooks", "replay", str(out["id"]))
+    for way in ((), ("--incoming",), ("--incoming", "--at-once")):
+        assert crmkit(site, "webhooks", "renew", "1", *way).startswith("whsec_")
+        _refused(run(site, "webhooks", "renew", "99", *way), "no webhook 99")
+    assert 2 == run(site, "webhooks", "renew", "1", "--at-once").returncode
     _refused(run(site, "webhooks", "test", "99"), "no webhook 99")
     _refused(run(site, "webhooks", "replay", "--incoming", "99"), "Nothing was received")
     assert 2 == run(site, "webhooks", "replay", "--incoming", "1", "2").returncode

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from crmkit.access.passwords import hash_password
-from crmkit.errors import ConflictError
+from crmkit.errors import ConflictError, PluginError
+from crmkit.plugin.policies import read_policy
 from crmkit.records.plugins.demo import add_demo
 from crmkit.records.plugins.switch import disable_plugin
-from crmkit.testing.checks.pages import roles_are_as_declared
+from crmkit.testing.checks.rights import policies_hold
 from crmkit.testing.checks.trial import Trial
 from tests.sites import crmkit
 
@@ -283,22 +284,71 @@ class Trial(Plugin):
         assert 303 == (await browser.post("/login", data=sent)).status_code
 
 
+_POLICIES = """
+[[rights]]
+entities = ["crm.company", "crm.nothing"]
+roles.administrator = "all"
+roles.manager = { read = "all", create = "all", edit = "all", delete = "team", export = "team" }
+roles.seller = { read = "all", create = "all", edit = "team", delete = "team" }
+roles.king = "all"
+
+[permissions]
+"trial.gift" = ["seller"]
+
+[guards]
+"trial.gift" = ["crm.company", "crm.company.nothing"]
+
+[public]
+addresses = ["/trial/door"]
+"""
+
+
 async def test_hook_policies(place: Place) -> None:
     code = """
 class Trial(Plugin):
     def policies(self):
-        yield Policy("crm.company", "read-only", {"read": "all", "edit": "none"})
-        yield Policy("crm.company", "seller", {"delete": "team"})
-        yield Policy("crm.nothing", "seller", {"read": "all"})
+        yield read_policy(__file__)
+
+    def permissions(self):
+        yield Permission("trial.gift", "Give points")
 """
-    place.write("trial", code, manifest=_MANIFEST)
+    folder = place.write("trial", code, manifest=_MANIFEST)
+    (folder / "policies.toml").write_text(_POLICIES)
     async with place.start() as running:
-        found = [each async for each in roles_are_as_declared(Trial(place, running, "trial"))]
-        scope = running.site.roles["seller"].scope("crm.company", "delete")
-        assert [
-            f"`policies`: seller may delete crm.company: {scope}, not team",
-            "`policies`: there is no `crm.nothing` or no role `seller`",
-        ] == found
+        found = [each async for each in policies_hold(Trial(place, running, "trial"))]
+        assert {
+            "`king`: there is no such role here",
+            "`crm.nothing`: there is no such entity here",
+            "`crm.company` for manager: import is team, not none",
+            "`crm.company` for seller: delete is own, not team",
+            "`trial.gift` for administrator: is had, not denied",
+            "`trial.gift` for seller: is not had",
+            "`crm.company`: needs no permission, not trial.gift",
+            "`crm.company.nothing`: there is nothing of that name to guard",
+            "`/trial/door`: is no address that is open without signing in",
+        } == set(found)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("[[rights]", "policies.toml"),
+        ("[rihgts]", "rihgts"),
+        ('[[rights]]\nentities = ["crm.lead"]\nroles.seller = { wread = "own" }', "wread"),
+        ('[[rights]]\nentities = ["crm.lead"]\nroles.seller = { read = "some" }', "some"),
+        ('[[rights]]\nentities = ["crm.lead", "crm.lead"]\nroles.seller = "own"', "twice"),
+        ('[parts]\n"trial.line" = "trial.whole"', "trial.whole"),
+        (None, "cannot be read"),
+    ],
+)
+def test_policies_that_cannot_be_read_name_the_place(
+    tmp_path: Path, text: str | None, told: str
+) -> None:
+    if text is not None:
+        (tmp_path / "policies.toml").write_text(text)
+    with pytest.raises(PluginError, match=told) as refused:
+        read_policy(tmp_path / "__init__.py")
+    assert "policies.toml" in refused.value.message
 
 
 async def test_hook_roles_and_permissions(place: Place) -> None:

@@ -20,6 +20,9 @@ class Limits(msgspec.Struct, frozen=True):
     most: Annotated[int, Meta(ge=1, le=50, title="Most points")] = 10
     strict: bool = False
     key: Annotated[str, Meta(extra={"secret": True})] = "hush-hush"
+    by_role: Annotated[
+        dict[str, Annotated[int, Meta(le=50)]], Meta(title="Points by role", extra={"by": "role"})
+    ] = {}
 
 class Trial(Plugin):
     Settings = Limits
@@ -156,6 +159,28 @@ async def test_settings_are_checked_kept_and_handed_out(place: Place) -> None:
         found = running.ctx.settings(kind)
         assert (21, False, "new secret") == (found.most, found.strict, found.key)
         assert "new secret" not in (await client.get(path)).text
+
+
+async def test_a_setting_by_role_has_an_input_for_each_role(place: Place) -> None:
+    place.write("trial", _SETTINGS, manifest=_DEFAULT)
+    async with place.start() as running:
+        client = await running.client()
+        kind: Any = type(running.site.hooks.plugins["trial"]).Settings
+        path = "/settings/plugins/trial/settings"
+        page = (await client.get(path)).text
+        assert "Points by role" in page
+        for role in running.site.roles:
+            assert f'name="by_role.{role}"' in page
+        sent = {"most": "9", "key": "", "by_role.seller": "99", "by_role.manager": ""}
+        wrong = await client.post(path, data=sent)
+        assert 422 == wrong.status_code
+        assert 'value="99"' in wrong.text
+        assert "&lt;= 50" in wrong.text
+        await client.post(path, data={**sent, "by_role.seller": "0", "by_role.manager": " "})
+        await running.rebuild()
+        assert {"seller": 0} == running.ctx.settings(kind).by_role
+        page = (await client.get(path)).text
+        assert 'value="0"' in next(i for i in page.split("<input") if "by_role.seller" in i)
 
 
 async def test_what_was_silenced_is_shown_and_resumed(place: Place) -> None:

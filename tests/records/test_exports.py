@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from crmkit.model.role import Role
 
     Make = Callable[..., Awaitable[int]]
+    Login = Callable[..., Awaitable[Context]]
 
 _TEXTS = st.text(
     alphabet=st.one_of(
@@ -69,6 +70,17 @@ async def test_an_export_needs_the_right(admin: Context, roles: Mapping[str, Rol
 @settings(
     max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
+async def test_an_export_holds_what_the_right_to_export_reaches(
+    make: Make, act_as: Login, same_connection: None
+) -> None:
+    anna = await act_as("manager")  # reads all companies, exports those of the team
+    await make("crm.company", name="Of somebody else")
+    await make("crm.company", name="Of Anna", owner=anna.user_id)
+    text = (await export(anna, "crm.company", "name")).decode()
+    assert "Of Anna" in text
+    assert "Of somebody else" not in text
+
+
 async def test_an_export_sent_back_changes_nothing(
     admin: Context, same_connection: None, rows: list[tuple[str, str, str]]
 ) -> None:

@@ -204,6 +204,17 @@ async def test_the_grid_shows_what_was_typed_and_what_is_wrong(bills: Running) -
     assert "data-parts" not in (await client.get(f"/bills.bill/{closed}")).text
 
 
+async def test_the_grid_refuses_what_is_no_field_of_a_line(bills: Running) -> None:
+    bill = await _bill(bills.ctx, "Grid")
+    client = await bills.client()
+    url = f"/bills.bill/{bill}/parts/bills.row"
+    for name in ("created_by", "version_key", "nothing"):
+        answer = await client.post(url, data={"1.text": "one", f"1.{name}": "1"})
+        assert 422 == answer.status_code
+        assert f"{name} is no field" in answer.text
+    assert 0 == await bills.db.value("SELECT count(*) FROM bills_row WHERE bill = $1", bill)
+
+
 async def test_derived_values_are_written_by_code_alone(bills: Running) -> None:
     bill = await _bill(bills.ctx)
     with pytest.raises(LookupError, match="name"):

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from crmkit.model.list_filter import IN_DAYS, OPERATORS
 from crmkit.records.duplicates import find_duplicates
-from crmkit.records.filters import OPERATORS, Filter
+from crmkit.records.filters import Filter
 from crmkit.records.query import ListQuery, count_records, list_records
 from crmkit.records.search import search_records
 
@@ -75,6 +76,7 @@ def _queries(plan: EntityPlan) -> list[ListQuery]:
         kind = plan.fields[name].kind
         for op in OPERATORS[kind]:
             value = "Kan" if (op, kind) == ("contains", "reference") else _VALUES[kind]
+            value = "30" if op in IN_DAYS else value
             found.append(ListQuery(filters=(Filter(name, op, value),)))
     return found
 

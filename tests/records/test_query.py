@@ -62,6 +62,20 @@ async def test_a_listed_column_is_sorted_by_an_index(
     await admin.db.execute("SET LOCAL enable_bitmapscan = off")
     await admin.db.execute("SET LOCAL enable_sort = off")
     for descending in (False, True):
-        text, args = list_statement(admin, plan, ListQuery(sort=sort, descending=descending))
+        text, args = await list_statement(admin, plan, ListQuery(sort=sort, descending=descending))
         rows = await admin.db.rows(f"EXPLAIN {text}", *args)
         assert f"{plan.tablename}_{sort}_sort_idx" in "\n".join(row[0] for row in rows)
+
+
+async def test_a_page_reads_a_record_once_until_something_is_written(
+    admin: Context, make: Make
+) -> None:
+    team = await make("core.team", name="Central")
+    page = admin.for_page()
+    assert "Central" == (await page.get("core.team", team))["name"]
+    await admin.db.execute("UPDATE core_team SET name = 'East' WHERE id = $1", team)
+    assert "Central" == (await page.get("core.team", team))["name"]
+    assert "East" == (await page.get("core.team", team, "edit"))["name"]
+    assert "East" == (await admin.get("core.team", team))["name"]
+    await page.save("core.team", team, name="West")
+    assert "West" == (await page.get("core.team", team))["name"]

@@ -57,6 +57,7 @@ async def test_no_implicit_cascade(db: Database) -> None:
         "core_webhook_call",
         "core_deadline_step", "core_approval", "core_message_link", "core_mail_cursor",
         "core_mail_account", "core_message_file", "core_message_erased", "core_hook_call",
+        "core_mail_consent",
     }  # fmt: skip
     assert "cascade" != Reference("core_user").on_delete
 
@@ -94,7 +95,7 @@ async def test_keyset_plan(admin: Context) -> None:
     for number in range(3):
         await admin.create("crm.company", name=f"Kan {number}")
     first = await list_records(admin, plan, ListQuery(limit=1))
-    text, _args = list_statement(admin, plan, ListQuery(limit=1, token=first.next_token))
+    text, _args = await list_statement(admin, plan, ListQuery(limit=1, token=first.next_token))
     assert re.search(r'\(t\."name_key", t\.id\) > \(', text)
     assert "OFFSET" not in text.upper()
 

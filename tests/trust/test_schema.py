@@ -15,6 +15,7 @@ from crmkit.web.policy import list_routes
 if TYPE_CHECKING:
     from crmkit.config import Config
     from crmkit.db.engine import Database
+    from crmkit.model.context import Context
     from crmkit.plugin.site import Site
     from tests.trust.conftest import Browse, Make
 
@@ -104,21 +105,19 @@ async def test_a_page_of_100_rows_asks_as_often_as_one_of_10(
 
 
 async def test_a_fresh_site_has_no_account_and_its_set_up_link_works_once(
-    db: Database, browse: Browse
+    db: Database, browse: Browse, admin: Context
 ) -> None:
     assert 0 == await db.value("SELECT count(*) FROM core_user WHERE password_hash <> ''")
     first, client = await make_link(db, "setup"), await browse("")
     assert 200 == (await client.get(f"/setup/{first}")).status_code
-    await accept_link(db, first, "Ada", "four sturdy oak planks", "127.0.0.1", "test", email="")
+    await accept_link(admin, first, "Ada", "four sturdy oak planks", "127.0.0.1", "test")
     second = await make_link(db, "setup")
     for token in (first, second):
         assert 404 == (await client.get(f"/setup/{token}")).status_code
         form = {"name": "Mallory", "password": "another long password", "email": "m@example.com"}
         assert 404 == (await client.post(f"/setup/{token}", data=form)).status_code
     with pytest.raises(NotFoundError):
-        await accept_link(
-            db, second, "Eve", "four sturdy oak planks", "127.0.0.1", "test", email=""
-        )
+        await accept_link(admin, second, "Eve", "four sturdy oak planks", "127.0.0.1", "test")
 
 
 _CLOSED = (

@@ -30,6 +30,9 @@ def test_every_route_has_a_policy(site: Site, db: Database, config: Config) -> N
     quote = "/orders/quotes/{token:str}"
     clients = {quote, f"{quote}/total", f"{quote}/acceptance", f"{quote}/refusal",
                "/orders/status/{token:str}"}  # fmt: skip
+    page = "/orders/clients/{token:str}"
+    clients |= {f"{quote}/question", page, f"{page}/orders/{{number:int}}",
+                f"{page}/papers/{{kind:str}}/{{number:int}}"}  # fmt: skip
     site_own = {"/healthz", "/readyz", "/login", way, "/setup/{token:str}", theme, feed, hook}
     assert site_own | clients == public
 

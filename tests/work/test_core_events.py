@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from crmkit.errors import Veto
+from crmkit.access.setup import accept_link, make_link
+from crmkit.errors import InvalidError, Veto
 from crmkit.records.history import undo_operation
 from crmkit.records.plugins.purge import purge_plugin
 from crmkit.records.plugins.switch import disable_plugin, enable_plugin
@@ -143,6 +144,27 @@ async def test_who_joins_and_who_leaves_is_told_once(ear: Running) -> None:
     )
     await undo_operation(ctx, operation)
     assert ["core.user.joined"] == [each[0] for each in await told(ear)]
+
+
+async def test_the_first_administrator_joins_as_everybody_and_can_be_found(ear: Running) -> None:
+    token = await make_link(ear.db, "setup")
+    await ear.db.execute("DELETE FROM core_user")
+    words = "four sturdy oak planks"
+    session = await accept_link(ear.ctx, token, "Ada", words, "127.0.0.1", "test", email="a@b.de")
+    who = session.user_id
+    assert [("core.user.joined", "core.user", who, {"team": None})] == await told(ear)
+    found = await ear.db.value(
+        "SELECT count(*) FROM core_search WHERE entity = 'core.user' AND record = $1", who
+    )
+    assert 1 == found
+
+
+async def test_a_zone_that_is_none_is_refused_for_people_as_for_calendars(ear: Running) -> None:
+    with pytest.raises(InvalidError) as refused:
+        await ear.ctx.create("core.user", name="Olga", role="seller", time_zone="Europe/Berln")
+    assert "Europe/Berlin" in refused.value.problems["time_zone"]
+    who = await ear.ctx.create("core.user", name="Olga", role="seller", time_zone="europe/berlin")
+    assert "Europe/Berlin" == (await ear.ctx.get("core.user", who))["time_zone"]
 
 
 async def test_what_a_rule_refuses_is_not_told(ear: Running) -> None:

@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
-from crmkit.errors import ConflictError
+from crmkit.errors import ConflictError, InvalidError
 from crmkit.work import mail_answers
 from crmkit.work.mail_answers import answer_mail, count_lost, resend_lost
+from crmkit.work.mail_receipts import choose_receipt
 from crmkit.work.outbox import queue_mail
 from tests.work.mail.test_sending import Desk, serving
 from tests.work.test_mail_flow import (
     account,
     content_of,
+    links,
     mail_site,
     message,
     person,
@@ -90,6 +92,45 @@ async def test_mail_of_machines_says_so_and_how_to_stop_it(site_of: Running) -> 
     assert b"Auto-Submitted: auto-replied" in receipt
     assert b"In-Reply-To: <" in receipt
     assert b"List-Unsubscribe" not in receipt
+
+
+async def test_a_shared_mailbox_answers_who_begins_a_conversation_in_his_language(
+    site_of: Running,
+) -> None:
+    ctx = site_of.ctx
+    for table in ("core_mail_answer", "core_mail_template"):
+        await site_of.db.execute(f"DELETE FROM {table}")
+    number = await account(await person(site_of), shared="1")
+    anna = await ctx.create("crm.person", name="Anna", email="anna@example.com", language="German")
+    for language, body in (("en", "Dear [{{ person.name }}]"), ("de", "Liebe {{ person.name }}")):
+        await ctx.create("core.mail_template", name="Got it", language=language, body=body)
+
+    async def told(*raws: bytes) -> list[tuple[str, str, str]]:
+        for each in raws:
+            await receive(ctx, number, each)
+        await site_of.work()
+        rows = await site_of.db.rows(
+            "DELETE FROM core_message WHERE direction = 'out' RETURNING recipients, subject, body"
+        )
+        return [tuple(row.values()) for row in rows]
+
+    assert [] == await told(raw("Before it was chosen", "anna@example.com"))
+    with pytest.raises(InvalidError):
+        await choose_receipt(ctx, number, "Got nothing")
+    await choose_receipt(ctx, number, "Got it")
+    first = await told(raw("Help", "anna@example.com"), raw("More", "anna@example.com"))
+    assert [("anna@example.com", "Re: Help", "Liebe Anna")] == first
+    (answered,) = await receive(ctx, number, raw("Hello", "ben@example.com"))
+    other = await told(raw("Away", "eve@example.com", Auto_Submitted="auto-replied"))
+    assert [("ben@example.com", "Re: Hello", "Dear []")] == other
+    assert await links(site_of, answered) == []
+    # An answer begins nothing, even after a day.
+    await site_of.db.execute("DELETE FROM core_mail_answer")
+    began = (await message(site_of, answered))["message_id"]
+    assert [] == await told(raw("Re: Hello", "ben@example.com", In_Reply_To=began))
+    await site_of.db.execute("UPDATE core_mail_template SET trashed_at = now()")
+    assert [] == await told(raw("Help once more", "anna@example.com"))
+    assert anna
 
 
 async def test_notices_that_had_no_account_are_sent_once_there_is_one(site_of: Running) -> None:

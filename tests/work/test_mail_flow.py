@@ -17,7 +17,7 @@ from crmkit.work import outbox
 from crmkit.work.inbox import store_batch
 from crmkit.work.mail.imap_answers import Fetched
 from crmkit.work.mail.reading import Batch, Cursor
-from crmkit.work.mail_accounts import find_account, save_account
+from crmkit.work.mail_accounts import find_account, note_health, save_account
 from crmkit.work.mail_trying import try_account
 from crmkit.work.outbox import Outgoing, queue_mail, send_message, share_message, undo_sending
 from tests.work.mail.test_reading import Folder, server
@@ -245,7 +245,7 @@ async def test_a_wrong_password_gives_no_message_up(site_of: Running) -> None:
         await site_of.work()
         problems = await try_account(ctx, await find_account(ctx, number))
     assert "waiting" == (await message(site_of, sent))["state"]
-    assert "" != (await find_account(ctx, number)).error
+    assert "refuses" in (await find_account(ctx, number)).send_error
     assert "user name or password" in problems["smtp"]
 
 
@@ -253,6 +253,32 @@ def _nobody(*_: object) -> Any:  # noqa: ANN401 - of the library
     from aiosmtpd.smtp import AuthResult  # noqa: PLC0415
 
     return AuthResult(success=False, handled=False)
+
+
+async def test_reading_does_not_hide_that_nothing_can_be_sent(site_of: Running) -> None:
+    ctx = await person(site_of)
+    number = await account(ctx)  # nobody listens at its port
+    sent = await send_message(ctx, Outgoing(to="a@example.com", subject="x", text="y"))
+    await site_of.work()
+    assert "waiting" == (await message(site_of, sent))["state"]
+    await note_health(ctx, number)
+    health = await find_account(ctx, number)
+    assert ("", None) == (health.error, health.sent_at)
+    assert "connect" in health.trouble
+    await note_health(ctx, number, what="sent")
+    assert "" == (await find_account(ctx, number)).trouble
+
+
+async def test_an_invitation_can_be_opened_by_a_calendar(site_of: Running) -> None:
+    ctx = await person(site_of)
+    number, calendar = await account(ctx), b"BEGIN:VCALENDAR\r\nMETHOD:REQUEST\r\nEND:VCALENDAR\r\n"
+    head = b"From: anna@example.com\r\nSubject: Come\r\nMessage-ID: <i@example.com>\r\n"
+    kind = b"MIME-Version: 1.0\r\nContent-Type: text/calendar; method=REQUEST\r\n\r\n"
+    (got,) = await receive(ctx, number, head + kind + calendar)
+    rows = await site_of.db.rows(
+        "SELECT name, content FROM core_message_file WHERE message = $1", got
+    )
+    assert [("invitation.ics", calendar)] == [tuple(row.values()) for row in rows]
 
 
 async def test_only_those_refused_for_a_while_get_it_again(site_of: Running) -> None:

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import json
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl
 
 import pytest
 from aiosmtpd.smtp import SMTP, AuthResult
@@ -17,19 +14,21 @@ from msgspec import structs
 from crmkit.access.sealing import unseal
 from crmkit.config import MailConfig, OAuthConfig, load_config
 from crmkit.errors import ConfigError, InvalidError
-from crmkit.web.pages.mail_settings import _form, _typed
+from crmkit.web.pages.mail_settings import _form
 from crmkit.work.mail.accounts import ImapAccount
+from crmkit.work.mail.sending import send
 from crmkit.work.mail.session import MailboxError
 from crmkit.work.mail_accounts import find_account, save_account
 from crmkit.work.mail_oauth import access_token
 from crmkit.work.mail_trying import try_account
 from crmkit.work.outbox import Outgoing, send_message
+from tests.work.authorizing import Provider, providing
 from tests.work.mail.test_reading import RUN, running
 from tests.work.mail.test_sending import Desk, serving
 from tests.work.test_mail_flow import account, mail_site, message, person, site_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     from crmkit.model.context import Context
@@ -80,43 +79,6 @@ class Checked(Desk):
         return AuthResult(success=self.got[-1] == self.expected, handled=False)
 
 
-class Endpoint:
-    """Gives tokens for refresh tokens, and keeps what it was asked."""
-
-    def __init__(self) -> None:
-        self.forms: list[dict[str, str]] = []
-        self.status = 200
-        self.more: dict[str, object] = {}
-        self.config = OAuthConfig("", "")
-
-    async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
-        length = int(head.partition("content-length: ")[2].partition("\r\n")[0])
-        self.forms.append(dict(parse_qsl((await reader.readexactly(length)).decode())))
-        told = {"access_token": f"token-{len(self.forms)}" + "x" * 3000, "expires_in": 3600}
-        body = json.dumps({**told, **self.more}).encode()
-        writer.write(
-            f"HTTP/1.1 {self.status} X\r\ncontent-length: {len(body)}\r\n"
-            "connection: close\r\n\r\n".encode()
-            + body
-        )
-        await writer.drain()
-        writer.close()
-        await writer.wait_closed()
-
-
-@asynccontextmanager
-async def endpoint() -> AsyncIterator[Endpoint]:
-    made = Endpoint()
-    server = await asyncio.start_server(made.answer, "127.0.0.1", 0)
-    async with server:
-        port = server.sockets[0].getsockname()[1]
-        made.config = OAuthConfig(
-            "crm", f"http://127.0.0.1:{port}/token", client_secret="hush", scope="mail.all"
-        )
-        yield made
-
-
 @pytest.fixture(scope="module")
 def checked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[ImapAccount, Path]]:
     """An IMAP server, and the file of what it accepts."""
@@ -128,7 +90,7 @@ def checked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[ImapAcco
 
 async def signing(
     running: Running,
-    given: Endpoint,
+    given: Provider,
     smtp: SmtpAccount | None = None,
     imap: Any = None,  # noqa: ANN401
 ) -> tuple[Context, int]:
@@ -151,14 +113,21 @@ async def test_mail_is_read_and_sent_with_a_token_in_place_of_a_password(
     token = "token-1" + "x" * 3000
     accepted.write_text(f"{ADDRESS} {token}")
     desk = Checked(f"user={ADDRESS}\1auth=Bearer {token}\1\1")
-    async with endpoint() as given, serving(desk, auth_require_tls=False) as smtp:
+    async with providing() as given, serving(desk, auth_require_tls=False) as smtp:
         ctx, number = await signing(site_of, given, smtp, imap)
         assert {} == await try_account(ctx, await find_account(ctx, number))
         accepted.write_text("somebody else")
         problems = await try_account(ctx, await find_account(ctx, number))
         assert {"imap"} == set(problems)
-        assert "refresh token" in problems["imap"]
-    assert [desk.expected] * 2 == desk.got
+        assert [desk.expected] * 2 == desk.got
+        refused = await send(
+            structs.replace(smtp, username=ADDRESS, token="called back"),
+            b"Subject: x\r\n\r\ny", ADDRESS, ["a@example.com"],
+        )  # fmt: skip
+    assert refused.account_at_fault
+    # The same words as those of the server that is read.
+    for told in (refused.text, problems["imap"]):
+        assert all(part in told for part in (ADDRESS, "Sign in at the provider again"))
     assert [
         {"grant_type": "refresh_token", "refresh_token": "refresh-1", "client_id": "crm",
          "client_secret": "hush", "scope": "mail.all"}
@@ -168,7 +137,7 @@ async def test_mail_is_read_and_sent_with_a_token_in_place_of_a_password(
 async def test_tokens_are_sealed_kept_for_their_time_and_renewed_once_for_all(
     site_of: Running,
 ) -> None:
-    async with endpoint() as given:
+    async with providing() as given:
         given.more = {"refresh_token": "refresh-2"}
         ctx, number = await signing(site_of, given)
         before = await find_account(ctx, number)
@@ -185,7 +154,7 @@ async def test_tokens_are_sealed_kept_for_their_time_and_renewed_once_for_all(
 
 
 async def test_a_token_stands_when_the_work_that_asked_for_it_fails(site_of: Running) -> None:
-    async with endpoint() as given:
+    async with providing() as given:
         given.more = {"refresh_token": "refresh-2"}
         ctx, number = await signing(site_of, given)
         with pytest.raises(KeyError):  # noqa: PT012 - what fails is the transaction
@@ -199,7 +168,7 @@ async def test_a_token_stands_when_the_work_that_asked_for_it_fails(site_of: Run
 async def test_a_refused_refresh_token_is_told_apart_from_a_busy_provider(
     site_of: Running, status: int, *, fault: bool
 ) -> None:
-    async with endpoint() as given:
+    async with providing() as given:
         given.status, given.more = status, {"error": "invalid_grant"}
         ctx, number = await signing(site_of, given)
         with pytest.raises(MailboxError, match="invalid_grant") as caught:
@@ -209,7 +178,7 @@ async def test_a_refused_refresh_token_is_told_apart_from_a_busy_provider(
 
 
 async def test_without_a_token_no_message_is_given_up(site_of: Running) -> None:
-    async with endpoint() as given:
+    async with providing() as given:
         given.status = 400
         ctx, _number = await signing(site_of, given)
         sent = await send_message(ctx, Outgoing(to="a@example.com", subject="x", text="y"))
@@ -219,7 +188,7 @@ async def test_without_a_token_no_message_is_given_up(site_of: Running) -> None:
 
 
 async def test_tokens_go_to_no_stranger(site_of: Running, tmp_path: Path) -> None:
-    given = Endpoint()
+    given = Provider()
     given.config = OAuthConfig("crm", "http://mail.example.net/token", client_secret="hush")
     ctx, number = await signing(site_of, given)
     with pytest.raises(MailboxError, match="https"):
@@ -238,8 +207,8 @@ async def test_tokens_go_to_no_stranger(site_of: Running, tmp_path: Path) -> Non
 
 
 async def test_the_form_offers_the_providers_of_the_site(site_of: Running) -> None:
-    ctx, number = await signing(site_of, Endpoint())
-    account_form = await _form(ctx, _typed(await find_account(ctx, number)), number, {})
+    ctx, number = await signing(site_of, Provider())
+    account_form = await _form(ctx, (await find_account(ctx, number)).as_typed(), number, {})
     fields = {field.name: field for group in account_form.groups for field in group.fields}
     assert [("", False), ("example", True)] == [
         (option.value, option.selected) for option in fields["oauth"].options

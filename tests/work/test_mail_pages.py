@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from crmkit.errors import InvalidError
+from crmkit.records.history import undo_operation
+from crmkit.records.save import restore_record
 from crmkit.testing.sites import new_place
 from crmkit.work import outbox
 from crmkit.work.outbox import queue_mail
@@ -296,6 +299,35 @@ async def test_a_template_fills_the_composer_in_the_language_of_the_receiver(
     assert ("Mine", "Liebe Anna\n\nMy own words") == composed(shown.text)
     await ctx.save("crm.person", anna, language="")
     assert "Welcome (en)" in (await client.get(f"{url}?write=email")).text
+
+
+async def test_a_template_is_changed_by_every_door_alike_and_each_change_can_be_undone(
+    running: Running,
+) -> None:
+    client, url = await running.client(), "/api/v1/core.mail_template"
+    await template(client)
+    number = await running.db.value("SELECT id FROM core_mail_template")
+    page = f"/settings/mail-templates/{number}"
+    twin = {"name": "welcome", "language": "en", "entity": "crm.person", "body": "x"}
+    stale = twin | {"name": "Welcome", "body": "Mine", "version": "1"}
+    assert 303 == (await client.post(page, data=stale)).status_code
+    refused = await client.post(page, data=stale | {"body": "Yours"})
+    assert (409, True) == (refused.status_code, "Yours" in refused.text)
+    assert "changed" in (await client.get(f"/core.mail_template/{number}")).text
+    wrong = await client.post(url, json={"name": "x", "language": "xx-zz", "body": "{{ no }}"})
+    assert 422 == wrong.status_code
+    assert {"language", "body"} <= set(wrong.json()["error"]["problems"])
+    assert "name" in (await client.post(url, json=twin)).json()["error"]["problems"]
+    operation = await running.db.value(
+        "SELECT max(operation) FROM core_journal WHERE entity = 'core.mail_template'"
+    )
+    await undo_operation(running.ctx, operation)
+    assert _TEXT == await running.db.value("SELECT body FROM core_mail_template")
+    await client.post(f"{page}/remove")
+    assert 404 == (await client.get(page)).status_code
+    assert 201 == (await client.post(url, json=twin)).status_code
+    with pytest.raises(InvalidError):  # not an error of the database
+        await restore_record(running.ctx, running.site.entity("core.mail_template"), number)
 
 
 async def test_what_a_person_may_not_read_fills_nothing(running: Running) -> None:

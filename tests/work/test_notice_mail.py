@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime, time, timedelta
 from email import message_from_bytes, policy
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -13,6 +14,7 @@ from crmkit.config import ServerConfig
 from crmkit.model.notification import Telling
 from crmkit.testing.sites import new_place
 from crmkit.web import notice_mail
+from crmkit.web.account import save_account as save_person
 from crmkit.work import notice_plans
 from crmkit.work.mail_accounts import save_account
 from crmkit.work.notice_plans import JOB, save_times
@@ -190,6 +192,21 @@ async def test_it_waits_for_the_end_of_quiet_hours_and_new_hours_plan_anew(
     await save_times(boris, LOUD)
     await running.work()
     assert ["Call is due now."] == [mail["Subject"] for mail in mails(desk)]
+
+
+@pytest.mark.parametrize("door", ["account", "record"])
+async def test_a_new_time_zone_plans_the_digest_anew(running: Running, door: str) -> None:
+    daily = MailTimes(quiet_from=None, quiet_to=None, quiet_weekends=False, digest_at=time(8))
+    boris = await person(running, "digest", times=daily, time_zone="Asia/Tokyo")
+    await tell(boris)
+    (there,) = await waiting(running)
+    assert 8 == there.astimezone(ZoneInfo("Asia/Tokyo")).hour
+    if door == "account":
+        await save_person(boris, "", "America/New_York")
+    else:
+        await running.ctx.save("core.user", boris.user_id or 0, time_zone="America/New_York")
+    (here,) = await waiting(running)
+    assert 8 == here.astimezone(ZoneInfo("America/New_York")).hour
 
 
 async def test_without_the_guards_it_comes_in_quiet_hours(

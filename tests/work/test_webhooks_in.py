@@ -12,7 +12,8 @@ from structlog.testing import capture_logs
 
 from crmkit.errors import NotFoundError
 from crmkit.work import incoming_hooks
-from crmkit.work.incoming_hooks import add_hook, list_hook_calls, list_hooks, run_call_again
+from crmkit.work.hooks import add_hook, list_hooks, renew_hook
+from crmkit.work.incoming_hooks import list_hook_calls, run_call_again
 from crmkit.work.signing import make_secret, sign, verify
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     import httpx
 
+    from crmkit.testing.fixtures import Clock
     from crmkit.testing.sites import Place, Running
 
 _MANIFEST = 'id = "ear"\nname = "ear"\nversion = "1"\ncrmkit = ">=1"\ndefault = true\n'
@@ -173,6 +175,46 @@ async def test_administrators_make_one_see_its_log_and_run_a_message_again(
     assert 403 == (await (await running.client("seller")).get(page)).status_code
     assert 303 == (await client.post(f"{page}/2/remove")).status_code
     assert ["Shop"] == [each.name for each in await list_hooks(running.ctx)]
+
+
+async def test_a_new_secret_is_shown_once_and_the_old_one_fits_for_a_day(
+    sender: Sender, clock: Clock
+) -> None:
+    client, body = await sender.running.client(), b"{}"
+    page = f"/settings/webhooks/incoming/{sender.number}/secret"
+    wrong = await client.post(page, data={"secret": "whsec_x", "keeps": "1"})
+    assert (422, True) == (wrong.status_code, "whsec_ and the base64" in wrong.text)
+    shown = (await client.post(page, data={"keeps": "1"})).text
+    old, new = sender.secret, "whsec_" + shown.partition('value="whsec_')[2].partition('"')[0]
+    assert new not in (await client.get(page)).text
+    for number, (secret, hours, status) in enumerate(
+        [(old, 0, 200), (new, 23, 200), (old, 0, 200), (old, 2, 401), (new, 0, 200)]
+    ):
+        clock.advance(hours=hours)
+        sender.secret = secret
+        assert status == await sender.tell(body, f"msg_{number}")
+    # What somebody knows who should not ends at once.
+    mine = make_secret()
+    assert mine in (await client.post(page, data={"secret": mine})).text
+    assert 401 == await sender.tell(body, "msg_old")
+    sender.secret = mine
+    assert 200 == await sender.tell(body, "msg_new")
+    assert 404 == (await client.post(page.replace("secret", "address"))).status_code
+
+
+async def test_an_address_without_signatures_is_renewed_itself(sender: Sender) -> None:
+    ctx = sender.running.ctx
+    number, token, _none = await add_hook(ctx, "Bank", signed=False)
+    page = f"/settings/webhooks/incoming/{number}"
+    client = await sender.running.client()
+    shown = (await client.post(f"{page}/address")).text
+    found = re.search(r"http://localhost(/hooks/[\w-]{43})", shown)
+    assert found
+    told = [(await sender.client.post(url, content=b"paid")).status_code
+            for url in (f"/hooks/{token}", found[1])]  # fmt: skip
+    assert [404, 200] == told
+    with pytest.raises(NotFoundError):
+        await renew_hook(ctx, number)
 
 
 async def test_neither_cookies_nor_the_origin_of_a_sender_matter(sender: Sender) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import asyncpg
 
-from crmkit.records.filters import OPERATORS
+from crmkit.model.list_filter import OPERATORS
 
 if TYPE_CHECKING:
     from crmkit.model.field import Field

@@ -9,10 +9,11 @@ import msgspec
 from crmkit.access.predicate import check
 from crmkit.errors import InvalidError, NotFoundError
 from crmkit.model.values import N_
-from crmkit.plugin.options import is_secret
+from crmkit.plugin.options import is_by_role, is_secret, type_by_role
 from crmkit.plugin.stored import raise_generation
 from crmkit.records.plugins.rows import add_row
 from crmkit.records.plugins.switch import site_in
+from crmkit.work.deadline_refollow import queue_follow
 
 if TYPE_CHECKING:
     from crmkit.model.context import Context
@@ -46,6 +47,8 @@ async def save_settings(ctx: Context, plugin: str, values: dict[str, Any]) -> No
     for field in msgspec.structs.fields(kind):
         if field.name not in values or (is_secret(field) and values[field.name] == ""):
             continue
+        if is_by_role(field):
+            problems |= _wrong_by_role(field, values[field.name])
         try:
             value = msgspec.convert(values[field.name], field.type, strict=False)
         except msgspec.ValidationError as error:
@@ -60,3 +63,15 @@ async def save_settings(ctx: Context, plugin: str, values: dict[str, Any]) -> No
         await add_row(ctx.db, site_in(ctx).plugins[plugin].manifest)
         await ctx.db.execute("UPDATE core_plugin SET settings = $2 WHERE id = $1", plugin, kept)
         await raise_generation(ctx.db)
+        await queue_follow(ctx, plugin)
+
+
+def _wrong_by_role(field: msgspec.structs.FieldInfo, values: Any) -> dict[str, str]:  # noqa: ANN401 - as sent
+    """Answer what does not fit of a setting by role, as "<setting>.<role>"."""
+    wrong: dict[str, str] = {}
+    for role, value in values.items() if isinstance(values, dict) else ():
+        try:
+            msgspec.convert(value, type_by_role(field), strict=False)
+        except msgspec.ValidationError as error:
+            wrong[f"{field.name}.{role}"] = str(error).partition(" - at")[0]
+    return wrong

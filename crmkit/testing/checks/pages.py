@@ -42,21 +42,6 @@ async def make_samples(trial: Trial) -> AsyncIterator[str]:
             yield error.message
 
 
-async def roles_are_as_declared(trial: Trial) -> AsyncIterator[str]:
-    """Say where a role allows something else than the plugin's `policies` expect."""
-    site = trial.running.site
-    for plugin, each in site.contributions["policies"]:
-        if plugin != trial.plugin:
-            continue
-        if each.entity not in site.entities or each.role not in site.roles:
-            yield f"`policies`: there is no `{each.entity}` or no role `{each.role}`"
-            continue
-        for verb, wanted in each.allows.items():
-            given = site.roles[each.role].scope(each.entity, verb)
-            if given != wanted:
-                yield f"`policies`: {each.role} may {verb} {each.entity}: {given}, not {wanted}"
-
-
 async def pages_answer_as_roles_say(trial: Trial) -> AsyncIterator[str]:
     """Say which page answers otherwise than the right of a role wants."""
     for role in trial.running.site.roles.values():

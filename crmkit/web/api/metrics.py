@@ -7,6 +7,7 @@ from litestar.params import FromPath
 
 from crmkit.access.predicate import check, check_hooks
 from crmkit.model.context import Context
+from crmkit.model.money import amount_text
 from crmkit.records.metrics import Figure, find_metric, metric_values
 from crmkit.web.api.answers import respond
 from crmkit.web.api.call import api_context, outcome_of
@@ -20,14 +21,14 @@ from crmkit.web.translate import _
 def _shown(ctx: Context, figure: Figure) -> dict[str, Any]:
     """Answer a figure; money as text, with the list that shows the same records."""
     metric = find_metric(ctx, figure.name)
-    value: Any = figure.count if not metric.measure else format(figure.value, "f")
+    value: Any = figure.count if not metric.measure else amount_text(figure.value, figure.currency)
     return {
         "name": figure.name,
         "label": _(metric.metric.label),
         "entity": figure.entity,
         "value": value,
         "currency": figure.currency or None,
-        "others": {name: format(total, "f") for name, total in figure.others.items()},
+        "others": {name: amount_text(total, name) for name, total in figure.others.items()},
         "count": figure.count,
         "list": BASE + figure_url(figure),
     }

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _STORABLE = r"^[^\u0000]*$"
 _FILLED = r"^[^\u0000]*[^\s\u0000][^\u0000]*$"
 _DECIMAL = r"^-?[0-9]{1,13}(\.[0-9]{1,10})?$"
-_MONEY = r"^-?[0-9]{1,13}(\.[0-9]{1,2})?$"
+_MONEY = r"^-?[0-9]{1,13}(\.[0-9]{1,4})?$"
 _Whole = Annotated[int, Meta(ge=-(2**63) + 1, le=2**63 - 1)]
 _Id = Annotated[int, Meta(ge=1, le=2**63 - 1)]
 _Moment = Annotated[datetime, Meta(tz=True)]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from crmkit.errors import InvalidError
+from crmkit.model.money import amount_text
 from crmkit.records.query import plain
 from crmkit.records.values import ValueProblem, parse_value
 from crmkit.web.translate import _
@@ -92,7 +93,7 @@ def show_row(plan: EntityPlan, row: Mapping[str, Any], names: tuple[str, ...]) -
     }
     for name in names:
         field = plan.fields[name]
-        value = _shown(field, row[name])
+        value = _shown(field, row[name], str(row.get("currency") or ""))
         if field.is_custom:
             _prefix, owner, key = name.split(".", 2)
             shown.setdefault("custom", {}).setdefault(owner, {})[key] = value
@@ -105,13 +106,15 @@ def show_row(plan: EntityPlan, row: Mapping[str, Any], names: tuple[str, ...]) -
     return shown
 
 
-def _shown(field: Field, value: Any) -> Any:  # noqa: ANN401 - as stored
+def _shown(field: Field, value: Any, currency: str) -> Any:  # noqa: ANN401 - as stored
     if field.kind == "number" and isinstance(value, Decimal):
         return int(value)
     if field.kind == "checkbox" and isinstance(value, str):
         return value == "true"
     if field.kind == "reference" and isinstance(value, str):
         return int(value) if value.isdecimal() else None
+    if field.kind == "money" and isinstance(value, Decimal):
+        return amount_text(value, currency)
     return plain(value) if isinstance(value, Decimal) else value
 
 

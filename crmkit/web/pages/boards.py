@@ -29,9 +29,9 @@ from crmkit.records.save import save_record
 from crmkit.records.steps import Step, next_steps
 from crmkit.web.fields import show_text
 from crmkit.web.format import format_money, format_month, format_number
+from crmkit.web.list_filters import narrowing_of
 from crmkit.web.list_url import ListState, parse_state
 from crmkit.web.list_view import list_page
-from crmkit.web.pages.lists import chip_titles
 from crmkit.web.render import answer, came_from, go
 from crmkit.web.services import AnyRequest, context_of
 from crmkit.web.shell import avatar_of
@@ -143,9 +143,9 @@ async def _board(ctx: Context, plan: EntityPlan, state: ListState) -> BoardPage:
                 else _("All %(n)s") % {"n": format_number(ctx, count)},
             )
         )
-    titles = await chip_titles(ctx, plan, state)
+    narrowing = await narrowing_of(ctx, plan, state)
     number = sum(group.count for group in figures.values())
-    listed = list_page(ctx, plan, state, Listing([]), Count(number, capped=False), titles)
+    listed = list_page(ctx, plan, state, Listing([]), Count(number, capped=False), narrowing)
     return BoardPage(
         entity=listed.entity,
         columns=tuple(columns),

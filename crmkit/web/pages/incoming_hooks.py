@@ -1,5 +1,6 @@
 """Webhooks in: the address other systems tell, who may, and what came of each telling."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import structlog
@@ -10,44 +11,35 @@ from crmkit.errors import InvalidError, LimitError, NotFoundError
 from crmkit.model.context import Context
 from crmkit.records.plugins.rows import system_context
 from crmkit.web.format import format_moment, format_number
+from crmkit.web.hook_pages import IN as _URL
+from crmkit.web.hook_pages import MOST as _MOST
+from crmkit.web.hook_pages import form_page, list_page, row_actions, shown_once
 from crmkit.web.pages.settings import settings_tabs
-from crmkit.web.pages.webhooks import webhook_ways
 from crmkit.web.policy import ADMIN, PUBLIC
 from crmkit.web.render import answer, go
 from crmkit.web.secret_paths import HOOKS
 from crmkit.web.services import AnyRequest, base_url, context_of, services_of, visit_of
 from crmkit.web.translate import _
-from crmkit.web.views import (
-    Action,
-    Cell,
-    Column,
-    Empty,
-    FieldInput,
-    Flash,
-    FormGroup,
-    FormPage,
-    Link,
-    Row,
-    SettingsPage,
-    TablePage,
+from crmkit.web.views import Action, Cell, Column, Empty, FieldInput, Flash, Row, TablePage
+from crmkit.work.hooks import (
+    Hook,
+    add_hook,
+    list_hooks,
+    remove_hook,
+    renew_address,
+    renew_hook,
+    switch_hook,
 )
 from crmkit.work.incoming_hooks import (
     LARGEST,
-    Hook,
     HookCall,
     Told,
-    add_hook,
     list_hook_calls,
-    list_hooks,
     receive,
-    remove_hook,
     run_call_again,
-    switch_hook,
 )
 
 _log = structlog.get_logger("crmkit.hooks")
-_URL = "/settings/webhooks/incoming"
-_MOST = 2**63 - 1
 
 
 # The application's own limit would answer with a page, and leave nothing in the log of the hook.
@@ -93,38 +85,36 @@ def _row(ctx: Context, hook: Hook) -> Row:
 
 def _actions(hook: Hook) -> tuple[Action, ...]:
     base = f"{_URL}/{hook.id}"
-    switch = Action(name="off", label=_("Switch off"), url=f"{base}/off", icon="x")
-    if not hook.active:
-        switch = Action(name="on", label=_("Switch on"), url=f"{base}/on", icon="player-play")
-    remove = Action(
-        name="remove", label=_("Remove"), url=f"{base}/remove", icon="trash", kind="danger",
-        confirm=_("Its log goes as well."),
-    )  # fmt: skip
-    return switch, remove
+    renew = Action(name="address", label=_("New address"), url=f"{base}/address", icon="key",
+                   confirm=_("The old address ends at once."))  # fmt: skip
+    if hook.signed:
+        renew = Action(name="secret", label=_("Renew the secret"), url=f"{base}/secret",
+                       icon="key", method="get")  # fmt: skip
+    return row_actions(base, renew, is_on=hook.active)
 
 
 @get(_URL, policy=ADMIN)
 async def hooks_show(request: AnyRequest) -> Response[str]:
     """Show all addresses that are told."""
     ctx = context_of(request)
-    hooks = await list_hooks(ctx)
-    new = Link(label=_("New incoming webhook"), url=f"{_URL}/new", icon="plus")
     labels = {
         "name": _("Name"), "signed": _("Who may"), "state": _("State"),
         "received": _("Received"), "last": _("Last used"),
     }  # fmt: skip
-    page = TablePage(
-        title=_("Webhooks"),
+    return list_page(
+        request, _URL, labels=labels,
+        rows=[(_row(ctx, each), _actions(each)) for each in await list_hooks(ctx)],
+        new=_("New incoming webhook"), none=_("No incoming webhooks yet"),
         intro=_("Other systems tell this one; plugins hear of it as core.hook.received."),
-        tabs=settings_tabs(request),
-        filters=webhook_ways(_URL),
-        columns=tuple(Column(name=name, label=label) for name, label in labels.items()),
-        rows=tuple(_row(ctx, each) for each in hooks),
-        row_actions=tuple((str(each.id), _actions(each)) for each in hooks),
-        actions=(Action(name="new", label=new.label, url=new.url, method="get", kind="primary"),),
-        empty=Empty(title=_("No incoming webhooks yet"), icon="plug", actions=(new,)),
-    )
-    return answer(request, "table.html", title=page.title, page=page)
+    )  # fmt: skip
+
+
+def _secret_field(typed: str, problems: Mapping[str, str]) -> FieldInput:
+    return FieldInput(
+        name="secret", label=_("Secret"), value=typed, wide=True, max_length=120,
+        error=problems.get("secret"),
+        help=_("The one that the sender shows; empty makes a new one."),
+    )  # fmt: skip
 
 
 def _form(
@@ -137,16 +127,12 @@ def _form(
                    help=_("Who tells, such as: Shop.")),
         FieldInput(name="signed", label=_("Messages are signed (Standard Webhooks)"),
                    kind="checkbox", value="1", checked=bool(typed.get("signed"))),
-        FieldInput(name="secret", label=_("Secret"), value=typed.get("secret", ""), wide=True,
-                   max_length=120, error=problems.get("secret"),
-                   help=_("The one that the sender shows; empty makes a new one.")),
+        _secret_field(typed.get("secret", ""), problems),
     )  # fmt: skip
-    page = FormPage(
-        title=_("New incoming webhook"), groups=(FormGroup(fields=fields),), action_url=_URL,
-        cancel_url=_URL, submit=_("Make the webhook"),
-        errors=(error.message,) if error and not problems else (),
+    return form_page(
+        request, _URL, title=_("New incoming webhook"), fields=fields,
+        submit=_("Make the webhook"), error=error, back=_URL,
     )  # fmt: skip
-    return answer(request, "form.html", title=page.title, status=422 if error else 200, page=page)
 
 
 @get(f"{_URL}/new", policy=ADMIN)
@@ -158,7 +144,7 @@ async def hook_new(request: AnyRequest) -> Response[str]:
 @post(_URL, policy=ADMIN)
 async def hook_create(request: AnyRequest) -> Response[Any]:
     """Make an address and show it and its secret, once."""
-    ctx, base = context_of(request), base_url(request)
+    ctx = context_of(request)
     form = await request.form()
     typed = {name: str(form.get(name, "")) for name in ("name", "secret", "signed")}
     try:
@@ -167,22 +153,72 @@ async def hook_create(request: AnyRequest) -> Response[Any]:
         )
     except InvalidError as error:
         return _form(request, typed, error)
-    shown = (
-        FieldInput(name="address", label=_("Address"), value=f"{base}{HOOKS}{token}", readonly=True,
-                   required=True, wide=True,
-                   help=_("It is shown only now. The sender uses POST; keep it as a password.")),
-        FieldInput(name="secret", label=_("Secret"), value=secret, readonly=True, wide=True,
-                   help=_("It is shown only now. The sender signs with it (Standard Webhooks).")),
+    return _shown(request, typed["name"], token, secret)
+
+
+def _shown(request: AnyRequest, name: str, token: str, secret: str) -> Response[Any]:
+    """Show the address and the secret that were made just now, once; "" is none."""
+    address = (
+        "address", _("Address"), f"{base_url(request)}{HOOKS}{token}",
+        _("It is shown only now. The sender uses POST; keep it as a password."),
     )  # fmt: skip
-    done = FormPage(
-        title="", groups=(FormGroup(fields=shown if secret else shown[:1]),), action_url=_URL,
-        cancel_url=_URL, submit=_("Done"), is_get=True,
+    key = (
+        "secret", _("Secret"), secret,
+        _("It is shown only now. The sender signs with it (Standard Webhooks)."),
     )  # fmt: skip
-    page = SettingsPage(
-        title=_("Address of %(name)s") % {"name": typed["name"]}, tabs=settings_tabs(request),
-        forms=(done,),
+    shown = [*([address] if token else []), *([key] if secret else [])]
+    title = _("Address of %(name)s") if token else _("Secret of %(name)s")
+    return shown_once(request, title % {"name": name}, _URL, *shown)
+
+
+async def _found(ctx: Context, number: int) -> Hook:
+    for each in await list_hooks(ctx):
+        if each.id == number:
+            return each
+    raise NotFoundError(_("There is no such webhook."))
+
+
+def _renewal(
+    request: AnyRequest, hook: Hook, typed: Mapping[str, str], error: InvalidError | None = None
+) -> Response[str]:
+    keeps = FieldInput(
+        name="keeps", label=_("The old one fits for a day as well"), kind="checkbox", value="1",
+        checked=bool(typed.get("keeps")),
+        help=_("Not when somebody knows it who should not."),
     )  # fmt: skip
-    return answer(request, "settings.html", title=page.title, page=page)
+    secret = _secret_field(typed.get("secret", ""), error.problems if error else {})
+    title = _("New secret of %(name)s") % {"name": hook.name}
+    return form_page(
+        request, f"{_URL}/{hook.id}/secret", title=title, fields=(secret, keeps),
+        submit=_("Renew the secret"), error=error, back=_URL,
+    )  # fmt: skip
+
+
+@get(f"{_URL}/{{number:int}}/secret", policy=ADMIN)
+async def hook_secret_new(request: AnyRequest, number: FromPath[int]) -> Response[str]:
+    """Ask for the new secret, or whether to make one."""
+    return _renewal(request, await _found(context_of(request), number), {"keeps": "1"})
+
+
+@post(f"{_URL}/{{number:int}}/secret", policy=ADMIN)
+async def hook_secret_renew(request: AnyRequest, number: FromPath[int]) -> Response[Any]:
+    """Renew the secret and show it, once."""
+    ctx = context_of(request)
+    hook, form = await _found(ctx, number), await request.form()
+    typed = {name: str(form.get(name, "")) for name in ("secret", "keeps")}
+    try:
+        secret = await renew_hook(ctx, hook.id, typed["secret"], keeps=bool(typed["keeps"]))
+    except InvalidError as error:
+        return _renewal(request, hook, typed, error)
+    return _shown(request, hook.name, "", secret)
+
+
+@post(f"{_URL}/{{number:int}}/address", policy=ADMIN)
+async def hook_address_renew(request: AnyRequest, number: FromPath[int]) -> Response[Any]:
+    """Make a new address and show it, once."""
+    ctx = context_of(request)
+    hook = await _found(ctx, number)
+    return _shown(request, hook.name, await renew_address(ctx, hook.id), "")
 
 
 def _call_row(ctx: Context, call: HookCall) -> Row:
@@ -204,9 +240,7 @@ def _call_row(ctx: Context, call: HookCall) -> Row:
 async def hook_calls_show(request: AnyRequest, number: FromPath[int]) -> Response[str]:
     """Show what an address was told."""
     ctx = context_of(request)
-    found = next((each for each in await list_hooks(ctx) if each.id == number), None)
-    if found is None:
-        raise NotFoundError(_("There is no such webhook."))
+    found = await _found(ctx, number)
     calls = await list_hook_calls(ctx, number)
     labels = {
         "state": _("State"), "at": _("When"), "id": _("Message"), "type": _("Kind"),
@@ -270,5 +304,5 @@ async def hook_remove(request: AnyRequest, number: FromPath[int]) -> Response[An
 
 HANDLERS = (
     hook_receive, hooks_show, hook_new, hook_create, hook_calls_show, hook_call_again, hook_off,
-    hook_on, hook_remove,
+    hook_on, hook_remove, hook_secret_new, hook_secret_renew, hook_address_renew,
 )  # fmt: skip

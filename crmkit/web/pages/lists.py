@@ -7,7 +7,7 @@ import msgspec
 from litestar import Response, get, post
 from litestar.params import FromPath
 
-from crmkit.errors import InvalidError, NotFoundError
+from crmkit.errors import InvalidError
 from crmkit.model.context import Context
 from crmkit.model.values import N_
 from crmkit.plugin.plan import EntityPlan
@@ -21,14 +21,14 @@ from crmkit.records.query import (
     group_records,
     list_records,
 )
-from crmkit.records.read import get_record
 from crmkit.records.runs import Work, is_large, start_run
 from crmkit.records.saved_views import delete_view, list_views, save_view
 from crmkit.records.steps import next_steps
 from crmkit.records.values import parse_values
 from crmkit.web.action_form import action_values
 from crmkit.web.format import format_number
-from crmkit.web.list_url import ListState, parse_state
+from crmkit.web.list_filters import narrowing_of
+from crmkit.web.list_url import parse_state
 from crmkit.web.list_view import list_page
 from crmkit.web.panels import slot_html, with_computed
 from crmkit.web.references import with_references
@@ -37,22 +37,6 @@ from crmkit.web.saved_views import with_views
 from crmkit.web.services import AnyRequest, context_of
 from crmkit.web.translate import _, ngettext
 from crmkit.web.views import Flash
-
-
-async def chip_titles(ctx: Context, plan: EntityPlan, state: ListState) -> dict[str, str]:
-    """Answer titles of the records that filters name, "<field>:<id>" to title."""
-    titles: dict[str, str] = {}
-    for each in state.filters:
-        field = plan.field(each.field)
-        if field is None or not field.reference or not each.value.isdecimal():
-            continue
-        target = ctx.site.entity(field.reference)
-        try:
-            found = await get_record(ctx, target, int(each.value[:18]))
-        except NotFoundError:
-            continue  # the chip shows the number; the list is empty
-        titles[f"{each.field}:{each.value}"] = str(found[target.title])
-    return titles
 
 
 async def _show(
@@ -72,9 +56,9 @@ async def _show(
     if state.shows_steps(plan):
         steps = await next_steps(ctx, plan, [row["id"] for row in listing.rows])
     count = await count_records(ctx, plan, query, None if state.count_all else COUNT_CAP)
-    titles = await chip_titles(ctx, plan, state)
+    narrowing = await narrowing_of(ctx, plan, state)
     page = list_page(
-        ctx, plan, state, listing, count, titles, groups=groups, steps=steps, trashed=trashed
+        ctx, plan, state, listing, count, narrowing, groups=groups, steps=steps, trashed=trashed
     )
     if not trashed:
         page = with_views(page, state, plan, await list_views(ctx, plan))

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import quote
 
 from litestar import Response, get, post
 from litestar.params import FromPath
@@ -10,6 +11,7 @@ from crmkit.errors import ForbiddenError, InvalidError
 from crmkit.model.context import Context
 from crmkit.model.job import JobOrder
 from crmkit.web.format import format_number
+from crmkit.web.pages.mail_receipts import receipt_form
 from crmkit.web.pages.settings import settings_tabs
 from crmkit.web.policy import ADMIN, SIGNED_IN
 from crmkit.web.render import answer, go
@@ -28,7 +30,6 @@ from crmkit.web.views import (
 )
 from crmkit.work.jobs import enqueue
 from crmkit.work.mail_accounts import (
-    PRESETS,
     MailAccount,
     find_account,
     list_accounts,
@@ -37,25 +38,17 @@ from crmkit.work.mail_accounts import (
     save_account,
 )
 from crmkit.work.mail_answers import count_lost, resend_lost
+from crmkit.work.mail_checking import PRESETS
 from crmkit.work.mail_trying import try_account
 
 _MAIL = "/settings/mail"
 _LONGEST_SIGNATURE = 2000
 
 
-def _typed(account: MailAccount) -> dict[str, str]:
-    names = ("address", "name", "username", "smtp_host", "smtp_port", "smtp_tls", "imap_host",
-             "imap_port", "imap_tls", "oauth")  # fmt: skip
-    found = {name: str(getattr(account, name)) for name in names}
-    found["folders"] = ", ".join(account.folders)
-    return found | {"team": str(account.team or ""), "shared": "1" if not account.owner else "",
-                    "sends_notices": "1" if account.sends_notices else ""}  # fmt: skip
-
-
 async def _form(
     ctx: Context, typed: Mapping[str, str], number: int, problems: Mapping[str, str]
 ) -> FormPage:
-    providers = sorted(ctx.config.mail.oauth)
+    providers = sorted((one, each.label or one) for one, each in ctx.config.mail.oauth.items())
     labels = {
         "address": _("E-mail address"),
         "name": _("Name that people see"),
@@ -86,7 +79,7 @@ async def _form(
             ("plain", _("None, for a server on this machine")),
         )
         if name == "oauth":
-            options = (("", _("Password")), *((one, one) for one in providers))
+            options = (("", _("Password")), *providers)
         value = typed.get(name, "")
         is_choice = name.endswith("_tls") or name == "oauth"
         return FieldInput(
@@ -147,13 +140,14 @@ async def _page(
     accounts = [each for each in await list_accounts(ctx) if may_change(ctx, each)]
     links = tuple(
         Link(label=each.address, url=f"{_MAIL}/{each.id}", icon="mail",
-             help=each.error or (_("Shared") if each.owner is None else _("Works")))
+             help=each.trouble or (_("Shared") if each.owner is None else _("Works")))
         for each in accounts
     )  # fmt: skip
     field = FieldInput(name="signature", label=_("Signature"), kind="textarea", wide=True,
                        value=signature or "", max_length=_LONGEST_SIGNATURE)  # fmt: skip
     forms = (
         *(await _lost(ctx) if is_admin(ctx.principal) else ()),
+        *_sign_ins(ctx),
         await _form(ctx, typed or {}, 0, problems or {}),
         FormPage(
             title=_("Signature"),
@@ -175,6 +169,39 @@ async def _page(
     return answer(request, "settings.html", title=page.title, status=status, page=page)
 
 
+def _sign_ins(ctx: Context) -> tuple[FormPage, ...]:
+    """Answer a button for each provider that people sign in at."""
+    return tuple(
+        FormPage(
+            title="",
+            groups=(),
+            action_url=f"{_MAIL}/oauth/{quote(name, safe='')}",
+            cancel_url=_MAIL,
+            submit=_("Sign in at %(name)s") % {"name": provider.label or name},
+            is_get=True,
+        )
+        for name, provider in sorted(ctx.config.mail.oauth.items())
+        if provider.authorize_url
+    )
+
+
+def _sign_in_again(ctx: Context, account: MailAccount) -> tuple[FormPage, ...]:
+    """Answer the button that renews the consent; nothing where a token is pasted."""
+    provider = ctx.config.mail.oauth.get(account.oauth)
+    if provider is None or not provider.authorize_url:
+        return ()
+    again = FormPage(
+        title="",
+        intro=account.error or _("Needed only when the provider took the access away."),
+        groups=(),
+        action_url=f"{_MAIL}/oauth/{quote(account.oauth, safe='')}",
+        cancel_url=_MAIL,
+        submit=_("Sign in again at %(name)s") % {"name": provider.label or account.oauth},
+        hidden=(("account", str(account.id)),),
+    )
+    return (again,)
+
+
 async def _lost(ctx: Context) -> tuple[FormPage, ...]:
     """Answer the button that sends again what found no account; nothing where none is lost."""
     count = await count_lost(ctx)
@@ -194,16 +221,24 @@ async def _lost(ctx: Context) -> tuple[FormPage, ...]:
 
 
 async def _edit_page(
-    request: AnyRequest, number: int, typed: Mapping[str, str], problems: Mapping[str, str]
+    request: AnyRequest,
+    account: MailAccount,
+    typed: Mapping[str, str],
+    problems: Mapping[str, str],
 ) -> Response[str]:
-    ctx = context_of(request)
+    ctx, number = context_of(request), account.id
     remove = Action(name="remove", label=_("Remove this account"), kind="danger",
                     url=f"{_MAIL}/{number}/remove", icon="trash",
                     confirm=_("Its password is forgotten; its messages stay."))  # fmt: skip
+    receipt = await receipt_form(ctx, await find_account(ctx, number))
     page = SettingsPage(
         title=_("Mail account"),
         tabs=settings_tabs(request),
-        forms=(await _form(ctx, typed, number, problems),),
+        forms=(
+            *_sign_in_again(ctx, account),
+            await _form(ctx, typed, number, problems),
+            *receipt,
+        ),
         danger=(remove,),
     )
     status = 422 if problems else 200
@@ -217,7 +252,7 @@ async def mail_account_show(request: AnyRequest, number: FromPath[int]) -> Respo
     account = await find_account(ctx, number)
     if not may_change(ctx, account):
         raise ForbiddenError(_("This mail account is somebody else's."))
-    return await _edit_page(request, number, _typed(account), {})
+    return await _edit_page(request, account, account.as_typed(), {})
 
 
 async def _sent(request: AnyRequest) -> dict[str, str]:
@@ -232,21 +267,22 @@ async def mail_account_create(request: AnyRequest) -> Response[Any]:
         number = await save_account(context_of(request), typed)
     except InvalidError as error:
         return await _page(request, typed, error.problems or {"": error.message})
-    return await _tried(request, number)
+    return await tried(request, number)
 
 
 @post(_MAIL + "/{number:int}", policy=SIGNED_IN)
 async def mail_account_update(request: AnyRequest, number: FromPath[int]) -> Response[Any]:
     """Keep an account and try it."""
-    typed = await _sent(request)
+    ctx, typed = context_of(request), await _sent(request)
     try:
-        await save_account(context_of(request), typed, number)
+        await save_account(ctx, typed, number)
     except InvalidError as error:
-        return await _edit_page(request, number, typed, error.problems or {"": error.message})
-    return await _tried(request, number)
+        account = await find_account(ctx, number)
+        return await _edit_page(request, account, typed, error.problems or {"": error.message})
+    return await tried(request, number)
 
 
-async def _tried(request: AnyRequest, number: int) -> Response[Any]:
+async def tried(request: AnyRequest, number: int) -> Response[Any]:
     """Try an account, say what came of it, and begin to read it."""
     ctx = context_of(request)
     account = await find_account(ctx, number)

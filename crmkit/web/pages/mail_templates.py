@@ -7,11 +7,13 @@ from babel import Locale
 from litestar import Response, get, post
 from litestar.params import FromPath
 
-from crmkit.errors import InvalidError, NotFoundError
+from crmkit.access.mail_templates import places_of
+from crmkit.errors import InvalidError, NotFoundError, StaleVersionError
 from crmkit.model.context import Context
+from crmkit.model.mail_template import MAIL_TEMPLATE
 from crmkit.model.people import LANGUAGES
 from crmkit.web.fields import show_text
-from crmkit.web.mail_fill import fill_template, places_of
+from crmkit.web.mail_fill import fill_template
 from crmkit.web.pages.settings import settings_tabs
 from crmkit.web.policy import ADMIN
 from crmkit.web.render import answer, go
@@ -32,15 +34,10 @@ from crmkit.web.views import (
     SettingsPage,
     TablePage,
 )
-from crmkit.work.mail_templates import (
-    MailTemplate,
-    find_mail_template,
-    list_templates,
-    remove_template,
-    save_template,
-)
+from crmkit.work.mail_templates import MailTemplate, find_mail_template, list_templates
 
 _URL = "/settings/mail-templates"
+Problem = InvalidError | StaleVersionError
 _NAMES = ("name", "entity", "language", "subject", "body")
 
 
@@ -87,10 +84,8 @@ async def mail_templates_show(request: AnyRequest) -> Response[str]:
     return answer(request, "table.html", title=page.title, page=page)
 
 
-def _form(
-    ctx: Context, typed: Mapping[str, str], number: int, error: InvalidError | None
-) -> FormPage:
-    problems = error.problems if error else {}
+def _form(ctx: Context, typed: Mapping[str, str], number: int, error: Problem | None) -> FormPage:
+    problems = error.problems if isinstance(error, InvalidError) else {}
     entities = [Option(value="", label=_("Any record"))] + [
         Option(value=plan.name, label=_(plan.label))
         for plan in sorted(ctx.site.entities.values(), key=lambda plan: plan.name)
@@ -124,6 +119,7 @@ def _form(
         cancel_url=_URL,
         submit=_("Save"),
         errors=(error.message,) if error and not problems else (),
+        version=typed.get("version") or None,
     )
 
 
@@ -170,7 +166,7 @@ async def _page(
     request: AnyRequest,
     typed: Mapping[str, str],
     template: MailTemplate | None = None,
-    error: InvalidError | None = None,
+    error: Problem | None = None,
 ) -> Response[str]:
     ctx = context_of(request)
     forms = [_form(ctx, typed, template.id if template else 0, error)]
@@ -185,10 +181,20 @@ async def _page(
     page = SettingsPage(
         title=template.name if template else _("New mail template"),
         tabs=settings_tabs(request),
+        links=()
+        if template is None
+        else (
+            Link(
+                label=_("History"),
+                url=f"/{MAIL_TEMPLATE}/{template.id}",
+                icon="history",
+                help=_("Who changed it, and how it was"),
+            ),
+        ),
         forms=tuple(forms),
         danger=danger,
     )
-    status = 422 if error else 200
+    status = 200 if error is None else 422 if isinstance(error, InvalidError) else 409
     return answer(request, "settings.html", title=page.title, status=status, page=page)
 
 
@@ -202,20 +208,24 @@ async def mail_template_new(request: AnyRequest) -> Response[str]:
 async def mail_template_show(request: AnyRequest, number: FromPath[int]) -> Response[str]:
     """Show a template, and with `record` the message it would begin."""
     found = await find_mail_template(context_of(request), number)
-    return await _page(request, {name: getattr(found, name) for name in _NAMES}, found)
+    typed = {name: str(getattr(found, name)) for name in (*_NAMES, "version")}
+    return await _page(request, typed, found)
 
 
 async def _save(request: AnyRequest, template: MailTemplate | None) -> Response[Any]:
     ctx = context_of(request)
     form = await request.form()
-    typed = {name: str(form.get(name, "")) for name in _NAMES}
-    entity = typed["entity"] if typed["entity"] in ctx.site.entities else ""
+    typed = {name: str(form.get(name, "")).replace("\0", "") for name in _NAMES}
+    version = str(form.get("version", ""))
     try:
-        number = await save_template(
-            ctx, typed, places_of(ctx, entity), template.id if template else 0
-        )
-    except InvalidError as error:
-        return await _page(request, typed, template, error)
+        if template is None:
+            number = await ctx.create(MAIL_TEMPLATE, **typed)
+        else:
+            number = template.id
+            seen = int(version[:9]) if version[:9].isdecimal() else None
+            await ctx.save(MAIL_TEMPLATE, number, version=seen, **typed)
+    except (InvalidError, StaleVersionError) as error:
+        return await _page(request, typed | {"version": version}, template, error)
     return go(request, f"{_URL}/{number}", Flash(text=_("Saved")))
 
 
@@ -233,8 +243,8 @@ async def mail_template_update(request: AnyRequest, number: FromPath[int]) -> Re
 
 @post(f"{_URL}/{{number:int}}/remove", policy=ADMIN)
 async def mail_template_remove(request: AnyRequest, number: FromPath[int]) -> Response[Any]:
-    """Forget a template."""
-    await remove_template(context_of(request), number)
+    """Move a template to the trash."""
+    await context_of(request).trash(MAIL_TEMPLATE, min(number, 2**62))
     return go(request, _URL, Flash(text=_("Removed")))
 
 

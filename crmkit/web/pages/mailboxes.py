@@ -60,9 +60,11 @@ async def _accounts(ctx: Context) -> TablePage:
             Cell(html=format_number(ctx, received)),
             Cell(html=format_moment(ctx, each.sent_at) if each.sent_at else ""),
             Cell(html=format_number(ctx, sent)),
-            Cell(html=each.error or _("Works")),
+            Cell(html=each.trouble or _("Works"), tone="bad" if each.trouble else ""),
         )
-        rows.append(Row(id=str(each.id), url="", cells=cells, label=each.address))
+        # Those of a person are the person's alone to change.
+        url = f"/settings/mail/{each.id}" if each.owner is None else ""
+        rows.append(Row(id=str(each.id), url=url, cells=cells, label=each.address))
     names = (
         ("address", _("Account")), ("whose", _("Whose")), ("read", _("Last read")),
         ("received", _("Received")), ("sent_at", _("Last sent")), ("sent", _("Sent")),
@@ -73,7 +75,13 @@ async def _accounts(ctx: Context) -> TablePage:
         intro=_("Each account is read once a minute, and at once where its server tells of mail."),
         columns=tuple(Column(name=name, label=label) for name, label in names),
         rows=tuple(rows),
-        empty=None if rows else Empty(title=_("No mail accounts yet"), icon="mail"),
+        empty=None
+        if rows
+        else Empty(
+            title=_("No mail accounts yet"),
+            icon="mail",
+            actions=(Link(label=_("Add a mail account"), url="/settings/mail", icon="plus"),),
+        ),
     )
 
 

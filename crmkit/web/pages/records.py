@@ -63,6 +63,11 @@ async def panel_show(
     return answer(request, "panel.html", title=panel.title, block="panel", panel=panel)
 
 
+async def _where_it_went(ctx: Context, plan: EntityPlan, record_id: int) -> int | None:
+    kept = await find_kept(ctx, plan, record_id)
+    return kept if kept is not None and await is_readable(ctx, plan, kept) else None
+
+
 @get("/{entity:str}/{record_id:int}", policy="entity.read")
 async def record_show(
     request: AnyRequest, entity: FromPath[str], record_id: FromPath[int]
@@ -70,12 +75,19 @@ async def record_show(
     """Show a record; the address of one that was merged leads to where it went."""
     ctx = context_of(request)
     plan = plan_of(ctx, entity)
-    kept = await find_kept(ctx, plan, record_id)
-    if kept is not None and await is_readable(ctx, plan, kept):
+    show = request.query_params.get("show", "")
+    try:
+        page = await full_page(ctx, plan, record_id, show, request.query_params)
+    except NotFoundError:
+        kept = await _where_it_went(ctx, plan, record_id)
+        if kept is None:
+            raise
+    else:
+        # What was merged lies in the trash.
+        kept = await _where_it_went(ctx, plan, record_id) if page.trashed else None
+    if kept is not None:
         text = _("The record you opened was merged into this one.")
         return go(request, f"/{entity}/{kept}", Flash(text=text))
-    show = request.query_params.get("show", "")
-    page = await full_page(ctx, plan, record_id, show, request.query_params)
     wanted = request.query_params.get("write", "")
     if any(tab.name == wanted for tab in page.composer):
         tabs = tuple(msgspec.structs.replace(t, current=t.name == wanted) for t in page.composer)
@@ -175,7 +187,8 @@ async def record_edit(
     ctx = context_of(request)
     plan = plan_of(ctx, entity)
     record = await get_record(ctx, plan, record_id, "edit")
-    raw = {name: raw_text(ctx, field, record[name]) for name, field in plan.fields.items()}
+    currency = str(record.get("currency") or "")
+    raw = {n: raw_text(ctx, field, record[n], currency) for n, field in plan.fields.items()}
     displays = {
         name: show_text(ctx, field, record)
         for name, field in plan.fields.items()

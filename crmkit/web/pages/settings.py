@@ -58,7 +58,10 @@ def settings_tabs(request: AnyRequest) -> tuple[Link, ...]:
             (_("Mailboxes"), "/settings/mailboxes"),
             (_("Mail templates"), "/settings/mail-templates"),
         ]
-    return tuple(Link(label=text, url=url, current=path == url) for text, url in tabs)
+    return tuple(
+        Link(label=text, url=url, current=path == url or path.startswith(f"{url}/"))
+        for text, url in tabs
+    )
 
 
 def settings_links(ctx: Context) -> tuple[Link, ...]:

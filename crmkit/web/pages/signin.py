@@ -11,6 +11,7 @@ from crmkit.access.sessions import SESSION_LIFE, end_session
 from crmkit.access.setup import Link, accept_link, read_link
 from crmkit.access.signin import sign_in, sign_in_with
 from crmkit.errors import InvalidError, LimitError, NotFoundError, SignInError, UnavailableError
+from crmkit.records.plugins.rows import system_context
 from crmkit.web.policy import PUBLIC, SIGNED_IN
 from crmkit.web.render import answer, go
 from crmkit.web.services import AnyRequest, services_of, visit_of
@@ -196,7 +197,7 @@ async def setup_create(request: AnyRequest, token: FromPath[str]) -> Response[An
     link = await read_link(services.db, token)
     try:
         session = await accept_link(
-            services.db,
+            system_context(services.config, services.db, services.site, "page"),
             token,
             name,
             str(form.get("password", "")),

@@ -8,25 +8,14 @@ from litestar.params import FromPath
 from crmkit.errors import InvalidError, NotFoundError
 from crmkit.model.context import Context
 from crmkit.web.format import format_moment, format_number
+from crmkit.web.hook_pages import MOST, form_page, list_page, row_actions, shown_once
+from crmkit.web.hook_pages import OUT as _URL
 from crmkit.web.pages.settings import settings_tabs
 from crmkit.web.policy import ADMIN
 from crmkit.web.render import answer, go
 from crmkit.web.services import AnyRequest, context_of, services_of
 from crmkit.web.translate import _
-from crmkit.web.views import (
-    Action,
-    Cell,
-    Column,
-    Empty,
-    FieldInput,
-    Flash,
-    FormGroup,
-    FormPage,
-    Link,
-    Row,
-    SettingsPage,
-    TablePage,
-)
+from crmkit.web.views import Action, Cell, Column, Empty, FieldInput, Flash, Row, TablePage
 from crmkit.work.events import event_names
 from crmkit.work.webhook_calls import WebhookCall, list_calls, send_again, send_test
 from crmkit.work.webhooks import (
@@ -37,14 +26,6 @@ from crmkit.work.webhooks import (
     renew_secret,
     switch_webhook,
 )
-
-_URL = "/settings/webhooks"
-
-
-def webhook_ways(current: str) -> tuple[Link, ...]:
-    """Answer the two ways there are: telling other systems, and being told."""
-    ways = ((_("Outgoing"), _URL), (_("Incoming"), f"{_URL}/incoming"))
-    return tuple(Link(label=text, url=url, current=url == current) for text, url in ways)
 
 
 def _state(ctx: Context, row: WebhookRow) -> Cell:
@@ -71,40 +52,23 @@ def _row(ctx: Context, row: WebhookRow) -> Row:
 
 def _actions(row: WebhookRow) -> tuple[Action, ...]:
     base = f"{_URL}/{row.id}"
-    switch = Action(name="off", label=_("Switch off"), url=f"{base}/off", icon="x")
-    if not row.active or row.paused_until:
-        switch = Action(name="on", label=_("Switch on"), url=f"{base}/on", icon="player-play")
-    return (
-        Action(name="test", label=_("Send a test"), url=f"{base}/test", icon="send"),
-        Action(name="secret", label=_("Renew the secret"), url=f"{base}/secret", icon="key",
-               confirm=_("For a day the old one signs as well.")),
-        switch,
-        Action(
-            name="remove", label=_("Remove"), url=f"{base}/remove", icon="trash", kind="danger",
-            confirm=_("Its log goes as well."),
-        ),
-    )  # fmt: skip
+    test = Action(name="test", label=_("Send a test"), url=f"{base}/test", icon="send")
+    renew = Action(name="secret", label=_("Renew the secret"), url=f"{base}/secret", icon="key",
+                   confirm=_("For a day the old one signs as well."))  # fmt: skip
+    return row_actions(base, test, renew, is_on=row.active and not row.paused_until)
 
 
 @get(_URL, policy=ADMIN)
 async def webhooks_show(request: AnyRequest) -> Response[str]:
     """Show all webhooks."""
     ctx = context_of(request)
-    rows = await list_webhooks(ctx)
-    new = Link(label=_("New webhook"), url=f"{_URL}/new", icon="plus")
     labels = {"name": _("Name"), "url": _("Address"), "events": _("Events"), "state": _("State")}
-    page = TablePage(
-        title=_("Webhooks"),
+    return list_page(
+        request, _URL, labels=labels,
+        rows=[(_row(ctx, each), _actions(each)) for each in await list_webhooks(ctx)],
+        new=_("New webhook"), none=_("No webhooks yet"),
         intro=_("Other systems are told when something happens, and can check that it was you."),
-        tabs=settings_tabs(request),
-        filters=webhook_ways(_URL),
-        columns=tuple(Column(name=name, label=label) for name, label in labels.items()),
-        rows=tuple(_row(ctx, each) for each in rows),
-        row_actions=tuple((str(each.id), _actions(each)) for each in rows),
-        actions=(Action(name="new", label=new.label, url=new.url, method="get", kind="primary"),),
-        empty=Empty(title=_("No webhooks yet"), icon="plug", actions=(new,)),
-    )
-    return answer(request, "table.html", title=page.title, page=page)
+    )  # fmt: skip
 
 
 def _form(
@@ -124,12 +88,10 @@ def _form(
                    help=_("One a line; * stands for any word. There are: %(names)s")
                    % {"names": ", ".join(names)}),
     )  # fmt: skip
-    page = FormPage(
-        title=_("New webhook"), groups=(FormGroup(fields=fields),), action_url=_URL,
-        cancel_url=_URL, submit=_("Make the webhook"),
-        errors=(error.message,) if error and not problems else (),
+    return form_page(
+        request, _URL, title=_("New webhook"), fields=fields, submit=_("Make the webhook"),
+        error=error, back=_URL,
     )  # fmt: skip
-    return answer(request, "form.html", title=page.title, status=422 if error else 200, page=page)
 
 
 @get(f"{_URL}/new", policy=ADMIN)
@@ -158,25 +120,15 @@ async def webhook_create(request: AnyRequest) -> Response[Any]:
 async def secret_renew(request: AnyRequest, number: FromPath[int]) -> Response[Any]:
     """Make a new secret and show it, once."""
     ctx = context_of(request)
-    secret = await renew_secret(ctx, min(number, 2**63 - 1))
+    secret = await renew_secret(ctx, min(number, MOST))
     name = next((each.name for each in await list_webhooks(ctx) if each.id == number), "")
     return _secret_page(request, name, secret)
 
 
-def _secret_page(request: AnyRequest, name: str, secret: str) -> Response[str]:
-    shown = FieldInput(
-        name="secret", label=_("Secret"), value=secret, readonly=True, required=True, wide=True,
-        help=_("It is shown only now. The receiver checks signatures with it (Standard Webhooks)."),
-    )  # fmt: skip
-    done = FormPage(
-        title="", groups=(FormGroup(fields=(shown,)),), action_url=_URL, cancel_url=_URL,
-        submit=_("Done"), is_get=True,
-    )  # fmt: skip
-    page = SettingsPage(
-        title=_("Secret of %(name)s") % {"name": name}, tabs=settings_tabs(request),
-        forms=(done,),
-    )  # fmt: skip
-    return answer(request, "settings.html", title=page.title, page=page)
+def _secret_page(request: AnyRequest, name: str, secret: str) -> Response[Any]:
+    told = _("It is shown only now. The receiver checks signatures with it (Standard Webhooks).")
+    title = _("Secret of %(name)s") % {"name": name}
+    return shown_once(request, title, _URL, ("secret", _("Secret"), secret, told))
 
 
 def _call_row(ctx: Context, call: WebhookCall) -> Row:
@@ -244,7 +196,7 @@ async def test_send(request: AnyRequest, number: FromPath[int]) -> Response[Any]
 @post(f"{_URL}/{{number:int}}/again", policy=ADMIN)
 async def failed_again(request: AnyRequest, number: FromPath[int]) -> Response[Any]:
     """Send everything that failed once more."""
-    count = await send_again(context_of(request), min(number, 2**63 - 1))
+    count = await send_again(context_of(request), min(number, MOST))
     text = _("%(n)s are sent again") % {"n": count}
     return go(request, f"{_URL}/{number}", Flash(text=text))
 
@@ -254,8 +206,7 @@ async def call_again(
     request: AnyRequest, number: FromPath[int], call: FromPath[int]
 ) -> Response[Any]:
     """Send one telling once more."""
-    most = 2**63 - 1
-    count = await send_again(context_of(request), min(number, most), min(call, most))
+    count = await send_again(context_of(request), min(number, MOST), min(call, MOST))
     text = _("%(n)s are sent again") % {"n": count}
     return go(request, f"{_URL}/{number}", Flash(text=text))
 
@@ -273,7 +224,7 @@ async def webhook_on(request: AnyRequest, number: FromPath[int]) -> Response[Any
 
 
 async def _switch(request: AnyRequest, number: int, *, active: bool) -> Response[Any]:
-    await switch_webhook(context_of(request), min(number, 2**63 - 1), active=active)
+    await switch_webhook(context_of(request), min(number, MOST), active=active)
     await services_of(request).renew()
     return go(request, _URL, Flash(text=_("Saved")))
 
@@ -281,7 +232,7 @@ async def _switch(request: AnyRequest, number: int, *, active: bool) -> Response
 @post(f"{_URL}/{{number:int}}/remove", policy=ADMIN)
 async def webhook_remove(request: AnyRequest, number: FromPath[int]) -> Response[Any]:
     """Remove a webhook and its log."""
-    await remove_webhook(context_of(request), min(number, 2**63 - 1))
+    await remove_webhook(context_of(request), min(number, MOST))
     await services_of(request).renew()
     return go(request, _URL, Flash(text=_("Removed")))
 

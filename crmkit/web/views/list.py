@@ -82,6 +82,8 @@ class FilterField(View, frozen=True, kw_only=True):
     options: tuple[Option, ...] = ()
     remote_url: str | None = None
     source: str | None = None
+    hint: str = ""  # an example of what is typed
+    in_days: tuple[str, ...] = ()  # operators whose value is a number, sent as `days`
 
 
 class ColumnChoice(View, frozen=True, kw_only=True):
@@ -109,7 +111,8 @@ class ListPage(View, frozen=True, kw_only=True):
     """A list, also the trash.
 
     All state is in the URL. A filter is added by GET `filter_action` with the pairs `state`
-    and `add` (field), `op`, `value`; columns by GET with `columns` repeated; the term by `q`.
+    and `add` (field), `op`, `value` (or `days`); columns by GET with `columns` repeated; the
+    term by `q`.
     Bulk is a POST to `bulk_url` with `ids` repeated, `action`, `all=1` for all matches, and
     `state`. Saving a view is a POST to `save_view_url` with `name`, `shared` and `state`.
     """

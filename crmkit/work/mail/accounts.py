@@ -10,6 +10,10 @@ from msgspec import Struct
 
 from crmkit.errors import ConfigError
 
+_ENTER_AGAIN = (
+    "Enter the password of the mailbox again; some providers want an application password."
+)
+_ALLOW_AGAIN = "Sign in at the provider again, or enter a new refresh token."
 #: `implicit`: encrypted from the first byte (ports 465, 993). `starttls`: encrypted after a
 #: command (587, 143), and refused where that fails. `plain`: not at all, for servers nearby.
 Tls = Literal["implicit", "starttls", "plain"]
@@ -85,6 +89,12 @@ def check_secrecy(account: SmtpAccount | ImapAccount) -> None:
             f"The password for {account.host} would go through the network unencrypted. "
             "Set tls to `implicit` or `starttls`."
         )
+
+
+def refusal_of(account: SmtpAccount | ImapAccount, said: str) -> str:
+    """Answer the sentence of a server that lets nobody in: what it said, and what helps."""
+    again = _ALLOW_AGAIN if account.token else _ENTER_AGAIN
+    return f"{account.host} refuses {account.username}: {said.rstrip('.')}. {again}"
 
 
 def is_here(host: str) -> bool:

@@ -7,7 +7,7 @@ import ssl
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from crmkit.work.mail.accounts import check_secrecy, make_tls
+from crmkit.work.mail.accounts import check_secrecy, make_tls, refusal_of
 from crmkit.work.mail.outcome import PERMANENT, Outcome, Refusal, SendResult
 
 if TYPE_CHECKING:
@@ -94,12 +94,13 @@ async def _open(client: aiosmtplib.SMTP, account: SmtpAccount) -> SendResult | N
         await sign_in(client, account)
     except aiosmtplib.SMTPResponseException as error:
         # A wrong password is no reason to give a message up.
+        is_fault = error.code >= PERMANENT
         return _failure(
             Outcome.TEMPORARY,
             "login",
-            error.message,
+            refusal_of(account, _short(error.message)) if is_fault else error.message,
             code=error.code,
-            account_at_fault=error.code >= PERMANENT,
+            account_at_fault=is_fault,
         )
     except (aiosmtplib.SMTPException, OSError, TimeoutError) as error:
         offers = isinstance(error, ConnectionError | TimeoutError)

@@ -12,7 +12,7 @@ from email.utils import format_datetime
 from typing import TYPE_CHECKING
 
 from crmkit.errors import UnavailableError
-from crmkit.work.mail.accounts import check_secrecy, make_tls
+from crmkit.work.mail.accounts import check_secrecy, make_tls, refusal_of
 from crmkit.work.mail.addresses import check_line
 from crmkit.work.mail.imap_answers import find_facts, find_literals
 
@@ -24,10 +24,6 @@ if TYPE_CHECKING:
 
     from crmkit.work.mail.accounts import ImapAccount
 
-_ENTER_AGAIN = (
-    "Enter the password of the mailbox again; some providers want an application password."
-)
-_ENTER_ANOTHER = "Enter a new refresh token."
 _HAPPENS = re.compile(rb"\* \d+ (?:EXISTS|RECENT|EXPUNGE)")
 
 
@@ -77,11 +73,7 @@ class Session:
                 self._sign_in()
         except MailboxLoginError as error:
             self.drop()
-            again = _ENTER_ANOTHER if account.token else _ENTER_AGAIN
-            raise MailboxError(
-                f"{account.host} refuses {account.username}: {_short(error)}. {again}",
-                account_at_fault=True,
-            ) from error
+            raise MailboxError(refusal_of(account, _short(error)), account_at_fault=True) from error
 
     def _sign_in(self) -> None:
         from imap_tools import MailboxLoginError  # noqa: PLC0415 - as above

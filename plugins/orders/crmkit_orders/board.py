@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Any
 
 from crmkit import (
@@ -22,7 +23,7 @@ from crmkit import (
     post,
 )
 from crmkit_orders.asking import Question
-from crmkit_orders.panels import STEP_LABELS, slack_of, span_text
+from crmkit_orders.panels import slack_of, span_text
 from crmkit_orders.steps import HandOver, hand_over
 
 if TYPE_CHECKING:
@@ -32,19 +33,25 @@ if TYPE_CHECKING:
     from crmkit import Context
 
 BOARD = "/orders/board"
-_MOST = 500
+#: So many people, those with most late steps first, each with so many of his most urgent steps.
+_HOLDERS, _STEPS = 24, 5
+#: What the page of one person shows.
+_ALL = 100
 _DIGITS = 18
 
 
 @get(BOARD, policy="orders.order.read")
 async def board_show(request: Request[Any, Any, Any]) -> Response[str]:
-    """Show the active steps by holder."""
+    """Show the active steps by holder; `?holder=7` all of one person."""
     ctx = context_of(request)
-    rows = await _rows(ctx)
+    holder = request.query_params.get("holder", "")
+    one = int(holder) if holder.isdecimal() and len(holder) <= _DIGITS else None
+    rows = await _rows(ctx, one)
+    holders = _holders(ctx, rows)
     return answer(
-        request, "orders/board.html", title=_("Who holds what"), holders=_holders(ctx, rows),
-        people=await _people(ctx) if rows else [], cut=len(rows) == _MOST, board_url=BOARD,
-        none_yet=_none_yet(),
+        request, "orders/board.html", title=_("Who holds what"), holders=holders,
+        people=await _people(ctx) if rows else [], cut=len(holders) == _HOLDERS, board_url=BOARD,
+        none_yet=_none_yet(), one=one,
     )  # fmt: skip
 
 
@@ -57,21 +64,30 @@ def _none_yet() -> dict[str, Any]:
     }
 
 
-async def _rows(ctx: Context) -> list[dict[str, Any]]:
+async def _rows(ctx: Context, one: int | None) -> list[dict[str, Any]]:
+    """Answer the most urgent steps of each holder, with how many he has and how many are late."""
     question = Question(ctx)
     now = question.add(ctx.now())
+    own = "" if one is None else f"AND coalesce(t.holder, 0) = {question.add(one)}::bigint "
     return await question.rows(
-        "SELECT t.id, t.name, t.due_at, t.began_at, t.holder, coalesce(u.name, '') AS who, "  # noqa: S608 - predicates
-        "o.id AS \"order\", o.number, o.promised_at, coalesce(c.name, p.name, '') AS client, "
+        "SELECT h.holder, h.who, h.many, h.late, s.* FROM ("  # noqa: S608 - predicates
+        "SELECT coalesce(t.holder, 0) AS holder, coalesce(u.name, '') AS who, count(*) AS many, "
+        f"count(*) FILTER (WHERE t.due_at < {now}::timestamptz) AS late "
+        "FROM orders_step t LEFT JOIN core_user u ON u.id = t.holder "
+        f"WHERE t.state = 'active' {own}AND {question.may('orders.step')} "
+        f"GROUP BY 1, 2 ORDER BY late DESC, who, 1 LIMIT {_HOLDERS}) h CROSS JOIN LATERAL ("
+        "SELECT t.id, t.name, t.due_at, t.began_at, "
+        "o.id AS \"order\", o.number, coalesce(c.name, p.name, '') AS client, "
         f"coalesce(t.due_at < {now}::timestamptz, false) AS is_late, "
         f"{question.may('orders.order', 'o', 'edit')} AS may_edit "
         'FROM orders_step t JOIN orders_order o ON o.id = t."order" '
         f"AND {question.may('orders.order', 'o')} "
         f"LEFT JOIN crm_company c ON c.id = o.company AND {question.may('crm.company', 'c')} "
         f"LEFT JOIN crm_person p ON p.id = o.person AND {question.may('crm.person', 'p')} "
-        "LEFT JOIN core_user u ON u.id = t.holder "
-        f"WHERE t.state = 'active' AND {question.may('orders.step')} "
-        f"ORDER BY t.due_at NULLS LAST, t.id LIMIT {_MOST}"
+        "WHERE t.state = 'active' AND coalesce(t.holder, 0) = h.holder "
+        f"AND {question.may('orders.step')} "
+        f"ORDER BY t.due_at, t.id LIMIT {_STEPS if one is None else _ALL}) s "
+        "ORDER BY h.late DESC, h.who, h.holder, s.due_at, s.id"
     )
 
 
@@ -86,26 +102,25 @@ async def _people(ctx: Context) -> list[tuple[str, str]]:
 
 
 def _holders(ctx: Context, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Answer the holders with their steps; who has late ones comes first, then by name."""
-    by_holder: dict[str, list[dict[str, Any]]] = {}
-    for row in rows:
-        by_holder.setdefault(f"{row['who']}\n{row['holder'] or 0}", []).append(row)
+    """Answer the holders with their steps, in the order of the rows."""
     made = []
-    for key, own in by_holder.items():
-        name = key.partition("\n")[0]
-        late = sum(row["is_late"] for row in own)
+    for holder, group in itertools.groupby(rows, lambda row: row["holder"]):
+        own = list(group)
+        name, many, late = own[0]["who"], own[0]["many"], own[0]["late"]
         made.append(
             {
-                "id": own[0]["holder"] or 0,
+                "id": holder,
                 "name": name or _("Nobody"),
                 "avatar": avatar_of(name) if name else None,
-                "count": format_number(ctx, len(own)),
+                "count": format_number(ctx, many),
                 "late": late,
                 "late_text": _("%(n)s late") % {"n": format_number(ctx, late)},
                 "steps": [_step(ctx, row) for row in own],
+                "more_url": f"{BOARD}?holder={holder}" if many > len(own) else "",
+                "more": _("All %(n)s") % {"n": format_number(ctx, many)},
             }
         )
-    return sorted(made, key=lambda each: (-each["late"], str(each["name"]).casefold()))
+    return made
 
 
 def _step(ctx: Context, row: Mapping[str, Any]) -> dict[str, Any]:
@@ -115,7 +130,7 @@ def _step(ctx: Context, row: Mapping[str, Any]) -> dict[str, Any]:
         "url": f"/orders.order/{row['order']}",
         "number": row["number"],
         "client": row["client"],
-        "step": _(STEP_LABELS.get(row["name"], row["name"])),
+        "step": ctx.translate(row["name"]),
         "since": _since(ctx, row["began_at"]) if row["began_at"] else "",
         "due": format_moment(ctx, row["due_at"]) if row["due_at"] else _("No due time"),
         "slack": slack,

@@ -6,11 +6,11 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from crmkit import N_, format_full_date, format_money, format_number
-from crmkit_orders.domain.money import Line, share_of, totals_of
+from crmkit_orders.domain.money import Line, round_money, share_of, totals_of
 from crmkit_orders.reading import read_row, read_rows
 from crmkit_orders.settings import Settings
 from crmkit_orders.states import DELIVERY_STATES, ORDER_STATES, RUNNING
-from crmkit_orders.tables import STEP_NAMES, UNIT_CHOICES
+from crmkit_orders.tables import UNIT_CHOICES
 from crmkit_orders.told import full_moment, plain
 from crmkit_orders.totals import counted, every_order_row, money_line, order_rows, quote_rows
 
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 _UNITS = {each.value: each.label for each in UNIT_CHOICES}
 #: Units that are counted and need no name.
 _PIECES = frozenset({"C62", "H87", "EA"})
-_STEPS = {each.value: each.label for each in STEP_NAMES}
 _ENDED = {
     "refused": N_("This quote was refused. Write to us if you would like another one."),
     "expired": N_("This quote has expired. Write to us, and you get a new one."),
@@ -54,7 +53,7 @@ def unit_label(ctx: Context, unit: str) -> str:
 
 def _price(ctx: Context, price: Decimal, currency: str) -> str:
     """Answer a unit price, with more places than the currency where it has them."""
-    if price == round(price, 2):
+    if price == round_money(price, currency):
         return format_money(ctx, price, currency)
     return f"{format_number(ctx, plain(price))} {currency}"
 
@@ -177,15 +176,21 @@ async def order_status(ctx: Context, order: Row) -> dict[str, Any]:
         "promise": full_moment(ctx, order["promised_at"]) if is_running else "",
         "reason": order["promise_reason"] if is_running else "",
         "steps": await _steps(ctx, order["id"], with_names=settings.clients_see_staff),
-        "lines": [shown_line(ctx, row, currency) | _counts(ctx, row) for row in rows],
+        "lines": [shown_line(ctx, row, currency) | _counts(ctx, row, order) for row in rows],
         "deliveries": await _deliveries(ctx, order["id"]),
         "totals": shown_totals(ctx, totals, currency) if totals is not None else [],
     }
 
 
-def _counts(ctx: Context, row: Mapping[str, Any]) -> dict[str, str]:
+def _counts(ctx: Context, row: Mapping[str, Any], order: Mapping[str, Any]) -> dict[str, str]:
     gone = (row["delivered"] or Decimal(0)) - (row["returned"] or Decimal(0))
-    return {"delivered": format_number(ctx, plain(gone)) if gone else ""}
+    is_apart = row["due_at"] and row["due_at"] != order["promised_at"] and row["open_quantity"]
+    return {
+        "delivered": format_number(ctx, plain(gone)) if gone else "",
+        "promise": full_moment(ctx, row["due_at"])
+        if is_apart and order["state"] in RUNNING
+        else "",
+    }
 
 
 async def _steps(ctx: Context, order: int, *, with_names: bool) -> list[dict[str, Any]]:
@@ -198,7 +203,7 @@ async def _steps(ctx: Context, order: int, *, with_names: bool) -> list[dict[str
     )
     return [
         {
-            "label": ctx.translate(_STEPS[row["name"]]),
+            "label": ctx.translate(row["name"]),
             "state": row["state"],
             "who": row["who"] if with_names and row["state"] == "active" else "",
             "at": full_moment(ctx, row["ended_at"]) if row["ended_at"] else "",

@@ -15,7 +15,7 @@ from crmkit import (
     format_number,
 )
 from crmkit_orders.asking import Question
-from crmkit_orders.panels import STEP_LABELS, slack_of
+from crmkit_orders.panels import slack_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -115,7 +115,7 @@ def _item(ctx: Context, row: Mapping[str, Any]) -> AgendaItem:
     slack, tone = slack_of(ctx, due) if due else ("", "")
     return AgendaItem(
         id=f"orders-{row['id']}",
-        title=f"{row['number']}: {_(STEP_LABELS.get(row['name'], row['name']))}",
+        title=": ".join((row["number"], ctx.translate(row["name"]))),
         url=f"/orders.order/{row['order']}",
         icon="package",
         record=row["client"],
@@ -155,7 +155,7 @@ def _entry(ctx: Context, row: Mapping[str, Any]) -> TimelineItem:
     is_handover = row["what"] == "handover"
     if is_handover:
         what = _("handed %(step)s over to %(taker)s") % {
-            "step": _(STEP_LABELS.get(row["name"], row["name"])), "taker": row["taker"],
+            "step": ctx.translate(row["name"]), "taker": row["taker"],
         }  # fmt: skip
     elif row["what"] == "shipped":
         what = _("sent %(number)s off") % {"number": row["name"]}

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from crmkit import N_, DeadlineKind, DeadlineOrder, Step
 from crmkit_orders.domain.quantities import open_quantity
+from crmkit_orders.line_promises import LINE_KIND, warnings
 from crmkit_orders.reading import read_row, read_rows
-from crmkit_orders.settings import Settings
 from crmkit_orders.states import RUNNING
 from crmkit_orders.totals import counts_of
 
@@ -19,11 +19,6 @@ if TYPE_CHECKING:
 
 MISSED = "core.deadline.missed"
 _LADDER = (Step(timedelta(hours=2)), Step(timedelta(hours=8), "head"))
-
-
-def _warnings(ctx: Context) -> tuple[timedelta, ...]:
-    hours = ctx.settings(Settings).warn_hours
-    return (timedelta(hours=hours),) if hours else ()
 
 
 async def promises_of(ctx: Context, orders: Sequence[int]) -> list[DeadlineOrder]:
@@ -40,7 +35,7 @@ async def promises_of(ctx: Context, orders: Sequence[int]) -> list[DeadlineOrder
         list(orders),
     )
     is_open = {row["order"] for row in lines if open_quantity(counts_of(row)) > 0}
-    warnings = _warnings(ctx)
+    warned = warnings(ctx)
     made = []
     for row in rows:
         waits = row["state"] in RUNNING and row["id"] in is_open
@@ -49,7 +44,7 @@ async def promises_of(ctx: Context, orders: Sequence[int]) -> list[DeadlineOrder
                 record=row["id"],
                 due=row["promised_at"] if waits else None,
                 is_met=row["state"] in {*RUNNING, "fulfilled", "closed"} and not waits,
-                warn_before=warnings,
+                warn_before=warned,
                 responsible=row["responsible"],
                 calendar=row["team"],
             )
@@ -69,14 +64,14 @@ async def steps_of(ctx: Context, steps: Sequence[int]) -> list[DeadlineOrder]:
         'FROM orders_step s JOIN orders_order o ON o.id = s."order" WHERE s.id = ANY($1)',
         list(steps),
     )
-    warnings = _warnings(ctx)
+    warned = warnings(ctx)
     return [
         DeadlineOrder(
             record=row["id"],
             due=row["due_at"] if row["state"] == "active" else None,
             is_met=row["state"] == "done",
             tell_at_due=not row["is_told"],
-            warn_before=() if row["is_told"] else warnings,
+            warn_before=() if row["is_told"] else warned,
             ladder=() if row["is_told"] else None,
             responsible=row["holder"],
             calendar=row["team"],
@@ -101,6 +96,29 @@ async def tell_late(event: Event) -> None:
     await ctx.publish("orders.order.late", "orders.order", order_id, promised_at=missed.isoformat())
 
 
+async def lines_of(ctx: Context, lines: Sequence[int]) -> list[DeadlineOrder]:
+    """Answer until when lines must be delivered that are promised apart from their order."""
+    rows = await read_rows(
+        ctx,
+        "SELECT l.id, l.due_at, l.open_quantity, o.state, o.promised_at, o.team, "
+        "coalesce(o.holder, o.owner) AS responsible FROM orders_order_line l "
+        'JOIN orders_order o ON o.id = l."order" WHERE l.id = ANY($1)',
+        list(lines),
+    )
+    warned = warnings(ctx)
+    made = []
+    for row in rows:
+        is_open = row["state"] in RUNNING and (row["open_quantity"] or 0) > 0
+        is_apart = is_open and row["due_at"] != row["promised_at"]
+        made.append(
+            DeadlineOrder(
+                record=row["id"], due=row["due_at"] if is_apart else None, is_met=not is_open,
+                warn_before=warned, responsible=row["responsible"], calendar=row["team"],
+            )
+        )  # fmt: skip
+    return made
+
+
 PROMISE = DeadlineKind(
     "promise",
     N_("Promise"),
@@ -117,4 +135,12 @@ STEP = DeadlineKind(
     fields=("state", "due_at", "holder"),
     follow=steps_of,
 )
-DEADLINES = (PROMISE, STEP)
+LINE = DeadlineKind(
+    LINE_KIND.partition(".")[2],
+    N_("Promise of a line"),
+    ladder=_LADDER,
+    entity="orders.order_line",
+    fields=("promised_at",),
+    follow=lines_of,
+)
+DEADLINES = (PROMISE, LINE, STEP)

@@ -19,7 +19,9 @@ from crmkit import (
     ngettext,
 )
 from crmkit_orders.asking import Question
+from crmkit_orders.explaining import PANELS as PRICE_PANELS
 from crmkit_orders.panels import PANELS
+from crmkit_orders.promise_panels import PROMISE_PANELS
 from crmkit_orders.selling import make_order, make_quote
 from crmkit_orders.states import ORDER_STATES, QUOTE_STATES, RUNNING
 
@@ -122,13 +124,19 @@ def _may_create(entity: str) -> Callable[[Context, Mapping[str, Any]], bool]:
 
 EXTENSIONS = (
     *PANELS,
+    *PROMISE_PANELS,
+    *PRICE_PANELS,
     Extension(
         "crm.company",
         fields=[
             ExtField(
                 "credit_limit", Decimal, N_("Credit limit"),
                 help=N_("Value of open orders; empty takes that of the settings."),
-            )
+            ),
+            ExtField(
+                "credit_currency", str, N_("Currency of the credit limit"),
+                help=N_("ISO 4217 code; empty is the site's."),
+            ),
         ],
         panels=[
             Panel("orders", N_("Orders at a glance"), company_panel, order=30, hide_if_empty=True)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from crmkit import N_, Veto
 
 if TYPE_CHECKING:
-    from crmkit import SaveEvent, TransitionEvent
+    from collections.abc import Mapping, Sequence
+
+    from crmkit import Context, SaveEvent, TransitionEvent
 
 #: Entity to the states in which its records may go to the trash, and why not in others.
 _LOOSE = {
@@ -29,7 +31,7 @@ _LOOSE = {
     ),
 }
 #: What a confirmed order and its stock are made of goes with the order only.
-_OF_ORDER = frozenset({"orders.step", "orders.handover"})
+_OF_ORDER = frozenset({"orders.step", "orders.handover", "orders.claim"})
 _DRAFT = frozenset({"draft", "cancelled", None})
 
 
@@ -47,6 +49,22 @@ def check_move(event: TransitionEvent) -> None:
         raise Veto(ctx.translate(text))
     if lifecycle is not None and not lifecycle.can_move(event.old, event.new):
         raise Veto(ctx.translate(N_("What followed from this move cannot be taken back.")))
+
+
+async def check_cancel(ctx: Context, order: int, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Refuse to cancel an order of which the client has something, or an invoice.
+
+    Raises:
+        Veto: It is so; says what comes first.
+    """
+    if any(row["delivered"] and row["delivered"] > (row["returned"] or 0) for row in rows):
+        raise Veto(ctx.translate(N_("Something was delivered. Record its return first.")))
+    is_invoiced = any(row["invoiced"] for row in rows) or await ctx.db.value(
+        'SELECT EXISTS (SELECT FROM orders_claim WHERE "order" = $1 AND released_at IS NULL)',
+        order,
+    )
+    if is_invoiced:
+        raise Veto(ctx.translate(N_("Something was invoiced. Issue a credit note first.")))
 
 
 async def keep_documents(event: SaveEvent) -> None:

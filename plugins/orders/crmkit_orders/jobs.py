@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from crmkit import Job
+from crmkit_orders.following import follow_goods, recount_promises
 from crmkit_orders.quoting import expire_quotes
 from crmkit_orders.repeating import repeat_orders
 
@@ -18,6 +19,8 @@ async def expire(event: JobEvent) -> None:
 
 
 JOBS = (
+    Job("recount_promises", recount_promises, timeout=300),
+    Job("follow_goods", follow_goods, timeout=300),
     Job("expire_quotes", expire, every="5 * * * *"),
     Job("repeat", repeat_orders, every="*/15 * * * *"),
 )

@@ -6,13 +6,14 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from crmkit import N_, Veto, format_number
+from crmkit_orders.discounts import check_running
 from crmkit_orders.domain.errors import RuleError
 from crmkit_orders.domain.quantities import lowest_ordered
+from crmkit_orders.domain.units import convert
 from crmkit_orders.ordering import mark_amended
 from crmkit_orders.pricing import price_of, taken
 from crmkit_orders.reading import Row, read_row
-from crmkit_orders.settings import Settings
-from crmkit_orders.states import OPEN_ORDER, RUNNING
+from crmkit_orders.states import OPEN_ORDER
 from crmkit_orders.told import plain, told
 from crmkit_orders.totals import add_up_order, add_up_quote, counts_of, money_line
 
@@ -38,18 +39,22 @@ async def prepare_line(event: SaveEvent) -> None:
         return  # the reference is refused by the rules of every record
     check_open(event, document)
     if event.entity.name == ORDER_LINE and event.record_id is not None:
-        await _keep_confirmed(event, document)
+        await _keep_confirmed(event)
     whole = {**event.before, **event.values}
     if whole.get("product"):
         await _fill(event, whole, document)
+    elif event.before.get("rule_price") is not None:
+        event.values["rule_price"] = None  # no product, so no rule
     _check(event)
+    if event.entity.name == ORDER_LINE:
+        check_running(event, document)
 
 
-async def _keep_confirmed(event: SaveEvent, document: Row) -> None:
+async def _keep_confirmed(event: SaveEvent) -> None:
     """Keep what the confirmation of an order fixed: another product is another line.
 
     Raises:
-        Veto: It is changed, or discounted further than one person may.
+        Veto: It is changed.
     """
     ctx, values, before = event.ctx, event.values, event.before
     confirmed = await ctx.db.value(
@@ -64,11 +69,7 @@ async def _keep_confirmed(event: SaveEvent, document: Row) -> None:
         if "unit_price" not in values and before["unit_price"] is not None:
             values["unit_price"] = before["unit_price"]  # as agreed, whatever the lists say now
             values["price_rule"] = before["price_rule"]
-    limit = ctx.settings(Settings).discount_limit
-    discount = values.get("discount") or 0
-    if document["state"] in RUNNING and limit < discount > (before["discount"] or 0):
-        text = ctx.translate(N_("is more than {limit} %, which a second person allows in a quote"))
-        raise Veto(refused, discount=text.format(limit=limit))
+            values["rule_price"] = before["rule_price"]
 
 
 async def _document(event: SaveEvent) -> Row | None:
@@ -120,22 +121,26 @@ def _is_other(event: SaveEvent) -> bool:
 
 
 async def _price(event: SaveEvent, product: Row, document: Row) -> None:
+    """Give a line the price that holds, and note it beside one that was entered by hand."""
     ctx, values = event.ctx, event.values
-    if values.get("unit_price") is not None:
+    whole = {**event.before, **values}
+    is_typed = values.get("unit_price") is not None
+    is_asked = _is_other(event) or any(name in values for name in _PRICED)
+    stays = whole.get("unit_price") is not None and not _is_other(event)
+    if is_typed:
         values["is_by_hand"] = True
         values.setdefault("price_rule", ctx.translate(N_("Entered by hand")))
-        return
-    whole = {**event.before, **values}
-    stays = event.before.get("is_by_hand") or not any(name in values for name in _PRICED)
-    if whole.get("unit_price") is not None and not _is_other(event) and stays:
+    if "rule_price" in values or (stays and not is_typed and not is_asked):
         return
     try:
         found = await price_of(ctx, product, document, whole["quantity"], whole["unit"])
     except RuleError as error:
         raise Veto(told(ctx, error), unit=told(ctx, error)) from error
-    if found is not None:
-        values["unit_price"], values["price_rule"] = found.unit_price, taken(ctx, found)
-        values["is_by_hand"] = False
+    values["rule_price"] = found.unit_price if found is not None else None
+    if is_typed or found is None or (stays and event.before.get("is_by_hand")):
+        return
+    values["unit_price"], values["price_rule"] = found.unit_price, taken(ctx, found)
+    values["is_by_hand"] = False
 
 
 def _check(event: SaveEvent) -> None:
@@ -185,7 +190,9 @@ async def add_up(event: SaveEvent) -> None:
             check_open(event, whole)
     _table, column = _LINES[name]
     documents = {event.before.get(column), event.values.get(column)}
-    if event.record_id is not None and ("product" in event.values or not event.before):
+    if event.record_id is not None and (
+        {"product", "unit"} & set(event.values) or not event.before
+    ):
         await _freeze_cost(ctx, name, event.record_id)
     for document in sorted(each for each in documents if isinstance(each, int)):
         if name == QUOTE_LINE:
@@ -196,10 +203,22 @@ async def add_up(event: SaveEvent) -> None:
 
 
 async def _freeze_cost(ctx: Context, entity: str, line: int) -> None:
+    """Keep what one unit of a line costs today; a bundle costs what its parts do."""
     table = entity.replace(".", "_", 1)
-    cost = await ctx.db.value(
-        f"SELECT c.amount FROM {table} l JOIN orders_cost c ON c.product = l.product "  # noqa: S608
-        "AND c.trashed_at IS NULL WHERE l.id = $1",
+    row = await read_row(
+        ctx,
+        "SELECT l.unit, p.unit AS own, coalesce(c.amount, (SELECT CASE WHEN count(*) = "  # noqa: S608 - a table of ours
+        "count(k.amount) THEN sum(b.quantity * k.amount) END FROM orders_bundle_part b "
+        "LEFT JOIN orders_cost k ON k.product = b.product AND k.trashed_at IS NULL "
+        "WHERE b.bundle = p.id AND p.kind = 'bundle' AND b.trashed_at IS NULL)) AS cost "
+        f"FROM {table} l JOIN orders_product p ON p.id = l.product "
+        "LEFT JOIN orders_cost c ON c.product = p.id AND c.trashed_at IS NULL WHERE l.id = $1",
         line,
     )
+    cost = row["cost"] if row is not None else None
+    if row is not None and cost is not None and row["unit"] != row["own"]:
+        try:
+            cost = round(cost * convert(Decimal(1), row["unit"], row["own"]), 6)
+        except RuleError:
+            cost = None  # units that do not convert are refused where they matter
     await ctx.derive(entity, line, unit_cost=cost)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from crmkit import Context
 
-QUOTE_USE, ORDER_USE = "orders.quote", "orders.order"
+QUOTE_USE, ORDER_USE, CLIENT_USE = "orders.quote", "orders.order", "orders.client"
 _RUSSIAN = ("ru", "рус")
 
 
@@ -35,9 +35,7 @@ async def client_of(ctx: Context, document: Mapping[str, Any]) -> tuple[str, str
     )  # fmt: skip
     if row is None:
         return "", "", ""
-    noted = row["language"].strip().lower()
-    language = "ru" if noted.startswith(_RUSSIAN) else "en" if noted.startswith("en") else ""
-    return row["email"], row["name"], language
+    return row["email"], row["name"], spoken_language(row["language"])
 
 
 def quote_link(ctx: Context, quote: int) -> str:
@@ -50,6 +48,22 @@ def status_link(ctx: Context, order: int, generation: int) -> str:
     """Answer the address at which a client sees where an order stands."""
     token = sign_link(ctx, ORDER_USE, f"{order}-{generation}")
     return f"{_base(ctx)}/orders/status/{token}"
+
+
+def client_link(ctx: Context, kind: str, client: int, generation: int) -> str:
+    """Answer the address of the page of a company or a person.
+
+    Args:
+        kind: company or person.
+    """
+    token = sign_link(ctx, CLIENT_USE, f"{kind}-{client}-{generation}")
+    return f"{_base(ctx)}/orders/clients/{token}"
+
+
+def spoken_language(noted: str) -> str:
+    """Answer the language that is noted of a person, "" where crmkit does not speak it."""
+    folded = noted.strip().lower()
+    return "ru" if folded.startswith(_RUSSIAN) else "en" if folded.startswith("en") else ""
 
 
 def _base(ctx: Context) -> str:

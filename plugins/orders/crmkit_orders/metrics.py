@@ -12,8 +12,13 @@ _OUT = ("direction", "is", "out")
 METRICS = (
     Metric(
         "late", N_("Late orders"), "orders.order",
-        [_RUNNING, _OPEN, ("promised_at", "under", "today")], better="less",
-        help=N_("Promised before today, and not all of it is delivered."),
+        [_RUNNING, _OPEN, ("promised_at", "under", "now")], better="less",
+        help=N_("The promise has passed, and not all of it is delivered."),
+    ),
+    Metric(
+        "late_lines", N_("Late lines of orders"), "orders.order_line",
+        [("open_quantity", "over", "0"), ("due_at", "under", "now")], better="less",
+        help=N_("Promised before now, and not all of them is delivered."),
     ),
     Metric(
         "open_value", N_("Value of open orders"), "orders.order", [_RUNNING], Order.gross, "more",

@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 
 from crmkit import N_, ConflictError, Veto, format_money, format_number
+from crmkit_orders.credit import check_credit
 from crmkit_orders.domain.quantities import open_quantity
-from crmkit_orders.guards import check_move
+from crmkit_orders.guards import check_cancel, check_move
+from crmkit_orders.line_promises import settle_lines
 from crmkit_orders.mailing import send_confirmation
-from crmkit_orders.promising import default_promise, promise_moved
+from crmkit_orders.promising import note_hand, prepare_promise, promise_changes, promise_moved
 from crmkit_orders.quoting import check_lines, copy_lines
 from crmkit_orders.reading import read_row
 from crmkit_orders.reserving import follow_order, release, reserve
-from crmkit_orders.settings import Settings
-from crmkit_orders.states import FOLLOWING, RUNNING
+from crmkit_orders.states import ENDED, FOLLOWING, RUNNING
 from crmkit_orders.steps import begin_steps, skip_rest
 from crmkit_orders.told import plain
 from crmkit_orders.totals import add_up_order, counts_of, every_order_row, order_rows
@@ -56,12 +57,15 @@ async def prepare_order(event: SaveEvent) -> None:
     if event.entity.name != "orders.order":
         return
     ctx, values = event.ctx, event.values
+    note_hand(event)
     old = event.before.get("state", "draft")
     whole = {**event.before, **values}
     if values.get("state") == "confirmed" and old == "draft":
         await _prepare_confirmation(event, whole)
     if values.get("state") == "fulfilled":
         values["fulfilled_at"] = ctx.now()
+    if values.get("state") in ENDED and old not in ENDED:
+        values["closed_on"] = ctx.now().astimezone(ctx.time_zone).date()
     if old != "draft":
         _keep_confirmed(event, whole)
 
@@ -94,14 +98,8 @@ def _keep_confirmed(event: SaveEvent, whole: Mapping[str, Any]) -> None:
 
 async def _prepare_confirmation(event: SaveEvent, whole: Mapping[str, Any]) -> None:
     ctx, values = event.ctx, event.values
-    promised = whole.get("promised_at")
-    if promised is None:
-        team = whole.get("team") or event.before.get("team_id")
-        promised = values["promised_at"] = await default_promise(ctx, team)
-    elif promised <= ctx.now():
-        text = ctx.translate(N_("has passed; promise a moment to come"))
-        raise Veto(ctx.translate(N_("The order was not confirmed.")), promised_at=text)
-    values["first_promise"], values["confirmed_at"] = promised, ctx.now()
+    await prepare_promise(event, whole)
+    values["confirmed_at"] = ctx.now()
     if not whole.get("deliver_to") and whole.get("company"):
         values["deliver_to"] = await _address(ctx, whole["company"])
 
@@ -115,7 +113,8 @@ async def order_saved(event: SaveEvent) -> None:
         await mark_amended(event.ctx, event.record_id)
     moved = event.values.get("promised_at")
     if moved is not None and moved != before.get("promised_at") and event.record_id:
-        await promise_moved(event.ctx, event.record_id)
+        await promise_moved(event.ctx, event.record_id, tell="amendment" not in event.values)
+        await settle_lines(event.ctx, event.record_id)
 
 
 async def mark_amended(ctx: Context, order: int) -> None:
@@ -152,7 +151,7 @@ async def check_order(event: TransitionEvent) -> None:
     rows = await order_rows(ctx, order)
     if event.new == "confirmed" and event.old == "draft":
         check_lines(ctx, rows)
-        await _check_credit(event)
+        await check_credit(event)
         await reserve(ctx, rows, confirming=True)
         await ctx.derive(
             "orders.order", order, confirmed_to=event.record["deliver_to"], most_discount=_ZERO
@@ -161,52 +160,7 @@ async def check_order(event: TransitionEvent) -> None:
         if any(open_quantity(counts_of(row)) > 0 for row in rows):
             raise Veto(ctx.translate(N_("Not everything is delivered yet.")))
     elif event.new == "cancelled":
-        if any(row["delivered"] and row["delivered"] > (row["returned"] or 0) for row in rows):
-            raise Veto(ctx.translate(N_("Something was delivered. Record its return first.")))
-        if any(row["invoiced"] for row in rows):
-            raise Veto(ctx.translate(N_("Something was invoiced. Issue a credit note first.")))
-
-
-async def _check_credit(event: TransitionEvent) -> None:
-    """Refuse an order beyond the client's limit that nobody gives a reason for, or tell of it.
-
-    Raises:
-        Veto: It is so, and the settings say "block".
-    """
-    ctx, order = event.ctx, event.record
-    settings = ctx.settings(Settings)
-    own = await ctx.db.value(
-        "SELECT custom -> 'orders' ->> 'credit_limit' FROM crm_company WHERE id = $1 "
-        # Two orders of one client take turns, so that each sees the other.
-        "FOR NO KEY UPDATE",
-        order["company"],
-    )
-    limit = Decimal(own) if own else Decimal(settings.credit_limit)
-    if limit <= 0:
-        return
-    total: Decimal = await ctx.db.value(
-        "SELECT coalesce(sum(gross), 0) FROM orders_order WHERE company = $1 "
-        "AND trashed_at IS NULL AND currency = $4 AND (id = $2 OR state = ANY($3))",
-        order["company"], event.record_id, sorted(RUNNING), order["currency"],
-    )  # fmt: skip
-    if total <= limit:
-        return
-    amounts = {
-        "sum": format_money(ctx, total, order["currency"]),
-        "limit": format_money(ctx, limit, order["currency"]),
-    }
-    is_allowed = bool(str(order.get("credit_override") or "").strip())
-    if settings.credit == "block" and not is_allowed:
-        text = N_("The client's open orders would come to {sum}; the limit is {limit}.")
-        field = ctx.translate(N_("is needed to go beyond it; say why"))
-        raise Veto(ctx.translate(text).format(**amounts), credit_override=field)
-    if order["owner"]:
-        await ctx.notify(
-            [order["owner"]], "orders.credit",
-            N_("{order}: the client's open orders come to {sum}; the limit is {limit}."),
-            values={"order": str(order["number"]), **amounts}, entity="orders.order",
-            record_id=event.record_id, key=f"credit:{event.record_id}",
-        )  # fmt: skip
+        await check_cancel(ctx, order, rows)
 
 
 async def order_moved(event: TransitionEvent) -> None:
@@ -215,6 +169,7 @@ async def order_moved(event: TransitionEvent) -> None:
     if event.new == "confirmed" and event.old == "draft":
         order = await ctx.get("orders.order", number)
         await begin_steps(ctx, order)
+        await settle_lines(ctx, number)
         if not await send_confirmation(ctx, order):
             await _tell_no_address(ctx, order)
         await ctx.publish("orders.order.confirmed", "orders.order", number, amendment=0)
@@ -224,6 +179,7 @@ async def order_moved(event: TransitionEvent) -> None:
         await ctx.derive("orders.order", number, is_amended=False)
         await add_up_order(ctx, number)
         await skip_rest(ctx, order, str(order["cancel_reason"]))
+        await settle_lines(ctx, number)
         await ctx.publish("orders.order.cancelled", "orders.order", number)
     elif event.new == "fulfilled":
         await ctx.publish("orders.order.fulfilled", "orders.order", number)
@@ -256,7 +212,8 @@ async def confirm_changes(
     changes = await differences(ctx, order, rows)
     await reserve(ctx, rows, confirming=True)
     number = (order["amendment"] or 0) + 1
-    await ctx.save("orders.order", order_id, version=version, amendment=number)
+    promised = await promise_changes(ctx, order)
+    await ctx.save("orders.order", order_id, version=version, amendment=number, **promised)
     await ctx.derive("orders.order", order_id, is_amended=False, confirmed_to=order["deliver_to"])
     await follow_order(ctx, order_id)
     order = await ctx.get("orders.order", order_id)

@@ -41,7 +41,7 @@ def _nowhere() -> NotFoundError:
     return NotFoundError(_("This link leads nowhere. Ask whoever sent it for a new one."))
 
 
-async def _quote(request: Request[Any, Any, Any], token: str) -> tuple[Context, Row]:
+async def open_quote(request: Request[Any, Any, Any], token: str) -> tuple[Context, Row]:
     """Answer the quote a token names, and a context in the client's language.
 
     Raises:
@@ -60,11 +60,18 @@ async def _quote(request: Request[Any, Any, Any], token: str) -> tuple[Context, 
     return guest_context(request, language), quote
 
 
-async def _show_quote(
+async def show_quote(
     request: Request[Any, Any, Any], token: str, problem: str = "", status: int = 200,
     typed: str = "", ticked: Collection[int] = (),
 ) -> Response[str]:  # fmt: skip
-    ctx, quote = await _quote(request, token)
+    """Answer the page of a quote.
+
+    Args:
+        problem: Why what was sent was refused.
+        typed: The name that was entered.
+        ticked: Ids of the options that are ticked.
+    """
+    ctx, quote = await open_quote(request, token)
     page = await quote_page(ctx, quote, ticked)
     if page["ended"] and not problem:
         status = _GONE
@@ -72,6 +79,7 @@ async def _show_quote(
     return answer(
         request, "orders/quote.html", title=title, block="sums", status=status, page=page,
         problem=problem, typed=typed, url=f"/orders/quotes/{token}",
+        is_asked="asked" in request.query_params,
     )  # fmt: skip
 
 
@@ -82,7 +90,7 @@ def _ticked(names: Iterable[str]) -> set[int]:
 @get("/orders/quotes/{token:str}", policy="public")
 async def quote_show(request: Request[Any, Any, Any], token: FromPath[str]) -> Response[str]:
     """Show a quote to the client it was sent to."""
-    return await _show_quote(request, token)
+    return await show_quote(request, token)
 
 
 @post("/orders/quotes/{token:str}/total", policy="public", status_code=200)
@@ -90,37 +98,37 @@ async def quote_total(request: Request[Any, Any, Any], token: FromPath[str]) -> 
     """Show what a quote comes to with the ticked options; nothing is kept."""
     form = await request.form()
     typed = str(form.get("name") or "")[:200]
-    return await _show_quote(request, token, typed=typed, ticked=_ticked(form))
+    return await show_quote(request, token, typed=typed, ticked=_ticked(form))
 
 
 @post("/orders/quotes/{token:str}/acceptance", policy="public")
 async def quote_accept(request: Request[Any, Any, Any], token: FromPath[str]) -> Response[Any]:
     """Accept a quote; sent again, it is the same acceptance."""
-    ctx, quote = await _quote(request, token)
+    ctx, quote = await open_quote(request, token)
     form = await request.form()
     name = str(form.get("name") or "").strip()[:200]
     chosen = _ticked(form)
     if not name:
         problem = _("Enter your name: it says who accepted.")
-        return await _show_quote(request, token, problem, _WRONG, ticked=chosen)
+        return await show_quote(request, token, problem, _WRONG, ticked=chosen)
     address = request.client.host if request.client else "unknown"
     try:
         async with ctx.db.transaction():
             await accept_quote(ctx, quote["id"], name, address, chosen)
     except (ConflictError, InvalidError, Veto) as error:
-        return await _show_quote(request, token, error.message, _CONFLICT, name, chosen)
+        return await show_quote(request, token, error.message, _CONFLICT, name, chosen)
     return go(request, f"/orders/quotes/{token}")
 
 
 @post("/orders/quotes/{token:str}/refusal", policy="public")
 async def quote_refuse(request: Request[Any, Any, Any], token: FromPath[str]) -> Response[Any]:
     """Refuse a quote, with or without a reason."""
-    ctx, quote = await _quote(request, token)
+    ctx, quote = await open_quote(request, token)
     reason = str((await request.form()).get("reason") or "").strip()[:300]
     try:
         await refuse_quote(ctx, quote["id"], reason)
     except (ConflictError, InvalidError, Veto) as error:
-        return await _show_quote(request, token, error.message, _CONFLICT)
+        return await show_quote(request, token, error.message, _CONFLICT)
     return go(request, f"/orders/quotes/{token}")
 
 

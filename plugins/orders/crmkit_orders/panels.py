@@ -18,15 +18,14 @@ from crmkit import (
     ngettext,
 )
 from crmkit_orders.asking import Question
+from crmkit_orders.bundles import parts_of
 from crmkit_orders.domain.errors import RuleError
-from crmkit_orders.domain.quantities import open_quantity
 from crmkit_orders.pricing import explain, price_of
 from crmkit_orders.reading import read_row
 from crmkit_orders.settings import Settings
 from crmkit_orders.states import DELIVERY_STATES, RECEIPT_STATES, RUNNING
-from crmkit_orders.tables import STEP_NAMES
 from crmkit_orders.told import plain
-from crmkit_orders.totals import counts_of, order_rows
+from crmkit_orders.totals import order_rows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,7 +33,6 @@ if TYPE_CHECKING:
 
     from crmkit import Avatar, Context
 
-STEP_LABELS = {each.value: each.label for each in STEP_NAMES}
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 _SOON = 2 * _DAY
 _STATES = {
@@ -74,7 +72,7 @@ def step_card(ctx: Context, row: Mapping[str, Any]) -> StepCard:
     state, due = row["state"], row["due_at"]
     slack, tone = slack_of(ctx, due) if state == "active" and due else ("", "")
     return StepCard(
-        label=_(STEP_LABELS.get(row["name"], row["name"])),
+        label=ctx.translate(row["name"]),
         state=state,
         holder=row["who"] or (_("Nobody yet") if state in {"waiting", "active"} else ""),
         avatar=avatar_of(row["who"]) if row["who"] else None,
@@ -128,8 +126,7 @@ async def delivery_panel(ctx: Context, order_id: int) -> object:
     slack, tone = "", ""
     if order["promised_at"]:
         facts.append((N_("Promise"), format_moment(ctx, order["promised_at"]), None))
-        left = any(open_quantity(counts_of(row)) > 0 for row in await order_rows(ctx, order_id))
-        if order["state"] in RUNNING and left:
+        if order["state"] in RUNNING and order["delivery_status"] != "full":
             slack, tone = slack_of(ctx, order["promised_at"])
         first = order["first_promise"]
         if first and first != order["promised_at"]:
@@ -182,6 +179,28 @@ def _shipment(ctx: Context, row: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+async def bundles_panel(ctx: Context, order_id: int) -> object:
+    """Answer what the bundles of an order consist of, each part with its share of the net."""
+    sold = await parts_of(ctx, order_id)
+    if not sold:
+        return ""
+    order = await ctx.get("orders.order", order_id)
+    currency = order["currency"] or ctx.config.currency
+    texts = {row["id"]: row["text"] for row in await order_rows(ctx, order_id)}
+    bundles: dict[int, list[dict[str, str]]] = {}
+    for part in sold:
+        back = part["returned"] or Decimal(0)
+        note = _("%(n)s came back") % {"n": format_number(ctx, plain(back))} if back else ""
+        shown = {
+            "text": part["text"], "note": note,
+            "quantity": format_number(ctx, plain(part["quantity"] or Decimal(0))),
+            "share": format_money(ctx, part["net"] or Decimal(0), currency),
+        }  # fmt: skip
+        bundles.setdefault(part["line"], []).append(shown)
+    made = [{"text": texts.get(line, ""), "parts": parts} for line, parts in bundles.items()]
+    return ctx.render("orders/bundles.html", bundles=made)
+
+
 async def order_price_panel(ctx: Context, line_id: int) -> object:
     """Answer why a line of an order has its price."""
     return await _price_panel(ctx, "orders.order_line", "order", line_id)
@@ -227,6 +246,10 @@ PANELS = (
         panels=[
             Panel("steps", N_("Steps"), steps_panel, "detail.header"),
             Panel("delivery", N_("Delivery"), delivery_panel, order=10, hide_if_empty=True),
+            Panel(
+                "bundles", N_("What bundles consist of"), bundles_panel, order=15,
+                hide_if_empty=True,
+            ),
             Panel(
                 "shipments", N_("Deliveries and receipts"), shipments_panel, order=20,
                 hide_if_empty=True,

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from crmkit import N_, DocumentTemplate, NotFoundError, _, format_full_date, format_number
+from crmkit_orders.bundles import part_of, parts_of
 from crmkit_orders.client_pages import (
     order_lines,
     order_sums,
@@ -116,6 +117,8 @@ async def order_values(ctx: Context, order_id: int) -> Mapping[str, Any]:
     order = await ctx.get("orders.order", order_id)
     currency = order["currency"] or ctx.config.currency
     rows = await order_lines(ctx, order)
+    table = _table(ctx, rows, currency)
+    table["rows"] = await _with_parts(ctx, order_id, rows, table["rows"])
     totals = order_sums(ctx, order, rows)
     notes = [order["note"]] if order["note"] else []
     if order["promised_at"]:
@@ -124,13 +127,27 @@ async def order_values(ctx: Context, order_id: int) -> Mapping[str, Any]:
     return {
         "recipient": await _recipient(ctx, order),
         "heading": _("Order %(number)s") % {"number": order["number"]},
-        **_table(ctx, rows, currency),
+        **table,
         "options_label": "",
         "options": [],
         "totals": [[each["label"], each["value"]] for each in shown_totals(ctx, totals, currency)],
         "notes": "\n".join(notes),
         "signature": str(order["owner__title"] or ctx.config.name),
     }
+
+
+async def _with_parts(
+    ctx: Context, order: int, rows: Sequence[Mapping[str, Any]], printed: Sequence[list[str]]
+) -> list[list[str]]:
+    """Put what a bundle consists of below its line, without prices: it is sold as one."""
+    parts = await parts_of(ctx, order)
+    made: list[list[str]] = []
+    for row, cells in zip(rows, printed, strict=True):
+        made.append(cells)
+        for part in (each for each in parts if each["line"] == row["id"]):
+            number = format_number(ctx, part_of(part, row["quantity"]))
+            made.append([f"– {number} × {part['text']}", *("" for _each in cells[1:])])
+    return made
 
 
 def _counted(ctx: Context, row: Mapping[str, Any]) -> str:
@@ -144,8 +161,11 @@ async def slip_values(ctx: Context, delivery_id: int) -> Mapping[str, Any]:
     order = await read_row(ctx, "SELECT * FROM orders_order WHERE id = $1", delivery["order"])
     rows = await read_rows(
         ctx,
-        "SELECT d.text, d.quantity, l.unit FROM orders_delivery_line d "
-        "JOIN orders_order_line l ON l.id = d.line WHERE d.delivery = $1 "
+        "SELECT d.text, d.quantity, d.part, d.line, "
+        "coalesce(b.unit, l.unit) AS unit FROM orders_delivery_line d "
+        "JOIN orders_order_line l ON l.id = d.line "
+        "LEFT JOIN orders_line_part p ON p.id = d.part "
+        "LEFT JOIN orders_product b ON b.id = p.product WHERE d.delivery = $1 "
         "AND d.trashed_at IS NULL ORDER BY d.position, d.id",
         delivery_id,
     )
@@ -154,13 +174,27 @@ async def slip_values(ctx: Context, delivery_id: int) -> Mapping[str, Any]:
         "recipient": delivery["deliver_to"] or (await _recipient(ctx, order) if order else ""),
         "heading": _("Delivery %(number)s") % {"number": delivery["number"]},
         "columns": [_("Description"), _("Quantity")],
-        "rows": [[row["text"], _counted(ctx, row)] for row in rows],
+        "rows": await _packed(ctx, delivery["order"], rows),
         "options_label": "",
         "options": [],
         "totals": [],
         "notes": "\n".join(part for part in (carrier, delivery["note"]) if part),
         "signature": "",
     }
+
+
+async def _packed(ctx: Context, order: int, rows: Sequence[Mapping[str, Any]]) -> list[list[str]]:
+    """Answer what is in a delivery, a bundle with so many of its parts as are packed."""
+    parts = await parts_of(ctx, order)
+    made: list[list[str]] = []
+    for row in rows:
+        made.append([row["text"], _counted(ctx, row)])
+        if row["part"]:
+            continue
+        for part in (each for each in parts if each["line"] == row["line"]):
+            packed = format_number(ctx, part_of(part, row["quantity"]))
+            made.append([f"– {part['text']}", packed])
+    return made
 
 
 PAPERS = (

@@ -26,6 +26,8 @@ _TEXTS = {
                      "cancel_reason"),
     "orders.quote": ("note", "accepted_by", "accepted_from", "refused_reason"),
     "orders.delivery": ("deliver_to", "note", "tracking"),
+    "orders.reorder": ("title", "note"),
+    "orders.person_page": ("name",),
 }  # fmt: skip
 
 
@@ -48,6 +50,12 @@ async def held_about(event: PersonEvent) -> Mapping[str, Any] | None:
             "WHERE o.person = $1 ORDER BY d.id",
             person,
         ),
+        "ordered_again": await read_rows(
+            ctx,
+            'SELECT r."order", r.note, r.created_at FROM orders_reorder r '
+            'JOIN orders_order o ON o.id = r."order" WHERE o.person = $1 ORDER BY r.id',
+            person,
+        ),
     }  # fmt: skip
 
 
@@ -68,6 +76,15 @@ async def erase_about(event: PersonEvent) -> list[str] | None:
             'SELECT d.id FROM orders_delivery d JOIN orders_order o ON o.id = d."order" '
             "WHERE o.person = $1",
             person,
+        ),
+        "orders.reorder": await _ids(
+            ctx,
+            'SELECT r.id FROM orders_reorder r JOIN orders_order o ON o.id = r."order" '
+            "WHERE o.person = $1",
+            person,
+        ),
+        "orders.person_page": await _ids(
+            ctx, "SELECT id FROM orders_person_page WHERE person = $1", person
         ),
     }
     for entity, found in ids.items():

@@ -24,7 +24,10 @@ if TYPE_CHECKING:
 #: What a line of an order or of another version takes over from a line of a quote.
 _COPIED = (
     "product", "text", "quantity", "unit", "unit_price", "discount", "tax_rate", "price_rule",
+    "rule_price",
 )  # fmt: skip
+#: What a client does not see of a line.
+_UNSEEN = frozenset({"product", "rule_price"})
 #: What a client was sent of a quote besides its lines.
 _SENT = ("company", "currency", "valid_until", "prepayment", "note")
 _REASONS = {
@@ -212,7 +215,7 @@ async def check_acceptable(ctx: Context, quote: Mapping[str, Any], *, by_hand: b
 
 def shown_of(quote: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Answer what a client saw of a quote, for its digest."""
-    names = ("id", *_COPIED[1:], "is_optional", "is_chosen", "net")
+    names = ("id", *(n for n in _COPIED if n not in _UNSEEN), "is_optional", "is_chosen", "net")
     head = ("number", "revision", "currency", "valid_until", "prepayment", "note", "net", "tax",
             "gross")  # fmt: skip
     return {
@@ -241,7 +244,7 @@ async def copy_lines(
     for place, row in enumerate(rows, 1):
         values = {name: row[name] for name in _COPIED}
         if at_todays_prices and row["product"] is not None:
-            del values["unit_price"], values["price_rule"]
+            del values["unit_price"], values["price_rule"], values["rule_price"]
         if entity == "orders.quote_line":
             values["is_optional"] = row["is_optional"]
         if row["is_unmatched"]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 
 from crmkit import N_, InvalidError, Veto, format_number
+from crmkit_orders.following import goods_changed
 from crmkit_orders.guards import check_move
 from crmkit_orders.reading import read_rows
 from crmkit_orders.stock import change_counts, needs_of
@@ -46,6 +47,7 @@ async def receive(ctx: Context, receipt_id: int, data: Receive, version: int | N
             await ctx.derive("orders.receipt_line", row["id"], received=received)
             came.append(({"product": row["product"], "unit": ""}, count))
     await change_counts(ctx, on_hand=await needs_of(ctx, came))
+    await goods_changed(ctx, [row["product"] for row, _count in came if row["product"]])
     left = sum((_open(row) for row in rows), _ZERO) - sum(counts, _ZERO)
     await ctx.save(
         "orders.receipt", receipt_id, version=version, state="partly" if left > 0 else "received"

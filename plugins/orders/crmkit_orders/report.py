@@ -9,8 +9,7 @@ from babel.dates import format_date
 from crmkit import N_, Report, Request, Response, _, answer, context_of, format_number, get
 from crmkit_orders.asking import Question
 from crmkit_orders.board import BOARD
-from crmkit_orders.panels import STEP_LABELS, span_text
-from crmkit_orders.tables import STEP_NAMES
+from crmkit_orders.panels import span_text
 
 if TYPE_CHECKING:
     from datetime import date
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
 
 URL = "/orders/report"
 _MONTHS = 12
-_ORDER = [each.value for each in STEP_NAMES]
 
 REPORT = Report("orders", N_("Promised and kept"), URL, "chart-bar", "orders.order")
 
@@ -110,20 +108,19 @@ async def steps_of(ctx: Context) -> list[dict[str, str]]:
     """Answer how long each step took, from its begin to its end."""
     question = Question(ctx)
     rows = await question.rows(
-        "SELECT t.name, count(*) AS many, "  # noqa: S608 - a predicate
+        "SELECT t.name, min(t.position) AS place, count(*) AS many, "  # noqa: S608 - a predicate
         "extract(epoch FROM avg(t.ended_at - t.began_at)) AS mean, "
         "extract(epoch FROM percentile_cont(0.9) WITHIN GROUP (ORDER BY t.ended_at - t.began_at)) "
         "AS most FROM orders_step t WHERE t.state = 'done' AND t.began_at IS NOT NULL "
-        f"AND t.ended_at IS NOT NULL AND {question.may('orders.step')} GROUP BY t.name"
+        f"AND t.ended_at IS NOT NULL AND {question.may('orders.step')} "
+        "GROUP BY t.name ORDER BY place, t.name"
     )
-    found = {row["name"]: row for row in rows}
     return [
         {
-            "label": _(STEP_LABELS[name]),
-            "many": format_number(ctx, found[name]["many"]),
-            "mean": span_text(int(found[name]["mean"])),
-            "most": span_text(int(found[name]["most"])),
+            "label": ctx.translate(row["name"]),
+            "many": format_number(ctx, row["many"]),
+            "mean": span_text(int(row["mean"])),
+            "most": span_text(int(row["most"])),
         }
-        for name in _ORDER
-        if name in found
+        for row in rows
     ]

@@ -6,9 +6,10 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from crmkit import Veto
-from crmkit_orders.domain.quantities import LineCounts, open_quantity
+from crmkit_orders.domain.quantities import open_quantity
+from crmkit_orders.line_promises import open_of, settle_lines
 from crmkit_orders.states import FOLLOWING, RUNNING
-from crmkit_orders.steps import finish_named
+from crmkit_orders.steps import finish_after
 from crmkit_orders.stock import change_counts, change_of_needs
 from crmkit_orders.totals import add_up_order, counts_of, every_order_row, order_rows
 
@@ -36,7 +37,7 @@ async def reserve(
     changes = []
     for row in rows:
         agreed = row["quantity"] if confirming else row["confirmed"]
-        wanted = _ZERO if row["trashed_at"] and confirming else _open(row, agreed or _ZERO)
+        wanted = _ZERO if row["trashed_at"] and confirming else open_of(row, agreed or _ZERO)
         changes.append((row, row["reserved"] or _ZERO, wanted))
     await change_counts(ctx, reserved=await change_of_needs(ctx, changes))
     for row, old, wanted in changes:
@@ -47,23 +48,6 @@ async def reserve(
             values["confirmed_net"] = None if is_gone else row["net"]
         if wanted != old or confirming:
             await ctx.derive("orders.order_line", row["id"], **values)
-
-
-def _open(row: Mapping[str, Any], ordered: Decimal) -> Decimal:
-    counts = counts_of(row)
-    return open_quantity(
-        LineCounts(
-            ordered=ordered, delivered=counts.delivered, returned=counts.returned,
-            cancelled=counts.cancelled,
-        )
-    )  # fmt: skip
-
-
-def open_agreed(row: Mapping[str, Any]) -> Decimal:
-    """Answer how much of a line may be sent off: confirmed, still wanted, and open."""
-    if row["confirmed"] is None:
-        return _ZERO
-    return _open(row, min(row["confirmed"], row["quantity"] or _ZERO))
 
 
 async def release(ctx: Context, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -92,9 +76,10 @@ async def follow_order(ctx: Context, order_id: int) -> None:
     if wanted in RUNNING:
         await _reserve_again(ctx, order_id)
     if not is_open:
-        await finish_named(ctx, order, ("check", "prepare", "deliver"))
+        await finish_after(ctx, order, ("shipped", "delivered"))
     elif any_gone:
-        await finish_named(ctx, order, ("check", "prepare"))
+        await finish_after(ctx, order, ("shipped",))
+    await settle_lines(ctx, order_id)
 
 
 async def _reserve_again(ctx: Context, order_id: int) -> None:

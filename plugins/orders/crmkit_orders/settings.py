@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
 
 from crmkit import N_
 
+if TYPE_CHECKING:
+    from crmkit import Context
+
+#: Permission to see costs and margins.
+MARGIN = "orders.margin"
 _MOST_HOURS = 10_000
 _MOST_DAYS = 3650
 
@@ -20,12 +25,14 @@ class Settings(msgspec.Struct, frozen=True):
         warn_hours: Business hours before it at which its holder is warned; 0 warns nobody.
         valid_days: Days a new quote is valid for.
         discount_limit: Percent a line may be discounted without a second person; 100 is any.
+        discount_limits: The same for some roles, by their name.
         credit_limit: Open value in the site's currency above which a client's order is `credit`;
             0 sets none. A company's own limit counts instead where it has one.
         credit: Whether an order beyond the limit is told of or refused without a reason.
         tolerance: Percent by which deliveries may exceed what was ordered.
         invoice_by: Whether what was ordered or what was delivered may be invoiced.
-        steps: Names of the steps of an order, in their order.
+        quiet_minutes: A promise that the rule would move by less stays as it is.
+        when_won: What a won opportunity does: nothing, a notice to its owner, or a draft order.
         clients_see_prices: Prices stand on the status page of clients.
         clients_see_staff: Names of who holds the order stand there.
     """
@@ -37,6 +44,13 @@ class Settings(msgspec.Struct, frozen=True):
             description=N_("A new order is promised for so many open hours after it."),
         ),
     ] = 24  # fmt: skip
+    quiet_minutes: Annotated[
+        int,
+        msgspec.Meta(
+            ge=0, le=_MOST_HOURS, title=N_("A promise moves by at least, minutes"),
+            description=N_("What moves less is not told to the client and stays as it is."),
+        ),
+    ] = 60  # fmt: skip
     warn_hours: Annotated[
         int,
         msgspec.Meta(
@@ -51,9 +65,18 @@ class Settings(msgspec.Struct, frozen=True):
         int,
         msgspec.Meta(
             ge=0, le=100, title=N_("Discount without a second person, %"),
-            description=N_("A quote with a larger one is sent when somebody else approves it."),
+            description=N_(
+                "A larger one needs somebody else. A price below the one that holds is one, too."
+            ),
         ),
     ] = 100  # fmt: skip
+    discount_limits: Annotated[
+        dict[str, Annotated[int, msgspec.Meta(ge=0, le=100)]],
+        msgspec.Meta(
+            title=N_("Discount without a second person by role, %"), extra={"by": "role"},
+            description=N_("Empty takes the general one."),
+        ),
+    ] = msgspec.field(default_factory=dict)  # fmt: skip
     credit_limit: Annotated[
         int,
         msgspec.Meta(
@@ -73,16 +96,27 @@ class Settings(msgspec.Struct, frozen=True):
     invoice_by: Annotated[
         Literal["ordered", "delivered"], msgspec.Meta(title=N_("What may be invoiced"))
     ] = "ordered"
-    steps: Annotated[
-        str,
+    when_won: Annotated[
+        Literal["off", "offer", "make"],
         msgspec.Meta(
-            title=N_("Steps of an order"),
-            description=N_("Of check, prepare, deliver and invoice, with commas between them."),
+            title=N_("A won opportunity"),
+            description=N_("Nothing, a notice to its owner with one click, or a draft order."),
         ),
-    ] = "prepare, deliver, invoice"  # fmt: skip
+    ] = "offer"  # fmt: skip
     clients_see_prices: Annotated[
         bool, msgspec.Meta(title=N_("Clients see prices on the status page"))
     ] = False
     clients_see_staff: Annotated[
         bool, msgspec.Meta(title=N_("Clients see who holds their order"))
     ] = False
+
+
+def discount_limit(ctx: Context) -> int:
+    """Answer the percent that whoever acts may give alone: that of the role, else the general one.
+
+    What the site does by itself has no role of its own.
+    """
+    settings = ctx.settings(Settings)
+    if ctx.user_id is None:
+        return settings.discount_limit
+    return settings.discount_limits.get(ctx.principal.role.name, settings.discount_limit)

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 
 from crmkit import N_, ConflictError, Veto, format_number
+from crmkit_orders.bundles import check_part_line, take_back_parts
 from crmkit_orders.domain.errors import CountsError
 from crmkit_orders.domain.quantities import LineCounts, check_counts
 from crmkit_orders.guards import check_move
+from crmkit_orders.line_promises import open_agreed
 from crmkit_orders.mailing import tell_shipped
 from crmkit_orders.reading import read_row, read_rows
-from crmkit_orders.reserving import follow_order, open_agreed
+from crmkit_orders.reserving import follow_order
 from crmkit_orders.settings import Settings
 from crmkit_orders.states import RUNNING
 from crmkit_orders.stock import change_counts, change_of_needs
@@ -109,7 +111,7 @@ async def _planned(ctx: Context, order_id: int, way: str = "out") -> dict[int, D
         "SELECT l.line, sum(l.quantity) AS quantity FROM orders_delivery_line l "
         "JOIN orders_delivery d ON d.id = l.delivery AND d.trashed_at IS NULL "
         "WHERE d.\"order\" = $1 AND d.state IN ('planned', 'packed') AND d.direction = $2 "
-        "AND l.trashed_at IS NULL GROUP BY l.line",
+        "AND l.part IS NULL AND l.trashed_at IS NULL GROUP BY l.line",
         order_id, way,
     )  # fmt: skip
     return {row["line"]: row["quantity"] for row in rows}
@@ -133,6 +135,9 @@ async def check_delivery_line(event: SaveEvent) -> None:
         text = N_("What was shipped stays as it is. A mistake is a return.")
         raise Veto(ctx.translate(text))
     refused = ctx.translate(N_("The line was not saved."))
+    if whole.get("part"):
+        await check_part_line(event, delivery, whole["part"])
+        whole |= event.values
     line = await read_row(ctx, "SELECT * FROM orders_order_line WHERE id = $1", whole.get("line"))
     if line is None or line["order"] != delivery["order"]:
         raise Veto(refused, line=ctx.translate(N_("is no line of this order; choose another")))
@@ -273,8 +278,11 @@ async def _return(
     for row, quantity in await _of_order(ctx, order, lines):
         counts = await _count(ctx, row, returned=quantity)
         came.append((row, counts.returned - quantity, counts.returned))
+    back = await take_back_parts(ctx, order["id"], lines)
     if restock:
-        await change_counts(ctx, on_hand=await change_of_needs(ctx, came))
+        for number, amount in (await change_of_needs(ctx, came)).items():
+            back[number] = back.get(number, _ZERO) + amount
+        await change_counts(ctx, on_hand=back)
     await follow_order(ctx, order["id"])
 
 
@@ -291,6 +299,8 @@ async def _of_order(
     rows = {row["id"]: row for row in await order_rows(ctx, order["id"])}
     found: dict[int, Decimal] = {}
     for line in lines:
+        if line["part"]:
+            continue  # a single part of a bundle, which is counted for itself
         if line["line"] not in rows:
             text = N_("{line} is no longer in the order. Remove it from the delivery.")
             raise Veto(ctx.translate(text).format(line=line["text"]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from crmkit import N_, Lifecycle, State
-from crmkit_orders.settings import Settings
+from crmkit_orders.settings import discount_limit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,8 +15,7 @@ if TYPE_CHECKING:
 
 def needs_second_person(ctx: Context, record: Mapping[str, Any]) -> bool:
     """Say whether a document is discounted so much that somebody else has to look at it."""
-    limit = ctx.settings(Settings).discount_limit
-    return (record.get("most_discount") or 0) > limit
+    return (record.get("most_discount") or 0) > discount_limit(ctx)
 
 
 QUOTE_STATES = Lifecycle(
@@ -93,6 +92,8 @@ OPEN_ORDER = frozenset({"draft", "confirmed", "in_progress"})
 RUNNING = frozenset({"confirmed", "in_progress"})
 #: States of an order that follow from what was delivered.
 FOLLOWING = frozenset({"confirmed", "in_progress", "fulfilled"})
+#: An order that nobody does anything with any more.
+ENDED = frozenset({"closed", "cancelled"})
 
 
 def quote_locked(_ctx: Context, record: Mapping[str, Any]) -> str:

@@ -7,18 +7,22 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 
 from crmkit import N_, ConflictError, InvalidError, Veto
-from crmkit_orders.reading import read_rows
-from crmkit_orders.settings import Settings
+from crmkit_orders.reading import read_row, read_rows
 from crmkit_orders.states import FOLLOWING
-from crmkit_orders.tables import STEP_NAMES
+from crmkit_orders.step_plans import due_of, holder_of, planned_steps
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from crmkit import Context, SaveEvent
+    from crmkit import Context, PeriodEvent, SaveEvent
 
-_KNOWN = {each.value: each.label for each in STEP_NAMES}
-STEP_KIND = "orders.step"
+_HELD = """
+SELECT id, "order" FROM orders_step WHERE holder = $1 AND trashed_at IS NULL
+AND state IN ('active', 'waiting') AND ($2 OR (state = 'active'
+    AND (due_at IS NULL OR (due_at AT TIME ZONE $4)::date <= $3))) ORDER BY "order", id
+"""
+#: Of a step that goes to somebody else because who held it is away or has left.
+_AWAY = N_("Stands in")
 
 
 class FinishStep(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -35,14 +39,8 @@ class HandOver(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reason: Annotated[str, msgspec.Meta(max_length=300)] = ""
 
 
-def step_names(ctx: Context) -> list[str]:
-    """Answer the steps an order has, as the settings say; one at least."""
-    wanted = [name.strip() for name in ctx.settings(Settings).steps.split(",")]
-    return [name for name in dict.fromkeys(wanted) if name in _KNOWN] or ["deliver"]
-
-
 async def begin_steps(ctx: Context, order: Mapping[str, Any]) -> None:
-    """Give a confirmed order its steps; its owner holds the first.
+    """Give a confirmed order the steps of the company's plan.
 
     Raises:
         Veto: Nobody is there to hold it.
@@ -52,8 +50,11 @@ async def begin_steps(ctx: Context, order: Mapping[str, Any]) -> None:
         raise Veto(text, owner=ctx.translate(N_("is needed; fill it in")))
     if await _rows(ctx, order["id"]):
         return
-    for place, name in enumerate(step_names(ctx), 1):
-        await ctx.create("orders.step", order=order["id"], position=place, name=name)
+    for place, plan in enumerate(await planned_steps(ctx), 1):
+        await ctx.create(
+            "orders.step", order=order["id"], position=place, name=plan["name"], plan=plan["id"],
+            ends_with=plan["ends_with"],
+        )  # fmt: skip
     await _go_on(ctx, order)
     await _note(ctx, order["id"])
 
@@ -97,23 +98,34 @@ async def _rows(ctx: Context, order: int) -> Sequence[Mapping[str, Any]]:
     )
 
 
-async def _go_on(ctx: Context, order: Mapping[str, Any], holder: int | None = None) -> None:
-    """Begin the first step that waits; its holder is the one before, or the owner."""
+async def _go_on(ctx: Context, order: Mapping[str, Any], before: int | None = None) -> None:
+    """Begin the first step that waits, with whom the plan names; else the one before, or the owner.
+
+    Args:
+        before: Who held the step before.
+    """
     rows = await _rows(ctx, order["id"])
     waiting = next((row for row in rows if row["state"] == "waiting"), None)
     if waiting is None:
         return
-    who = waiting["holder"] or holder or order["owner"]
-    due = waiting["due_at"] or (order["promised_at"] if waiting["name"] != "invoice" else None)
+    plan = await read_row(ctx, "SELECT * FROM orders_step_plan WHERE id = $1", waiting["plan"])
+    who = waiting["holder"] or await holder_of(ctx, plan, order, before)
+    due = waiting["due_at"] or await due_of(ctx, plan, waiting, order)
     await ctx.save(
         "orders.step", waiting["id"], state="active", holder=who, began_at=ctx.now(), due_at=due
     )
     if who is not None:
-        await ctx.notify(
-            [who], "orders.step", N_("{order} is with you: {step}."),
-            values={"order": str(order["number"]), "step": ctx.translate(_KNOWN[waiting["name"]])},
-            entity="orders.order", record_id=order["id"], key=f"step:{waiting['id']}:{who}",
-        )  # fmt: skip
+        await _tell(ctx, order, waiting, who, f"step:{waiting['id']}:{who}")
+
+
+async def _tell(
+    ctx: Context, order: Mapping[str, Any], step: Mapping[str, Any], who: int, key: str
+) -> None:
+    await ctx.notify(
+        [who], "orders.step", N_("{order} is with you: {step}."),
+        values={"order": str(order["number"]), "step": ctx.translate(step["name"])},
+        entity="orders.order", record_id=order["id"], key=key,
+    )  # fmt: skip
 
 
 async def finish_step(
@@ -155,12 +167,16 @@ async def _end(
     await _go_on(ctx, order, step["holder"])
 
 
-async def finish_named(ctx: Context, order: Mapping[str, Any], names: Sequence[str]) -> None:
-    """End the active step while it is one of these: what it asks for has happened."""
-    for _each in names:
+async def finish_after(ctx: Context, order: Mapping[str, Any], happened: Sequence[str]) -> None:
+    """End active steps while they end with what has happened.
+
+    Args:
+        happened: Of "shipped", "delivered" and "invoiced".
+    """
+    while True:
         rows = await _rows(ctx, order["id"])
         active = next((row for row in rows if row["state"] == "active"), None)
-        if active is None or active["name"] not in names:
+        if active is None or active["ends_with"] not in happened:
             return
         await _end(ctx, order, active, "done")
         await _note(ctx, order["id"])
@@ -189,23 +205,52 @@ async def hand_over(
     order = await ctx.get("orders.order", order_id, "edit", lock=True)
     step = await active_step(ctx, order_id)
     taker = await _find_user(ctx, data.to)
+    await _give(ctx, order, step, taker, data.reason, version)
+
+
+async def _give(
+    ctx: Context, order: Mapping[str, Any], step: Mapping[str, Any], taker: int, reason: str,
+    version: int | None = None,
+) -> None:  # fmt: skip
     if taker == step["holder"]:
         return
     await ctx.create(
-        "orders.handover", order=order_id, step=step["name"], giver=step["holder"], taker=taker,
-        reason=data.reason,
+        "orders.handover", order=order["id"], step=step["name"], giver=step["holder"], taker=taker,
+        reason=reason,
     )  # fmt: skip
     await ctx.save("orders.step", step["id"], holder=taker)
-    await _note(ctx, order_id, version)
+    await _note(ctx, order["id"], version)
     await ctx.publish(
-        "orders.step.handed_over", "orders.order", order_id,
+        "orders.step.handed_over", "orders.order", order["id"],
         step=step["name"], giver=step["holder"], taker=taker,
     )  # fmt: skip
-    await ctx.notify(
-        [taker], "orders.step", N_("{order} is with you: {step}."),
-        values={"order": str(order["number"]), "step": ctx.translate(_KNOWN[step["name"]])},
-        entity="orders.order", record_id=order_id, key=f"step:{step['id']}:{taker}:{ctx.now()}",
-    )  # fmt: skip
+    await _tell(ctx, order, step, taker, f"step:{step['id']}:{taker}:{ctx.now()}")
+
+
+async def pass_steps(event: PeriodEvent) -> dict[str, int]:
+    """Pass the steps somebody holds to the deputy; answer how many.
+
+    All of them when the person leaves; while the person is away those that are late or due then,
+    and those that nobody gave a due time.
+    """
+    ctx, taker = event.ctx, event.deputy
+    if taker is None:
+        return {}
+    rows = await read_rows(ctx, _HELD, event.user_id, event.is_leaving, event.last,
+                           str(ctx.config.time_zone))  # fmt: skip
+    for row in rows:
+        order = await read_row(
+            ctx, "SELECT * FROM orders_order WHERE id = $1 FOR NO KEY UPDATE", row["order"]
+        )
+        # Only then what is read is what holds.
+        step = await read_row(ctx, "SELECT * FROM orders_step WHERE id = $1", row["id"])
+        if order is None or step is None or step["holder"] != event.user_id:
+            continue
+        if step["state"] == "active":
+            await _give(ctx, order, step, taker, ctx.translate(_AWAY))
+        else:
+            await ctx.save("orders.step", step["id"], holder=taker)
+    return {"Steps of orders": len(rows)}
 
 
 async def _find_user(ctx: Context, text: str) -> int:

@@ -82,7 +82,18 @@ async def lock_products(ctx: Context, ids: Iterable[int]) -> dict[int, Row]:
 
 
 async def needs_of(ctx: Context, lines: Sequence[tuple[Mapping[str, Any], Decimal]]) -> Needs:
-    """Answer how much of which product so much of these lines takes, bundles by their parts.
+    """Answer how much of which product so much of these lines takes, as `needs_each` adds up."""
+    found: Needs = {}
+    for each in await needs_each(ctx, lines):
+        for number, amount in each.items():
+            found[number] = found.get(number, _ZERO) + amount
+    return found
+
+
+async def needs_each(
+    ctx: Context, lines: Sequence[tuple[Mapping[str, Any], Decimal]]
+) -> list[Needs]:
+    """Answer what each line takes of which product, bundles by their parts; two statements.
 
     Args:
         lines: Rows with `product` and `unit`, each with a quantity in that unit.
@@ -90,19 +101,20 @@ async def needs_of(ctx: Context, lines: Sequence[tuple[Mapping[str, Any], Decima
     Raises:
         Veto: A unit does not convert into that of the product.
     """
-    wanted = [(row, quantity) for row, quantity in lines if row["product"] and quantity]
-    products, parts = await _catalogue(ctx, {row["product"] for row, _quantity in wanted})
-    found: Needs = {}
-    for row, quantity in wanted:
-        product = products.get(row["product"])
+    wanted = {row["product"] for row, quantity in lines if row["product"] and quantity}
+    products, parts = await _catalogue(ctx, wanted)
+    made = []
+    for row, quantity in lines:
+        found: Needs = {}
+        made.append(found)
+        product = products.get(row["product"]) if quantity else None
         if product is None:
             continue
-        counted = _counted(ctx, row, product, quantity)
+        counted = in_own_unit(ctx, row, product, quantity)
         is_bundle = product["kind"] == "bundle"
         for number, each in parts.get(product["id"], ()) if is_bundle else ((product["id"], _ONE),):
-            amount = round(counted * each, PLACES)
-            found[number] = found.get(number, _ZERO) + amount
-    return found
+            found[number] = found.get(number, _ZERO) + round(counted * each, PLACES)
+    return made
 
 
 async def change_of_needs(
@@ -138,9 +150,14 @@ async def _catalogue(
     return {row["id"]: row for row in rows}, parts
 
 
-def _counted(
+def in_own_unit(
     ctx: Context, row: Mapping[str, Any], product: Mapping[str, Any], quantity: Decimal
 ) -> Decimal:
+    """Answer a quantity of a line in the unit of its product.
+
+    Raises:
+        Veto: The one does not convert into the other.
+    """
     if not row["unit"] or row["unit"] == product["unit"]:
         return quantity
     try:

@@ -35,18 +35,6 @@ STATUSES = (
     Choice("partial", N_("In part"), 4),
     Choice("full", N_("All"), 3),
 )
-STEP_NAMES = (
-    Choice("check", N_("Check"), 1),
-    Choice("prepare", N_("Prepare"), 2),
-    Choice("deliver", N_("Deliver"), 7),
-    Choice("invoice", N_("Invoice"), 3),
-)
-STEP_STATES = (
-    Choice("waiting", N_("Waiting"), 8),
-    Choice("active", N_("Active"), 1),
-    Choice("done", N_("Done"), 3),
-    Choice("skipped", N_("Skipped"), 6),
-)
 DIRECTIONS = (Choice("out", N_("To the client"), 1), Choice("return", N_("Return"), 5))
 PERIODS = (
     Choice("week", N_("Week")),
@@ -58,7 +46,6 @@ PERIODS = (
 _QUANTITY = (18, 4)
 _PRICE = (18, 6)
 _PERCENT = (7, 4)
-_AMOUNT = (18, 2)
 
 
 class Product(Record, tablename="orders_product"):
@@ -171,13 +158,16 @@ class QuoteLine(Record, tablename="orders_quote_line"):
     is_chosen = Flag(default=False)
     is_unmatched = Flag(default=False)
     price_rule = Text()
+    rule_price = Measure(digits=_PRICE)
     is_by_hand = Flag(default=False)
-    net = Measure(digits=_AMOUNT)
+    net = Money()
     unit_cost = Measure(digits=_PRICE)
 
 
 class Order(Record, tablename="orders_order"):
     """What a client ordered; `first_promise` is what the on-time rate is measured against.
+
+    `closed_on` is the day, in the zone of who did it, on which it was closed or cancelled.
 
     `most_discount` is the largest one of a draft that was not approved with a quote before.
     """
@@ -191,10 +181,12 @@ class Order(Record, tablename="orders_order"):
     currency = Currency()
     client_number = Line(length=80)
     promised_at = Moment()
+    is_promised_by_hand = Flag(default=False)
     promise_reason = Line(length=300)
     first_promise = Moment()
     confirmed_at = Moment()
     fulfilled_at = Moment()
+    closed_on = Date()
     deliver_to = Text()
     confirmed_to = Text()
     note = Markdown()
@@ -204,7 +196,7 @@ class Order(Record, tablename="orders_order"):
     cancel_reason = Line(length=300)
     credit_override = Line(length=300)
     link = Number(default=1)
-    step = Pick(STEP_NAMES)
+    step = Line(length=60)
     holder = Reference("core_user")
     delivery_status = Pick(STATUSES, default="none")
     invoice_status = Pick(STATUSES, default="none")
@@ -215,7 +207,16 @@ class Order(Record, tablename="orders_order"):
 
 
 class OrderLine(Record, tablename="orders_order_line"):
-    """A line of an order with what became of its quantity; `bundle` is the line it is a part of."""
+    """A line of an order with what became of its quantity.
+
+    Attributes:
+        rule_price: What the rules give, whatever stands as the price.
+        promised_at: By hand; empty is as the rule or the order says.
+        due_at: When it is promised for, by hand or by the rule.
+        goods_on: Day on which goods are expected that its promise waits for.
+        ready_at: When goods that were waited for came, or are expected.
+        open_quantity: Confirmed and still to be delivered.
+    """
 
     order = Reference("orders_order", on_delete="cascade", required=True)
     position = Number()
@@ -227,42 +228,39 @@ class OrderLine(Record, tablename="orders_order_line"):
     discount = Measure(digits=_PERCENT)
     tax_rate = Measure(digits=_PERCENT)
     promised_at = Moment()
+    due_at = Moment()
+    promise_rule = Text()
+    goods_on = Date()
+    ready_at = Moment()
     is_unmatched = Flag(default=False)
     price_rule = Text()
+    rule_price = Measure(digits=_PRICE)
     is_by_hand = Flag(default=False)
-    net = Measure(digits=_AMOUNT)
+    net = Money()
     delivered = Measure(digits=_QUANTITY)
     returned = Measure(digits=_QUANTITY)
     invoiced = Measure(digits=_QUANTITY)
     cancelled = Measure(digits=_QUANTITY)
+    open_quantity = Measure(digits=_QUANTITY)
     reserved = Measure(digits=_QUANTITY)
     confirmed = Measure(digits=_QUANTITY)
     confirmed_net = Money()
     unit_cost = Measure(digits=_PRICE)
 
 
-class OrderStep(Record, tablename="orders_step"):
-    """A step of an order: who holds it, by when, and when it began and ended."""
+class LinePart(Record, tablename="orders_line_part"):
+    """A product of a sold bundle, `each` in one of it, with its share of the line's net."""
 
     order = Reference("orders_order", on_delete="cascade", required=True)
+    line = Reference("orders_order_line", on_delete="cascade", required=True)
     position = Number()
-    name = Pick(STEP_NAMES, required=True)
-    state = Pick(STEP_STATES, default="waiting")
-    holder = Reference("core_user")
-    due_at = Moment()
-    began_at = Moment()
-    ended_at = Moment()
-    reason = Line(length=300)
-
-
-class Handover(Record, tablename="orders_handover"):
-    """A step that went from one person to another; the moment is when the record was made."""
-
-    order = Reference("orders_order", on_delete="cascade", required=True)
-    step = Pick(STEP_NAMES, required=True)
-    giver = Reference("core_user")
-    taker = Reference("core_user")
-    reason = Line(length=300)
+    product = Reference("orders_product")
+    text = Name(length=300)
+    each = Measure(digits=_QUANTITY)
+    quantity = Measure(digits=_QUANTITY)
+    returned = Measure(digits=_QUANTITY)
+    net = Money()
+    unit_cost = Measure(digits=_PRICE)
 
 
 class Delivery(Record, tablename="orders_delivery"):
@@ -283,11 +281,12 @@ class Delivery(Record, tablename="orders_delivery"):
 
 
 class DeliveryLine(Record, tablename="orders_delivery_line"):
-    """How many of an order's line are in a delivery."""
+    """How many of an order's line are in a delivery; in a return, also of one part of a bundle."""
 
     delivery = Reference("orders_delivery", on_delete="cascade", required=True)
     position = Number()
     line = Reference("orders_order_line", on_delete="cascade", required=True)
+    part = Reference("orders_line_part", on_delete="cascade")
     text = Name(length=300)
     quantity = Measure(digits=_QUANTITY)
 

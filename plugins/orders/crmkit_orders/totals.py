@@ -6,10 +6,13 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from crmkit import N_, Total, format_money, format_number
+from crmkit_orders.bundles import spread_bundles
+from crmkit_orders.discounts import largest
 from crmkit_orders.domain.money import Line, Totals, line_net, totals_of
 from crmkit_orders.domain.quantities import LineCounts, delivery_status, invoice_status
 from crmkit_orders.reading import read_row, read_rows
-from crmkit_orders.settings import Settings
+from crmkit_orders.settings import MARGIN, Settings
+from crmkit_orders.states import OPEN_ORDER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -87,7 +90,7 @@ async def add_up_quote(ctx: Context, quote: int) -> Totals:
     rows = await quote_rows(ctx, quote)
     await _set_nets(ctx, "orders.quote_line", rows, currency)
     totals = totals_of(counted(rows), currency)
-    most = max((row["discount"] or _ZERO for row in rows), default=_ZERO)
+    most = largest(((row, money_line(row)) for row in rows), currency)
     await ctx.derive(
         "orders.quote", quote, net=totals.net, tax=totals.tax, gross=totals.gross,
         most_discount=most,
@@ -106,9 +109,13 @@ async def add_up_order(ctx: Context, order: int) -> Totals:
     currency = (record and record["currency"]) or ctx.config.currency
     rows = await order_rows(ctx, order)
     await _set_nets(ctx, "orders.order_line", rows, currency)
-    totals = totals_of([money_line(row) for row in rows], currency)
+    if record is not None and record["state"] in OPEN_ORDER:
+        nets = {row["id"]: line_net(money_line(row), currency) for row in rows}
+        await spread_bundles(ctx, order, rows, nets, currency)
+    lines = [money_line(row) for row in rows]
+    totals = totals_of(lines, currency)
     counts = [counts_of(row) for row in rows]
-    most = max((row["discount"] or _ZERO for row in rows), default=_ZERO)
+    most = largest(zip(rows, lines, strict=True), currency)
     is_approved = record is not None and (
         record["state"] != "draft" or most <= (record["approved"] or _ZERO)
     )
@@ -160,7 +167,7 @@ def _shown(ctx: Context, record: Mapping[str, Any], lines: Sequence[Line]) -> li
         made.append(Total(label, format_money(ctx, group.tax, currency)))
     label = ctx.translate(N_("Total, {currency}")).format(currency=currency)
     made.append(Total(label, format_money(ctx, totals.gross, currency), is_sum=True))
-    if totals.margin is not None and ctx.may("orders.margin") and lines:
+    if totals.margin is not None and ctx.may(MARGIN) and lines:
         share = ""
         if totals.net:
             percent = (totals.margin / totals.net * 100).quantize(Decimal(1))

@@ -161,7 +161,7 @@ async def test_no_undo_takes_a_confirmation_back(anna: Context, act: Act, draft:
     result = await run_action(anna, anna.site.entity(ORDER), "confirm", order)
     await undo_operation(anna, result.operation)
     stored = await anna.get(ORDER, order)
-    assert ("confirmed", "prepare", 9001) == (stored["state"], stored["step"], stored["holder"])
+    assert ("confirmed", "Prepare", 9001) == (stored["state"], stored["step"], stored["holder"])
     result = await run_action(
         anna, anna.site.entity(ORDER), "cancel", order, {"reason": "Changed my mind"}
     )

@@ -200,6 +200,25 @@ async def test_a_quote_that_has_ended_says_why_and_is_not_accepted(
     assert 0 == await _orders(ctx)
 
 
+async def test_a_question_becomes_one_task_of_the_owner(
+    ctx: Context, sent: int, guest: httpx.AsyncClient
+) -> None:
+    path = _path(quote_link(ctx, sent))
+    assert 409 == (await guest.post(f"{path}/question", data={"question": " "})).status_code
+    for _ in range(2):
+        asked = await guest.post(f"{path}/question", data={"question": "Does it <i>fit</i>?"})
+        assert 303 == asked.status_code
+    assert "We got your question" in (await guest.get(asked.headers["location"])).text
+    (task,) = await ctx.db.rows("SELECT * FROM crm_activity WHERE subject LIKE 'Question on%'")
+    assert ("Does it <i>fit</i>?", 9001, "task") == (task["body"], task["owner"], task["kind"])
+    assert 1 == await ctx.db.value(
+        "SELECT count(*) FROM core_notification WHERE kind = 'orders.client' AND user_id = 9001"
+    )
+    for number in range(12):
+        last = await guest.post(f"{path}/question", data={"question": f"And {number}?"})
+    assert 409 == last.status_code
+
+
 async def test_a_status_link_shows_the_order_until_it_is_ended(
     ctx: Context, draft: Draft, guest: httpx.AsyncClient, act: Act
 ) -> None:

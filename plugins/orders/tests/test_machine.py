@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from crmkit_orders import lines, ordering, quoting, reserving, shipping
+from crmkit_orders import line_promises, lines, ordering, quoting, reserving, shipping
 from crmkit_orders.domain.quantities import check_counts
 from crmkit_orders.stock import change_counts
 from crmkit_orders.totals import quote_rows
@@ -52,7 +52,7 @@ async def _release_lines_only(ctx: Context, rows: Sequence[Row]) -> None:
 
 
 def _open_of_the_first_delivery(row: Row) -> Decimal:
-    return Decimal(0) if row["delivered"] else reserving.open_agreed(row)
+    return Decimal(0) if row["delivered"] else line_promises.open_agreed(row)
 
 
 async def _count_in_twice(ctx: Context, **changes: Any) -> None:  # noqa: ANN401 - as the function

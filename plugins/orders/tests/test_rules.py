@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from crmkit_orders.pasted import paste_order
+from crmkit_orders.settings import discount_limit
 
 from crmkit import ConflictError, InvalidError, Veto
 from crmkit.errors import SecondPersonError, StaleVersionError
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
     from crmkit.model.context import Context
 
+CREDIT = "custom.orders.credit_currency"
 LINE, ORDER, QUOTE = "orders.order_line", "orders.order", "orders.quote"
 FRIDAY = datetime(2026, 11, 27, 16, tzinfo=UTC)
 
@@ -84,9 +87,10 @@ async def test_a_large_discount_of_an_order_by_hand_needs_one_at_its_confirmatio
 
 
 async def test_credit_warns_the_owner_or_blocks_until_there_is_a_reason(
-    boris: Context, act: Act, draft: Draft, decide: Decide
+    boris: Context, shop: dict[str, int], act: Act, draft: Draft, decide: Decide
 ) -> None:
-    decide(credit_limit=15000)
+    limit: dict[str, Any] = {"custom.orders.credit_limit": Decimal(15000), CREDIT: "EUR"}
+    await boris.save("crm.company", shop["company"], **limit)
     first, second = await draft(), await draft()
     await act("orders.order/confirm", first)
     assert 0 == await _notices(boris, "orders.credit")
@@ -207,15 +211,15 @@ async def test_one_step_is_active_and_hand_overs_are_kept(
         await act("orders.order/finish-step", order, skip="true", reason=" ")
     await run_action(anna, plan, "hand-over", order, {"to": "boris@example.org", "reason": "Ill"})
     stored = await anna.get(ORDER, order)
-    assert ("prepare", 9002) == (stored["step"], stored["holder"])
+    assert ("Prepare", 9002) == (stored["step"], stored["holder"])
     kept = await anna.db.row("SELECT giver, taker, reason FROM orders_handover")
     assert (9001, 9002, "Ill") == tuple(kept or ())
     result = await run_action(anna, plan, "finish-step", order, {"skip": "1", "reason": "Ready"})
     stored = await anna.get(ORDER, order)
-    assert ("deliver", 9002) == (stored["step"], stored["holder"])
+    assert ("Deliver", 9002) == (stored["step"], stored["holder"])
     assert not (await undo_operation(anna, result.operation)).kept
     stored = await anna.get(ORDER, order)
-    assert ("prepare", 9002) == (stored["step"], stored["holder"])
+    assert ("Prepare", 9002) == (stored["step"], stored["holder"])
     states = [
         row["state"] for row in await anna.db.rows("SELECT state FROM orders_step ORDER BY id")
     ]
@@ -294,7 +298,7 @@ async def test_a_page_that_shows_the_step_before_ends_none(
     await run_action(anna, plan, "finish-step", order, {}, shown)
     with pytest.raises(StaleVersionError):
         await run_action(anna, plan, "finish-step", order, {}, shown)
-    assert "deliver" == (await anna.get(ORDER, order))["step"]
+    assert "Deliver" == (await anna.get(ORDER, order))["step"]
 
 
 async def test_a_count_of_stock_stands_in_the_history(anna: Context, shop: dict[str, int]) -> None:
@@ -309,3 +313,95 @@ async def test_a_count_of_stock_stands_in_the_history(anna: Context, shop: dict[
         shop["pro"],
     )
     assert "Year end" == after["count_reason"]
+
+
+async def test_a_lowered_price_is_a_discount_and_each_role_has_its_own_limit(
+    anna: Context, boris: Context, draft: Draft, decide: Decide
+) -> None:
+    decide(discount_limit=10, discount_limits={"administrator": 40})
+    made = await draft()
+    plan = anna.site.entity(ORDER)
+    line = await anna.db.value("SELECT min(id) FROM orders_order_line")
+    await anna.save(LINE, line, unit_price=Decimal(2500))
+    stored = await anna.get(LINE, line)
+    assert (Decimal(4821), True) == (stored["rule_price"], stored["is_by_hand"])
+    assert Decimal("48.1435") == (await anna.get(ORDER, made))["most_discount"]
+    with pytest.raises(SecondPersonError):
+        await run_action(anna, plan, "confirm", made)
+    decide(discount_limits={"administrator": 49})
+    await run_action(anna, plan, "confirm", made)
+    # In a confirmed order nobody goes further alone.
+    tries: list[dict[str, Any]] = [{"unit_price": Decimal(2000)}, {"discount": Decimal(30)}]
+    for wrong in tries:
+        with pytest.raises(Veto) as refused:
+            await anna.save(LINE, line, **wrong)
+        assert list(wrong) == list(refused.value.problems)
+    with pytest.raises(Veto):
+        await anna.create(
+            LINE, order=made, text="Rebate", quantity=Decimal(1), unit_price=Decimal(-500)
+        )
+    await anna.save(LINE, line, unit_price=Decimal(2600))
+    seller = replace(boris, principal=replace(boris.principal, role=boris.site.roles["seller"]))
+    assert 10 == discount_limit(seller)
+    assert 10 == discount_limit(replace(anna, principal=replace(anna.principal, user_id=None)))
+
+
+async def test_who_entered_the_discount_of_a_line_does_not_approve_it(
+    anna: Context, boris: Context, draft: Draft, decide: Decide
+) -> None:
+    decide(discount_limit=10)
+    made = await draft()
+    plan = anna.site.entity(ORDER)
+    line = await anna.db.value("SELECT min(id) FROM orders_order_line")
+    # The order is nobody's work but the line is his.
+    await boris.save(LINE, line, unit_price=Decimal(1))
+    with pytest.raises(SecondPersonError):
+        await run_action(boris, plan, "confirm", made)
+    await run_action(anna, plan, "confirm", made)
+
+
+async def test_no_door_leads_around_the_price_of_the_rules(
+    anna: Context, shop: dict[str, int], draft: Draft, decide: Decide
+) -> None:
+    decide(discount_limit=10)
+    plan = anna.site.entity(ORDER)
+    order = await draft(pro=0, kit=0)
+    await paste_order(anna, order, "GTX-P\t1\t2410.50")
+    assert Decimal(50) == (await anna.get(ORDER, order))["most_discount"]
+    result = await run_action(anna, plan, "again", order)
+    again = int(result.url.rpartition("/")[2])
+    assert Decimal(0) == (await anna.get(ORDER, again))["most_discount"]  # at today's prices
+    # An accepted quote keeps what its prices were measured against.
+    quote = await _quote(anna, shop, 9)
+    result = await run_action(anna, anna.site.entity(QUOTE), "accept", quote, {"name": "Tom"})
+    await anna.save("orders.product", shop["pro"], price=Decimal(9999))
+    made = int(result.url.rpartition("/")[2])
+    assert Decimal(4821) == await anna.db.value(
+        'SELECT rule_price FROM orders_order_line WHERE "order" = $1', made
+    )
+    await run_action(anna, plan, "confirm", made)
+
+
+async def test_a_limit_has_one_currency_and_others_need_a_reason(
+    boris: Context, shop: dict[str, int], act: Act, draft: Draft, decide: Decide
+) -> None:
+    decide(credit="block")
+    limit: dict[str, Any] = {"custom.orders.credit_limit": Decimal(15000), CREDIT: "eur"}
+    unknown: dict[str, Any] = {CREDIT: "EURO"}
+    with pytest.raises(Veto) as refused:
+        await boris.save("crm.company", shop["company"], **unknown)
+    assert [CREDIT] == list(refused.value.problems)
+    await boris.save("crm.company", shop["company"], **limit)
+    await act("orders.order/confirm", await draft())
+    dollars = await draft(currency="USD", pro=0, kit=0)
+    await boris.create(
+        LINE, order=dollars, text="Help", quantity=Decimal(1), unit_price=Decimal(20)
+    )
+    with pytest.raises(Veto) as refused:
+        await act("orders.order/confirm", dollars)
+    assert ["credit_override"] == list(refused.value.problems)
+    assert "$20" in refused.value.message
+    assert "€10,872.86" in refused.value.message
+    await boris.save(ORDER, dollars, credit_override="Small")
+    await run_action(boris, boris.site.entity(ORDER), "confirm", dollars)
+    assert 1 == await _notices(boris, "orders.credit")

@@ -29,7 +29,7 @@ async def test_a_quote_becomes_an_order_that_is_delivered(
     order = await act("orders.quote/accept", quote, name="Tom")
     await act("orders.order/confirm", order)
     stored = await ctx.get("orders.order", order)
-    assert ("confirmed", "prepare", 9001) == (stored["state"], stored["step"], stored["holder"])
+    assert ("confirmed", "Prepare", 9001) == (stored["state"], stored["step"], stored["holder"])
     delivery = await act("orders.order/deliver", order)
     await act("orders.delivery/ship", delivery)
     stored = await ctx.get("orders.order", order)

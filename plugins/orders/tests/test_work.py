@@ -284,3 +284,24 @@ async def test_sample_records_are_made_without_a_mail_and_undone(site: Running) 
     for table in ("orders_product", "orders_order", "orders_quote", "orders_receipt"):
         left = await ctx.db.value(f"SELECT count(*) FROM {table} WHERE trashed_at IS NULL")
         assert (table, 0) == (table, left)
+
+
+async def test_the_board_shows_the_most_urgent_of_each_and_the_rest_on_a_page_of_his_own(
+    site: Running, draft: Draft, act: Act
+) -> None:
+    orders = [await draft() for _each in range(6)]
+    for order in orders:
+        await act("orders.order/confirm", order)
+    last = orders[0]
+    await site.ctx.db.execute(
+        "UPDATE orders_step SET due_at = now() + interval '9 days' WHERE \"order\" = $1", last
+    )
+    browser = await site.client()
+    page = (await browser.get("/orders/board")).text
+    assert 5 == page.count("ord-row")
+    assert f"/orders.order/{last}" not in page
+    assert 'href="/orders/board?holder=9001">All 6' in page
+    own = (await browser.get("/orders/board?holder=9001")).text
+    assert 6 == own.count("ord-row")
+    assert "ord-row" not in (await browser.get("/orders/board?holder=9999")).text
+    assert 200 == (await browser.get("/orders/board?holder=x")).status_code

@@ -7,13 +7,11 @@ steps (BT-131 line net, BT-106 its sum, BR-CO-17 tax of a rate from the base of 
 from __future__ import annotations
 
 from decimal import ROUND_HALF_UP, Context, Decimal, Inexact, InvalidOperation, localcontext
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import msgspec
-from babel.numbers import list_currencies
 
-from crmkit import N_
+from crmkit import N_, find_currency_places
 from crmkit_orders.domain.errors import AmountError, CurrencyError
 
 if TYPE_CHECKING:
@@ -30,18 +28,6 @@ _WHOLE = Decimal(100)
 #: Computes without any rounding; refuses where it would have to.
 EXACT = Context(prec=120, traps=[Inexact, InvalidOperation])
 _ROUNDING = Context(prec=120, rounding=ROUND_HALF_UP, traps=[InvalidOperation])
-
-# CLDR, babel's source, says which digits people write in daily life: none for AFN, ALL, IQD, RSD
-# and others. Documents need what ISO 4217 says, so these three sets stand here.
-_NO_PLACES = frozenset(
-    [
-        *("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI"),
-        *("VND", "VUV", "XAF", "XOF", "XPF"),
-        *("ADP", "BYR", "ESP", "ITL", "LUF", "MGF", "TMM", "TRL"),  # former ones
-    ]
-)
-_THREE_PLACES = frozenset(["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"])
-_FOUR_PLACES = frozenset(("CLF", "UYW"))
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -100,35 +86,17 @@ class Totals(msgspec.Struct, frozen=True):
     tax_groups: tuple[TaxGroup, ...]
 
 
-@lru_cache(maxsize=1)
-def _currencies() -> frozenset[str]:
-    nowhere = {"XXX", "XTS"}
-    return frozenset(list_currencies()) - nowhere
-
-
 def places_of(currency: str) -> int:
     """Answer how many places after the point amounts of a currency have.
 
-    Args:
-        currency: Code of three capital letters, such as "EUR"; former currencies count too.
-
-    Returns:
-        2 for most, 0 ("JPY"), 3 ("KWD"), and 4 for the two units of account CLF and UYW.
-
     Raises:
         CurrencyError: There is no such currency.
-
-    Source:
-        ISO 4217, minor units.
     """
-    if currency not in _currencies():
+    places = find_currency_places(currency)
+    if places is None:
         text = N_("`{currency}` is no currency; use a code such as EUR.")
         raise CurrencyError(text, currency=currency[:20])
-    if currency in _NO_PLACES:
-        return 0
-    if currency in _THREE_PLACES:
-        return 3
-    return 4 if currency in _FOUR_PLACES else 2
+    return places
 
 
 def round_money(amount: Decimal, currency: str) -> Decimal:

@@ -8,14 +8,15 @@ from __future__ import annotations
 from datetime import timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 from crmkit import N_, add_business_time, next_business_time, subtract_business_time
 from crmkit_orders.domain.errors import AmountError
 from crmkit_orders.domain.money import check_number
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from datetime import datetime
+    from collections.abc import Iterable, Mapping
+    from datetime import date, datetime
 
     from crmkit import BusinessCalendar
 
@@ -54,6 +55,38 @@ def promise(
     if not duration:
         return next_business_time(begin, calendar)
     return add_business_time(begin, duration, calendar)
+
+
+def promise_beside(
+    start: datetime, hours: Decimal, calendar: BusinessCalendar, planned: Mapping[date, int]
+) -> datetime:
+    """Answer by when it will be done by somebody who has other things to do as well, in UTC.
+
+    What is planned on the days until then takes its time first: with 8 hours to do, and 4 of 9
+    planned on each day, it is done on the second day.
+
+    Args:
+        start: Aware.
+        hours: Of open time, not negative.
+        planned: Day, in the calendar's zone, to minutes of open time that are taken.
+
+    Raises:
+        AmountError: The hours are negative or no number.
+        crmkit.errors.NeverOpensError: The calendar is not open for so long within 50 years.
+
+    Source:
+        Order rule "the promised date is computed from stock, calendar and capacity".
+    """
+    zone = ZoneInfo(calendar.zone)
+    first = start.astimezone(zone).date()
+    end = promise(start, hours, calendar)
+    while True:
+        last = end.astimezone(zone).date()
+        taken = sum(minutes for day, minutes in planned.items() if first <= day <= last)
+        later = promise(start, hours + Decimal(taken) / 60, calendar)
+        if later <= end:
+            return end
+        end = later
 
 
 def is_late(now: datetime, promise: datetime, open_quantity: Decimal) -> bool:

@@ -7,14 +7,16 @@ from crmkit_orders.entities.catalogue import (
     PRICES,
     PRODUCTS,
 )
+from crmkit_orders.entities.clients import COMPANY_PAGES, PERSON_PAGES, REORDERS
 from crmkit_orders.entities.deliveries import (
     DELIVERIES,
     DELIVERY_LINES,
     RECEIPT_LINES,
     RECEIPTS,
 )
-from crmkit_orders.entities.orders import HANDOVERS, ORDER_LINES, ORDERS, PLANS, STEPS
+from crmkit_orders.entities.orders import LINE_PARTS, ORDER_LINES, ORDERS, PLANS
 from crmkit_orders.entities.quotes import QUOTE_LINES, QUOTES
+from crmkit_orders.entities.work import CLAIMS, HANDOVERS, STEP_PLANS, STEPS
 
 ENTITIES = (
     ORDERS,
@@ -24,7 +26,10 @@ ENTITIES = (
     PRODUCTS,
     PRICE_LISTS,
     PLANS,
+    STEP_PLANS,
+    CLAIMS,
     ORDER_LINES,
+    LINE_PARTS,
     QUOTE_LINES,
     DELIVERY_LINES,
     RECEIPT_LINES,
@@ -33,6 +38,9 @@ ENTITIES = (
     COSTS,
     STEPS,
     HANDOVERS,
+    COMPANY_PAGES,
+    PERSON_PAGES,
+    REORDERS,
 )
 
 __all__ = ["ENTITIES"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from crmkit import N_, Action, Entity, FieldOptions, Group, Parts
 from crmkit_orders.entities.shared import CREATED, CURRENCY, OWNER, POSITION, PRODUCT, TEAM, UPDATED
+from crmkit_orders.settings import MARGIN
 from crmkit_orders.stock import CountStock, count_stock
 from crmkit_orders.tables import BundlePart, Cost, Price, PriceList, Product
 
@@ -107,6 +108,7 @@ COSTS = Entity(
     singular=N_("Cost"),
     title=Cost.text,
     icon="coins",
+    permission=MARGIN,
     list=[Cost.text, Cost.product, Cost.amount, Cost.note],
     filters=[Cost.product],
     form=[Cost.product, Cost.amount, Cost.note],

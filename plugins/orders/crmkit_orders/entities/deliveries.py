@@ -55,7 +55,7 @@ DELIVERIES = Entity(
         Parts(
             DeliveryLine.delivery,
             N_("Lines"),
-            columns=[DeliveryLine.line, DeliveryLine.quantity],
+            columns=[DeliveryLine.line, DeliveryLine.quantity, DeliveryLine.part],
             order=DeliveryLine.position,
             locked=delivery_locked,
         )
@@ -126,6 +126,10 @@ DELIVERY_LINES = Entity(
         DeliveryLine.delivery: FieldOptions(label=N_("Delivery")),
         DeliveryLine.position: shared.POSITION,
         DeliveryLine.line: FieldOptions(label=N_("Line of the order")),
+        DeliveryLine.part: FieldOptions(
+            label=N_("Only this part"),
+            help=N_("Of a bundle, in a return: one part of it comes back by itself."),
+        ),
         DeliveryLine.text: FieldOptions(label=N_("Text")),
         DeliveryLine.quantity: FieldOptions(label=N_("Quantity"), required=True),
     },

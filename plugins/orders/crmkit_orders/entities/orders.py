@@ -8,7 +8,7 @@ from crmkit_orders.entities import shared
 from crmkit_orders.pasted import paste_order
 from crmkit_orders.shipping import ShipLines, prepare_delivery, prepare_return
 from crmkit_orders.states import ORDER_STATES, order_locked
-from crmkit_orders.tables import Handover, Order, OrderLine, OrderStep, Plan
+from crmkit_orders.tables import LinePart, Order, OrderLine, Plan
 from crmkit_orders.totals import order_totals
 
 ORDERS = Entity(
@@ -35,6 +35,7 @@ ORDERS = Entity(
         Order.quote,
         Order.promised_at,
         Order.confirmed_at,
+        Order.closed_on,
         Order.holder,
         Order.step,
         Order.delivery_status,
@@ -52,6 +53,7 @@ ORDERS = Entity(
         Group(N_("Who works on it"), [Order.owner, Order.team]),
     ],
     board=Order.state,
+    closed=Order.closed_on,
     lifecycle=ORDER_STATES,
     sums=[Order.gross],
     order=Order.updated_at,
@@ -149,6 +151,16 @@ ORDERS = Entity(
             labels={"day": N_("Day"), "time": N_("Time"), "reason": N_("Reason")},
         ),
         Action(
+            "promise-by-rule",
+            N_("Promise by the rule"),
+            promising.promise_by_rule,
+            icon="calendar-cog",
+            states=("confirmed", "in_progress"),
+            visible=lambda _ctx, record: bool(record["is_promised_by_hand"]),
+            quiet=True,
+            undoable=False,
+        ),
+        Action(
             "again",
             N_("Order again"),
             ordering.order_again,
@@ -189,12 +201,14 @@ ORDERS = Entity(
         Order.client_number: FieldOptions(label=N_("The client's number")),
         Order.promised_at: FieldOptions(
             label=N_("Promised"),
-            help=N_("Empty takes the rule of the settings, in business hours."),
+            help=N_("Empty is counted from stock, working hours and what is planned."),
         ),
+        Order.is_promised_by_hand: FieldOptions(label=N_("Promised by hand"), readonly=True),
         Order.promise_reason: FieldOptions(label=N_("Why it was moved")),
         Order.first_promise: FieldOptions(label=N_("Promised at first"), readonly=True),
         Order.confirmed_at: FieldOptions(label=N_("Confirmed at"), readonly=True),
         Order.fulfilled_at: FieldOptions(label=N_("Fulfilled at"), readonly=True),
+        Order.closed_on: FieldOptions(label=N_("Closed on"), readonly=True),
         Order.deliver_to: FieldOptions(
             label=N_("Deliver to"), help=N_("Empty takes the address of the company.")
         ),
@@ -235,9 +249,10 @@ ORDER_LINES = Entity(
         OrderLine.quantity,
         OrderLine.unit_price,
         OrderLine.delivered,
+        OrderLine.due_at,
         OrderLine.net,
     ],
-    filters=[OrderLine.order, OrderLine.product],
+    filters=[OrderLine.order, OrderLine.product, OrderLine.due_at, OrderLine.open_quantity],
     fields={
         OrderLine.order: FieldOptions(label=N_("Order")),
         OrderLine.position: shared.POSITION,
@@ -249,10 +264,16 @@ ORDER_LINES = Entity(
         OrderLine.discount: shared.DISCOUNT,
         OrderLine.tax_rate: shared.TAX_RATE,
         OrderLine.promised_at: FieldOptions(
-            label=N_("Promised"), help=N_("Empty is the promise of the order.")
+            label=N_("Promised by hand"), help=N_("Empty is as the rule or the order says.")
         ),
+        OrderLine.due_at: FieldOptions(label=N_("Promised"), derived=True),
+        OrderLine.promise_rule: FieldOptions(label=N_("Why this date"), derived=True),
+        OrderLine.goods_on: FieldOptions(label=N_("Waits for goods on"), derived=True),
+        OrderLine.ready_at: shared.HIDDEN,
+        OrderLine.open_quantity: FieldOptions(label=N_("Still to be delivered"), derived=True),
         OrderLine.is_unmatched: shared.UNMATCHED,
         OrderLine.price_rule: shared.PRICE_RULE,
+        OrderLine.rule_price: shared.RULE_PRICE,
         OrderLine.is_by_hand: shared.BY_HAND,
         OrderLine.net: shared.NET,
         OrderLine.delivered: FieldOptions(label=N_("Delivered"), derived=True),
@@ -266,51 +287,26 @@ ORDER_LINES = Entity(
     },
 )
 
-
-STEPS = Entity(
-    OrderStep,
-    N_("Steps of orders"),
-    singular=N_("Step of an order"),
-    title=OrderStep.name,
-    icon="list-check",
-    part_of=OrderStep.order,
-    list=[
-        OrderStep.name,
-        OrderStep.order,
-        OrderStep.state,
-        OrderStep.holder,
-        OrderStep.due_at,
-    ],
-    filters=[OrderStep.order, OrderStep.state, OrderStep.holder, OrderStep.due_at],
+LINE_PARTS = Entity(
+    LinePart,
+    N_("Parts of sold bundles"),
+    singular=N_("Part of a sold bundle"),
+    title=LinePart.text,
+    icon="packages",
+    part_of=LinePart.order,
+    list=[LinePart.text, LinePart.order, LinePart.quantity, LinePart.returned, LinePart.net],
+    filters=[LinePart.order, LinePart.line, LinePart.product],
     fields={
-        OrderStep.order: FieldOptions(label=N_("Order"), readonly=True),
-        OrderStep.position: FieldOptions(label=N_("Position"), readonly=True),
-        OrderStep.name: FieldOptions(label=N_("Step"), readonly=True),
-        OrderStep.state: FieldOptions(label=N_("State"), readonly=True),
-        OrderStep.holder: FieldOptions(label=N_("Held by"), readonly=True),
-        OrderStep.due_at: FieldOptions(label=N_("Due")),
-        OrderStep.began_at: FieldOptions(label=N_("Began"), readonly=True),
-        OrderStep.ended_at: FieldOptions(label=N_("Ended"), readonly=True),
-        OrderStep.reason: FieldOptions(label=N_("Reason"), readonly=True),
-    },
-)
-
-HANDOVERS = Entity(
-    Handover,
-    N_("Hand-overs"),
-    singular=N_("Hand-over"),
-    title=Handover.step,
-    icon="user-share",
-    part_of=Handover.order,
-    list=[Handover.step, Handover.giver, Handover.taker, Handover.reason, Handover.created_at],
-    filters=[Handover.order, Handover.taker],
-    fields={
-        Handover.order: FieldOptions(label=N_("Order"), readonly=True),
-        Handover.step: FieldOptions(label=N_("Step"), readonly=True),
-        Handover.giver: FieldOptions(label=N_("From"), readonly=True),
-        Handover.taker: FieldOptions(label=N_("To"), readonly=True),
-        Handover.reason: FieldOptions(label=N_("Reason"), readonly=True),
-        Handover.created_at: FieldOptions(label=N_("At")),
+        LinePart.order: FieldOptions(label=N_("Order"), readonly=True, related=False),
+        LinePart.line: FieldOptions(label=N_("Line of the order"), readonly=True),
+        LinePart.position: FieldOptions(label=N_("Position"), readonly=True),
+        LinePart.product: FieldOptions(label=N_("Product"), readonly=True, related=False),
+        LinePart.text: FieldOptions(label=N_("Text"), readonly=True),
+        LinePart.each: FieldOptions(label=N_("In one bundle"), derived=True),
+        LinePart.quantity: FieldOptions(label=N_("Quantity"), derived=True),
+        LinePart.returned: FieldOptions(label=N_("Came back by itself"), derived=True),
+        LinePart.net: FieldOptions(label=N_("Share of the net"), derived=True),
+        LinePart.unit_cost: shared.HIDDEN,
     },
 )
 

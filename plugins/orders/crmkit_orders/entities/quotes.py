@@ -156,6 +156,7 @@ QUOTE_LINES = Entity(
         QuoteLine.is_chosen: FieldOptions(label=N_("Chosen"), derived=True),
         QuoteLine.is_unmatched: shared.UNMATCHED,
         QuoteLine.price_rule: shared.PRICE_RULE,
+        QuoteLine.rule_price: shared.RULE_PRICE,
         QuoteLine.is_by_hand: shared.BY_HAND,
         QuoteLine.net: shared.NET,
         QuoteLine.unit_cost: shared.HIDDEN,

@@ -193,6 +193,11 @@
     $$("[data-ref]", part).forEach(upgrade);
     $$("[data-board]", part).forEach((board) => setTimeout(() => makeBoard(board).catch(() => delete board.dataset.ready), 0));
     $$("form[data-draft]", part).forEach(restoreDraft);
+    for (const tab of $$(".crm-tabs > [aria-current]", part)) {
+      // a row of tabs wider than the screen begins where the chosen one is seen
+      const bar = tab.parentElement;
+      if (tab.offsetLeft + tab.offsetWidth > bar.offsetLeft + bar.clientWidth) bar.scrollLeft = tab.offsetLeft - bar.offsetLeft - 16;
+    }
     const next = $("[data-next]", part);
     if (next) location.assign(next.dataset.next);
     if ($("[data-list]", part)) {

@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from crmkit.errors import InvalidError
-from crmkit.work.mail.templates import list_places, render_text
+from crmkit.model.text_template import list_places, render_text
 
 VALUES = {
     "person": {"name": "Anna <Snelling>", "title": None},
