@@ -92,7 +92,7 @@ def act(ctx: Context) -> Act:
     async def run(action: str, record: int, /, **raw: str) -> int:
         entity, _slash, name = action.partition("/")
         result = await run_action(ctx, ctx.site.entity(entity), name, record, raw)
-        return int(result.url.rpartition("/")[2])
+        return int(result.url.rpartition("/")[2].partition("#")[0])
 
     return run
 

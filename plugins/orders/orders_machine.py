@@ -261,9 +261,9 @@ class Orders(RuleBasedStateMachine):
         self.same(do(), allowed=self.model.ship(order, most, extra))
 
     async def _limit(self, delivery: int, most: int, extra: int = 0) -> None:
-        sql = "SELECT id, quantity FROM orders_delivery_line WHERE delivery = $1"
-        for row in await self.db.rows(sql, delivery):
-            quantity = min(row["quantity"], Decimal(most)) + extra
+        sql = "SELECT id, quantity FROM orders_delivery_line WHERE delivery = $1 ORDER BY position"
+        for place, row in enumerate(await self.db.rows(sql, delivery)):
+            quantity = min(row["quantity"], Decimal(most)) + (0 if place else extra)
             await self.ctx.save("orders.delivery_line", row["id"], quantity=quantity)
 
     @precondition(lambda self: self.orders)

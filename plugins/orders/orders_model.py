@@ -18,7 +18,7 @@ RATES = {"pro": Decimal("10.25"), "kit": Decimal(20), "set": Decimal("10.25"), "
 #: What may be promised without stock.
 ENDLESS = {"air"}
 #: Percent by which a delivery may exceed what was ordered.
-TOLERANCE = 25
+TOLERANCE = 50
 
 
 def cents(amount: Decimal) -> Decimal:
@@ -166,7 +166,11 @@ class PlainShop:
         return True
 
     def ship(self, order: PlainOrder, most: int, extra: int = 0) -> bool:
-        sent = [(line, min(line.to_ship, most) + extra) for line in order.live if line.to_ship]
+        open_lines = [line for line in order.live if line.to_ship]
+        sent = [
+            (line, min(line.to_ship, most) + (0 if place else extra))
+            for place, line in enumerate(open_lines)
+        ]
         if order.state not in {"confirmed", "in_progress"} or not sent:
             return False
         if any(

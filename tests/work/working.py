@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from crmkit.work.claims import take_back_expired
@@ -17,7 +18,11 @@ if TYPE_CHECKING:
     from crmkit.testing.sites import Running
     from crmkit.work.worker import Worker
 
-_UNFINISHED = "SELECT EXISTS (SELECT FROM core_job WHERE state <> 'done')"
+#: Timers of deadlines lie hours ahead; what waits for another attempt does not.
+_UNFINISHED = (
+    "SELECT EXISTS (SELECT FROM core_job "
+    "WHERE state <> 'done' AND run_at < now() + interval '10 minutes')"
+)
 
 
 async def companies(running: Running) -> list[str]:
@@ -75,8 +80,21 @@ async def working(*workers: Worker) -> AsyncIterator[None]:
         await asyncio.gather(*tasks)
 
 
-async def work_while_killed(running: Running, seconds: float) -> int:
-    """Work all jobs with three processes, of which one is killed every two seconds.
+async def work_while_killed(
+    running: Running,
+    seconds: float,
+    *,
+    least: int = 0,
+    more: Callable[[], Awaitable[None]] | None = None,
+) -> int:
+    """Work all jobs with three processes, of which the oldest is killed again and again.
+
+    It is killed two seconds after the one before, at the earliest, and in the middle of a job
+    while there are any: on a slow machine none would come to work else.
+
+    Args:
+        least: So many are killed, also when nothing is left to do.
+        more: Queues more work; called before each of those.
 
     Returns:
         How many were killed.
@@ -94,9 +112,12 @@ async def work_while_killed(running: Running, seconds: float) -> int:
     kills, workers = 0, [start() for _ in range(3)]
     try:
         async with asyncio.timeout(seconds):
-            while await running.db.value(_UNFINISHED):
+            while kills < least or await running.db.value(_UNFINISHED):
                 await asyncio.sleep(2.0)
+                if more is not None and kills < least:
+                    await more()
                 lost = workers.pop(0)
+                await until(partial(_is_at_work, running, lost), seconds)
                 lost.kill()
                 lost.wait()
                 kills += 1
@@ -114,3 +135,11 @@ async def work_while_killed(running: Running, seconds: float) -> int:
             each.kill()
             each.wait()
     return kills
+
+
+async def _is_at_work(running: Running, process: subprocess.Popen[bytes]) -> bool:
+    """Say whether a worker has taken a job, or none is left to take."""
+    if not await running.db.value(_UNFINISHED):
+        return True
+    taken = "SELECT EXISTS (SELECT FROM core_job WHERE state = 'running' AND worker LIKE $1)"
+    return bool(await running.db.value(taken, f"%-{process.pid}-%"))
