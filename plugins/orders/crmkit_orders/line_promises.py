@@ -174,13 +174,13 @@ def _explain(
             text = N_("{product}: {there} of {needed} are there, the rest is expected on {day}")
             values["day"] = format_full_date(ctx, own.cover.day)
         said.append(ctx.translate(text).format(**values))
-    text = ctx.translate(N_("Business hours from {moment}: {hours}"))
+    text = ctx.translate(N_("{hours} h of business time from {moment}"))
     said.append(text.format(moment=full_moment(ctx, begin), hours=format_number(ctx, hours)))
     last = due.astimezone(ZoneInfo(calendar.zone)).date()
     taken = sum(minutes for day, minutes in planned.items() if day <= last)
     if taken:
         shown = format_number(ctx, plain(round(Decimal(taken) / 60, 1)))
-        said.append(ctx.translate(N_("Hours planned before it: {hours}")).format(hours=shown))
+        said.append(ctx.translate(N_("{hours} h are planned before it")).format(hours=shown))
     return " · ".join(said)
 
 

@@ -40,11 +40,16 @@ async def promise_panel(ctx: Context, order_id: int) -> object:
     for row in rows:
         alike.setdefault((row["due_at"], row["promise_rule"]), []).append(row["text"])
     facts = [
-        (format_moment(ctx, due) if due else "", f"{_some(ctx, texts)}: {rule}" if rule else
+        (format_moment(ctx, due) if due else "", _told(_some(ctx, texts), rule) if rule else
          _some(ctx, texts), None)
         for (due, rule), texts in alike.items()
     ]  # fmt: skip
     return ctx.render("orders/facts.html", facts=facts, slack="", tone="")
+
+
+def _told(lines: str, rule: str) -> str:
+    """Answer lines and why; a rule that begins with the line's name says it by itself."""
+    return rule if rule.startswith(f"{lines}:") else f"{lines}: {rule}"
 
 
 def _some(ctx: Context, texts: list[str]) -> str:

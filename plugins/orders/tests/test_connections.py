@@ -338,4 +338,4 @@ async def test_an_outside_warehouse_and_what_is_planned_move_the_promise(
     assert third.date() > first.date() + timedelta(days=10), "eight hours of nine are planned"
     rules = await ctx.db.rows('SELECT promise_rule FROM orders_order_line WHERE "order" = $1', busy)
     assert rules
-    assert all("Hours planned before it" in row["promise_rule"] for row in rules)
+    assert all("h are planned before it" in row["promise_rule"] for row in rules)

@@ -154,7 +154,7 @@ ORDERS = Entity(
             "promise-by-rule",
             N_("Promise by the rule"),
             promising.promise_by_rule,
-            icon="calendar-cog",
+            icon="calendar-due",
             states=("confirmed", "in_progress"),
             visible=lambda _ctx, record: bool(record["is_promised_by_hand"]),
             quiet=True,

@@ -11,7 +11,7 @@ STEP_PLANS = Entity(
     N_("Step plan"),
     singular=N_("Step of the plan"),
     title=StepPlan.name,
-    icon="list-numbers",
+    icon="list-check",
     list=[
         StepPlan.name,
         StepPlan.position,
@@ -23,7 +23,6 @@ STEP_PLANS = Entity(
         StepPlan.is_active,
     ],
     filters=[StepPlan.is_active, StepPlan.responsible],
-    order=StepPlan.position,
     shared=True,
     form=[
         Group(N_("Step"), [StepPlan.name, StepPlan.position, StepPlan.is_active]),
