@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from crmkit import N_, Extension, Panel, _
+from crmkit import N_, Action, Extension, Panel, _
 from crmkit_orders.asking import Question
-from crmkit_orders.mailing import quote_link, status_link
+from crmkit_orders.mailing import quote_link, send_status, status_link
 
 if TYPE_CHECKING:
     from crmkit import Context
@@ -41,6 +41,13 @@ async def order_link_panel(ctx: Context, order_id: int) -> object:
     return ctx.render("orders/link.html", url=url, note=note)
 
 
+async def send_status_link(
+    ctx: Context, order_id: int, _data: None, _version: int | None = None
+) -> None:
+    """Send the client the link to the status page of an order."""
+    await send_status(ctx, await ctx.get("orders.order", order_id, "edit"))
+
+
 LINKS = (
     Extension(
         "orders.quote",
@@ -57,6 +64,12 @@ LINKS = (
             Panel(
                 "link", N_("Client's link"), order_link_panel, order=40, permission="edit",
                 hide_if_empty=True,
+            )
+        ],
+        actions=[
+            Action(
+                "send-status", N_("Send status link"), send_status_link, icon="send", quiet=True,
+                states=("confirmed", "in_progress", "fulfilled", "closed"), undoable=False,
             )
         ],
     ),

@@ -127,6 +127,26 @@ async def send_confirmation(ctx: Context, order: Mapping[str, Any], changes: str
     return True
 
 
+async def send_status(ctx: Context, order: Mapping[str, Any]) -> None:
+    """Send the link to the status page of an order once more; a double click is one mail.
+
+    Raises:
+        InvalidError: Nobody's address is known.
+    """
+    email, name, language = await client_of(ctx, order)
+    if not email:
+        text = N_("The client has no e-mail address. Enter one at the person or the company.")
+        raise InvalidError(ctx.translate(text))
+    with speaking(ctx, language) as client:
+        lines = [
+            client.translate(N_("Dear {name},")).format(name=name),
+            *_status_lines(ctx, client, order),
+        ]
+        subject = client.translate(N_("Order {number}")).format(number=order["number"])
+        key = f"status:{ctx.now():%Y%m%d%H%M}"
+        await _send(ctx, client, email, subject, lines, "orders.order", order["id"], key)
+
+
 async def tell_promise(ctx: Context, order: Mapping[str, Any]) -> bool:
     """Tell the client of another moment and why, once for each; False without an address."""
     email, name, language = await client_of(ctx, order)

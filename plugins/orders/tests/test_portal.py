@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ from crmkit.web.app import create_app
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from datetime import datetime
 
     from conftest import Act, Decide, Draft
 
@@ -35,6 +37,10 @@ async def guest(site: Running) -> AsyncIterator[httpx.AsyncClient]:
     async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
         client.headers["Origin"] = "http://localhost"
         yield client
+
+
+def _at(ctx: Context, moment: datetime) -> Context:
+    return replace(ctx, clock=lambda: moment)
 
 
 def _path(ctx: Context, kind: str, client: int, link: int = 1) -> str:
@@ -198,8 +204,9 @@ async def test_who_sees_all_of_a_client_sends_the_link_in_the_clients_language(
 ) -> None:
     await ctx.save("crm.person", shop["person"], language="Russian")
     plan = ctx.site.entity("crm.person")
+    now = ctx.now()
     for _ in range(2):
-        await run_action(anna, plan, "send-page", shop["person"], {})
+        await run_action(_at(anna, now), plan, "send-page", shop["person"], {})
     (mail,) = await ctx.db.rows("SELECT * FROM core_message WHERE subject LIKE '%заказы%'")
     assert client_link(ctx, "person", shop["person"], 1) in mail["body"]
     links = await ctx.db.rows(
@@ -207,6 +214,22 @@ async def test_who_sees_all_of_a_client_sends_the_link_in_the_clients_language(
     )
     # Not with the person, whom more people can read than the orders.
     assert [("orders.order", order)] == [(each["entity"], each["record"]) for each in links]
+
+
+async def test_the_status_link_is_sent_once_for_each_click(
+    ctx: Context, order: int, act: Act
+) -> None:
+    plan = ctx.site.entity("orders.order")
+    before = await ctx.db.value("SELECT count(*) FROM core_message")
+    now = ctx.now()
+    for moment in (now, now, now + timedelta(minutes=1)):
+        await run_action(_at(ctx, moment), plan, "send-status", order, {})
+    assert 2 == await ctx.db.value("SELECT count(*) FROM core_message") - before
+    sent = await ctx.db.rows("SELECT body FROM core_message ORDER BY id DESC LIMIT 1")
+    assert "/orders/status/" in sent[0]["body"]
+    await act("orders.order/cancel", order, reason="Gone")
+    with pytest.raises(ConflictError):
+        await run_action(ctx, plan, "send-status", order, {})
 
 
 async def test_who_sees_some_of_a_client_gives_no_link_to_all(
