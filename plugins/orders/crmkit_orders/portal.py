@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from crmkit import N_, format_date, format_full_date, format_money, ngettext
+from crmkit import N_, _, format_date, format_full_date, format_money
 from crmkit_orders.mailing import quote_link, spoken_language, status_link
 from crmkit_orders.reading import read_row, read_rows
 from crmkit_orders.settings import Settings
@@ -187,7 +187,7 @@ def _what(row: Mapping[str, Any]) -> str:
     more = (row["lines"] or 1) - 1
     if not more:
         return str(row["first"] or "")
-    text = ngettext("%(first)s and %(n)s more", "%(first)s and %(n)s more", more)
+    text = _("%(first)s and %(n)s more")
     return text % {"first": row["first"], "n": more}
 
 
