@@ -199,13 +199,18 @@ async def test_numbers_are_unique_though_some_are_given_up(
 @ways
 async def test_credit_is_not_exceeded_by_two_at_once(
     ctx: Context,
+    shop: dict[str, int],
     act: Act,
     draft: Draft,
     decide: Decide,
     many: int,
     rounds: int,
 ) -> None:
-    decide(credit_limit=15000, credit="block")
+    decide(credit="block")
+    limit: dict[str, Any] = {
+        "custom.orders.credit_limit": Decimal(15000), "custom.orders.credit_currency": "EUR",
+    }  # fmt: skip
+    await ctx.save("crm.company", shop["company"], **limit)
     for _ in range(rounds):
         orders = [await draft() for _ in range(many)]
         done, refused = await _at_once([act("orders.order/confirm", each) for each in orders])
