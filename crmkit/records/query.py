@@ -282,6 +282,8 @@ async def group_records(
 ) -> list[GroupRow]:
     """Count and sum all rows of each value of a field, uncapped, largest sum first.
 
+    Of money what is in the currency of the site is added up.
+
     Raises:
         InvalidError: The list cannot be grouped or summed by that field.
     """
@@ -292,6 +294,9 @@ async def group_records(
     statement = Statement()
     where = await where_clause(ctx, plan, query, statement)
     summed = f"sum({total.sql()})" if total is not None else "NULL::numeric"
+    if total is not None and total.kind == "money" and "currency" in plan.fields:
+        # Sums of different currencies mean nothing: only the site's own is added up.
+        summed += f" FILTER (WHERE t.currency IN ('', {statement.add(ctx.config.currency)}))"
     inner = (
         f"SELECT {field.sql()} AS value, count(*) AS count, {summed} AS total "  # noqa: S608
         f'FROM "{plan.tablename}" t WHERE {where} GROUP BY 1'

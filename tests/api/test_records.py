@@ -205,4 +205,4 @@ async def test_amounts_are_texts_with_the_places_of_their_currency(api: Api) -> 
         assert shown == (await client.get(made.headers["location"])).json()["amount"]
     refused = await client.post(url, json={"name": "P", "amount": "1.234", "currency": "EUR"})
     assert 422 == refused.status_code
-    assert "EUR" in refused.json()["error"]["fields"]["amount"]
+    assert "EUR" in refused.json()["error"]["problems"]["amount"]

@@ -20,7 +20,7 @@ from crmkit.records.exports import export_csv
 from crmkit.records.history import list_changes, list_operations, undo_operation
 from crmkit.records.import_plan import ImportPlan
 from crmkit.records.imports import run_import
-from crmkit.records.query import ListQuery
+from crmkit.records.query import ListQuery, group_records
 from crmkit.records.save import create_record, save_record
 from crmkit.records.values import parse_decimal
 from crmkit.web.format import format_money
@@ -174,3 +174,12 @@ def test_no_digit_is_lost_where_money_is_read_aloud(
     shown = format_money(admin, amount, currency).replace("\N{MINUS SIGN}", "-")
     digits = "".join(letter for letter in shown if letter in "-.0123456789")
     assert amount == parse_decimal(digits.strip("."))
+
+
+async def test_a_group_adds_up_only_what_is_in_the_currency_of_the_site(
+    admin: Context, make: Make
+) -> None:
+    for amount, currency in (("1.50", "USD"), ("2", "USD"), ("7.125", "KWD")):
+        await make(DEAL, name="GTX", amount=Decimal(amount), currency=currency)
+    groups = await group_records(admin, admin.site.entity(DEAL), ListQuery(), "stage", "amount")
+    assert [(3, "3.50")] == [(each.count, str(each.total)) for each in groups]
