@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from copy import deepcopy
 from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from crmkit_orders.quoting import accept_quote
-from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -17,7 +15,6 @@ from hypothesis.stateful import (
     invariant,
     precondition,
     rule,
-    run_state_machine_as_test,
 )
 from orders_model import (
     ENDLESS,
@@ -30,13 +27,14 @@ from orders_model import (
     PlainShop,
 )
 
-from crmkit.db.engine import Database
 from crmkit.errors import CrmkitError
 from crmkit.records.actions import run_action
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Coroutine
+    import asyncio
+    from collections.abc import Awaitable, Callable, Coroutine
 
+    from crmkit.db.engine import Database
     from crmkit.model.context import Context
     from crmkit.testing.sites import Running
 
@@ -46,6 +44,9 @@ _KEPT = (
     "orders_delivery_line", "orders_receipt", "core_message",
 )  # fmt: skip
 PICK, COUNT = st.integers(0, 99), st.integers(1, 6)
+#: States in which lines can change, and how seldom something is tried that likely is refused.
+OPEN = frozenset({"draft", "confirmed", "in_progress"})
+_SELDOM = 6
 LINES = st.lists(
     st.tuples(st.sampled_from(sorted(TAKES)), COUNT, st.sampled_from(["0", "10", "33.3333"])),
     min_size=1, max_size=3,
@@ -123,8 +124,13 @@ class Orders(RuleBasedStateMachine):
     async def _digest(self) -> dict[str, str]:
         return await replace(self.running, db=self.db).digest(*_KEPT)
 
-    def pick(self, pick: int) -> tuple[int, PlainOrder]:
+    def pick(
+        self, pick: int, likely: Callable[[PlainOrder], object] = bool
+    ) -> tuple[int, PlainOrder]:
+        """Choose an order; in most cases one with which something likely goes."""
         numbers = sorted(self.orders)
+        if pick % _SELDOM:
+            numbers = [each for each in numbers if likely(self.orders[each])] or numbers
         number = numbers[pick % len(numbers)]
         return number, self.orders[number]
 
@@ -149,7 +155,10 @@ class Orders(RuleBasedStateMachine):
     @precondition(lambda self: self.receipts)
     @rule(pick=PICK, come=COUNT)
     def receive(self, pick: int, come: int) -> None:
-        number = list(self.receipts)[pick % len(self.receipts)]
+        numbers = list(self.receipts)
+        if pick % _SELDOM:
+            numbers = [n for n in numbers if self.receipts[n].state != "received"] or numbers
+        number = numbers[pick % len(numbers)]
         allowed = self.model.receive(self.receipts[number], come)
         self.same(self.act("orders.receipt/receive", number, counts=str(come)), allowed=allowed)
 
@@ -193,20 +202,20 @@ class Orders(RuleBasedStateMachine):
     @precondition(lambda self: self.orders)
     @rule(pick=PICK)
     def confirm(self, pick: int) -> None:
-        number, order = self.pick(pick)
+        number, order = self.pick(pick, lambda each: each.state == "draft" or each.is_amended)
         action = "confirm" if order.state == "draft" else "confirm-changes"
         self.same(self.act(f"{ORDER}/{action}", number), allowed=self.model.confirm(order))
 
     @precondition(lambda self: self.orders)
     @rule(pick=PICK, line=PICK, count=COUNT, discount=st.sampled_from(["0", "10"]))
     def change(self, pick: int, line: int, count: int, discount: str) -> None:
-        _number, order = self.pick(pick)
+        _number, order = self.pick(pick, lambda each: each.state in OPEN)
         live = [each for each, plain in order.lines.items() if not plain.is_gone]
         if not live:
             return
         record = live[line % len(live)]
         plain = order.lines[record]
-        is_open = order.state in {"draft", "confirmed", "in_progress"}
+        is_open = order.state in OPEN
         is_same = (plain.quantity, plain.discount) == (count, Decimal(discount))
         allowed = is_same or (is_open and count >= plain.cancelled + plain.kept)
         if is_same and not is_open:
@@ -221,23 +230,21 @@ class Orders(RuleBasedStateMachine):
     @precondition(lambda self: self.orders)
     @rule(pick=PICK, line=PICK)
     def remove(self, pick: int, line: int) -> None:
-        _number, order = self.pick(pick)
+        _number, order = self.pick(pick, lambda each: each.state in OPEN)
         live = [each for each, plain in order.lines.items() if not plain.is_gone]
         if not live:
             return
         record = live[line % len(live)]
         plain = order.lines[record]
-        allowed = order.state in {"draft", "confirmed", "in_progress"} and (
-            plain.cancelled + plain.kept == 0
-        )
+        allowed = order.state in OPEN and (plain.cancelled + plain.kept == 0)
         self.same(self.ctx.trash(LINE, record), allowed=allowed)
         plain.is_gone = allowed
 
     @precondition(lambda self: self.orders)
     @rule(pick=PICK, product=st.sampled_from(sorted(TAKES)), count=COUNT)
     def add(self, pick: int, product: str, count: int) -> None:
-        number, order = self.pick(pick)
-        allowed = order.state in {"draft", "confirmed", "in_progress"}
+        number, order = self.pick(pick, lambda each: each.state in OPEN)
+        allowed = order.state in OPEN
 
         async def do() -> None:
             made = await self.ctx.create(
@@ -251,7 +258,7 @@ class Orders(RuleBasedStateMachine):
     @precondition(lambda self: self.orders)
     @rule(pick=PICK, most=st.sampled_from([1, 2, 99]), extra=st.sampled_from([0, 0, 1, 2]))
     def ship(self, pick: int, most: int, extra: int) -> None:
-        number, order = self.pick(pick)
+        number, order = self.pick(pick, lambda each: any(line.to_ship for line in each.live))
 
         async def do() -> None:
             delivery = await self.act(f"{ORDER}/deliver", number)
@@ -259,6 +266,11 @@ class Orders(RuleBasedStateMachine):
             await self.act("orders.delivery/ship", delivery)
 
         self.same(do(), allowed=self.model.ship(order, most, extra))
+
+    @precondition(lambda self: self.orders)
+    @rule(pick=PICK)
+    def ship_all(self, pick: int) -> None:
+        self.ship(pick, 99, 0)
 
     async def _limit(self, delivery: int, most: int, extra: int = 0) -> None:
         sql = "SELECT id, quantity FROM orders_delivery_line WHERE delivery = $1 ORDER BY position"
@@ -269,7 +281,7 @@ class Orders(RuleBasedStateMachine):
     @precondition(lambda self: self.orders)
     @rule(pick=PICK, most=st.sampled_from([1, 99]), restock=st.booleans())
     def take_back(self, pick: int, most: int, *, restock: bool) -> None:
-        number, order = self.pick(pick)
+        number, order = self.pick(pick, lambda each: any(line.kept for line in each.live))
 
         async def do() -> None:
             delivery = await self.act(f"{ORDER}/return", number)
@@ -286,7 +298,7 @@ class Orders(RuleBasedStateMachine):
         delivery = self.came_back[pick % len(self.came_back)]
         self.same(self.act("orders.delivery/take-back", delivery, reason="Twice"), allowed=False)
 
-    @precondition(lambda self: self.orders)
+    @precondition(lambda self: len(self.orders) > 1)
     @rule(pick=PICK)
     def cancel(self, pick: int) -> None:
         number, order = self.pick(pick)
@@ -327,37 +339,3 @@ class Orders(RuleBasedStateMachine):
             sql = "SELECT count(*) FROM orders_step WHERE \"order\" = $1 AND state = 'active'"
             active = await self.db.value(sql, number)
             assert active == (order.state in {"confirmed", "in_progress", "fulfilled"})
-
-
-def check(
-    site: Running, examples: int, steps: int, *, number: int | None = None, shrinks: bool = True
-) -> None:
-    """Do so many times so many steps.
-
-    Args:
-        number: Seed; None does the same each time.
-    """
-    loop = asyncio.new_event_loop()
-
-    class Machine(Orders):
-        """Of this run, as a seed stays with the class that it is given to."""
-
-    Machine.running, Machine.loop = site, loop
-    Machine.db = Database(site.dsn, pool_min=1, pool_max=1)
-    loop.run_until_complete(Machine.db.open())
-    try:
-        run_state_machine_as_test(
-            Machine if number is None else seed(number)(Machine),
-            settings=settings(
-                max_examples=examples,
-                stateful_step_count=steps,
-                deadline=None,
-                database=None,
-                derandomize=number is None,
-                phases=list(Phase) if shrinks else [Phase.generate],
-                suppress_health_check=list(HealthCheck),
-            ),
-        )
-    finally:
-        loop.run_until_complete(Machine.db.close())
-        loop.close()

@@ -139,6 +139,7 @@ async def work_while_killed(
 
 async def _is_at_work(running: Running, process: subprocess.Popen[bytes]) -> bool:
     """Say whether a worker has taken a job, or none is left to take."""
+    assert process.poll() is None, "a worker ended by itself"
     if not await running.db.value(_UNFINISHED):
         return True
     taken = "SELECT EXISTS (SELECT FROM core_job WHERE state = 'running' AND worker LIKE $1)"
