@@ -182,6 +182,11 @@ def buttons_of(ctx: Context, plan: EntityPlan, record: Record) -> tuple[Action, 
             Action(name="link", label=_("Link to choose a password"), icon="key",
                    url=f"/settings/users/{record['id']}/link")
         )  # fmt: skip
+    if plan.plugin != "core" and plan.part_of is None:
+        made.append(
+            Action(name="forward", label=_("Forward mail here"), url=f"{url}/mail/address",
+                   icon="mail", method="get")
+        )  # fmt: skip
     if may_merge(plan) and may(ctx, plan, "edit") and may(ctx, plan, "delete"):
         made.append(
             Action(name="merge", label=_("Merge with another record"), url=f"{url}/merge",

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from crmkit.errors import CrmkitError
-from crmkit.work.mail.tokens import find_tag, find_thread
+from crmkit.work.mail.tokens import Thread, find_tag, find_thread, make_tag
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,6 +52,17 @@ async def find_people(ctx: Context, addresses: Sequence[str]) -> dict[str, list[
         target.setdefault(row["address"], []).append((entity, row["id"]))
     found = of_others | of_people
     return {address: places[:_MOST] for address, places in found.items()}
+
+
+def forward_address(secret: bytes, address: str, place: Place) -> str:
+    """Answer where mail is forwarded that is to lie on a record.
+
+    Args:
+        address: Of an account that is read; its server must take `name+anything@domain`.
+    """
+    name, _at, domain = address.rpartition("@")
+    tag = make_tag(secret, Thread(*place))
+    return f"{name}+{tag.removeprefix('[#').removesuffix(']')}@{domain}"
 
 
 def named_record(ctx: Context, secret: bytes, parsed: ParsedMessage) -> Place | None:

@@ -253,6 +253,24 @@ def composed(page: str) -> tuple[str, str]:
     return subject[1] or subject[2], text[1]
 
 
+async def test_mail_forwarded_to_the_address_of_a_record_lies_on_it(running: Running) -> None:
+    client, ctx = await running.client(), await me(running)
+    number = await account(ctx, imap_host="127.0.0.1")
+    acme = await ctx.create("crm.company", name="Acme")
+    page = (await client.get(f"/crm.company/{acme}/mail/address")).text
+    assert "/mail/address" in (await client.get(f"/crm.company/{acme}")).text
+    found = re.search(r'value="(desk\+[^"]+@example\.org)"', page)
+    assert found
+    forged = found[1].replace(f"+{acme}-", f"+{acme + 1}-")
+    right, wrong = await receive(
+        ctx, number, raw("Look", "x@strange.example", To=found[1]),
+        raw("Forged", "x@strange.example", To=forged),
+    )  # fmt: skip
+    placed = await running.db.rows("SELECT message, entity, record FROM core_message_link")
+    assert [(right, "crm.company", acme)] == [tuple(row.values()) for row in placed]
+    assert right != wrong
+
+
 async def test_an_unknown_place_of_a_template_is_named_with_what_may_be_meant(
     running: Running,
 ) -> None:

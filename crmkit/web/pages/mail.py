@@ -13,6 +13,7 @@ from crmkit.errors import InvalidError, NotFoundError
 from crmkit.model.messages import MESSAGE
 from crmkit.plugin.plan import EntityPlan
 from crmkit.records.read import get_record
+from crmkit.web.fields import show_text
 from crmkit.web.message_html import message_page
 from crmkit.web.message_view import EMAIL, filled, mail_tab
 from crmkit.web.policy import SIGNED_IN
@@ -20,11 +21,14 @@ from crmkit.web.record_page import crumbs_of, full_page, plan_of
 from crmkit.web.render import answer, came_from, go
 from crmkit.web.services import AnyRequest, context_of
 from crmkit.web.translate import _
-from crmkit.web.views import Flash, Link
+from crmkit.web.views import FieldInput, Flash, FormGroup, FormPage, Link, SettingsPage
+from crmkit.work.mail_accounts import accounts_to_write
+from crmkit.work.mail_links import forward_address
 from crmkit.work.outbox import (
     Outgoing,
     file_of,
     readable_message,
+    secret_of,
     send_message,
     share_message,
     undo_sending,
@@ -158,4 +162,38 @@ async def mail_html(request: AnyRequest, number: FromPath[int]) -> Response[str]
     )
 
 
-HANDLERS = (mail_create, mail_undo, mail_share, mail_hide, mail_file, mail_html)
+@get("/{entity:str}/{record_id:int}/mail/address", policy="entity.read")
+async def mail_address(
+    request: AnyRequest, entity: FromPath[str], record_id: FromPath[int]
+) -> Response[str]:
+    """Show the addresses to which mail is forwarded that is to lie on a record."""
+    ctx = context_of(request)
+    plan = plan_of(ctx, entity)
+    record = await get_record(ctx, plan, record_id)
+    url, secret = f"/{plan.name}/{record_id}", secret_of(ctx)
+    fields = tuple(
+        FieldInput(
+            name=f"address-{each.id}", label=_("Shared") if each.owner is None else _("My own"),
+            value=forward_address(secret, each.address, (plan.name, record_id)), readonly=True,
+            required=True, wide=True,
+        )
+        for each in await accounts_to_write(ctx)
+        if each.imap_host
+    )  # fmt: skip
+    add = Link(label=_("Add a mail account"), url="/settings/mail", icon="mail",
+               help=_("No account of yours is read yet."))  # fmt: skip
+    back = FormPage(
+        title=show_text(ctx, plan.title_field, record), groups=(FormGroup(fields=fields),),
+        action_url=url, cancel_url=url, submit=_("Done"), is_get=True,
+    )  # fmt: skip
+    page = SettingsPage(
+        title=_("Forward mail here"),
+        intro=_("What is forwarded to this address lies on the record, whoever wrote it. The mail "
+                "server must take addresses with a plus sign; most do."),
+        links=() if fields else (add,),
+        forms=(back,),
+    )  # fmt: skip
+    return answer(request, "settings.html", title=page.title, page=page)
+
+
+HANDLERS = (mail_address, mail_create, mail_undo, mail_share, mail_hide, mail_file, mail_html)

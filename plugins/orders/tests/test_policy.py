@@ -28,7 +28,8 @@ _TYPICAL = ("orders.order", "orders.order_line")
 _COMPUTED = (*_TYPICAL, "orders.quote", "orders.product", "orders.step")
 #: A cost that nothing else comes to, and what is earned with it, as pages write them.
 _COST = Decimal("31337.125")
-_GIVEN_AWAY = ("31337", "31,337", "62674", "62,674", "62574", "62,574")
+#: With the point: digits alone stand by chance in tokens and digests of a page.
+_GIVEN_AWAY = ("31337.1", "31,337.1", "62674.2", "62,674.2", "62574.2", "62,574.2")
 
 
 @pytest.fixture
