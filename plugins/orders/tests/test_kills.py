@@ -141,7 +141,7 @@ def test_orders_outlive_killed_servers_once_and_with_numbers_of_their_own(site: 
         f"kills {KILLS}, longest until ready {max(ready):.1f} s, orders {found}, answers "
         f"{statuses}, repeated {shop.repeated}, replayed {shop.replayed}, p95 {slow:.2f} s"
     )
-    assert {200, 422} == set(statuses)
+    assert {200, 422} >= set(statuses)
     assert READY_SECONDS > max(ready)
 
 
@@ -159,10 +159,10 @@ def _cells(client: httpx.Client, run: str) -> str:
 def test_a_conversion_of_many_that_is_killed_made_all_or_none(site: Path, tmp_path: Path) -> None:
     many, kills = 300, 12
     table = tmp_path / "won.csv"
-    table.write_text(
-        "name,stage,amount,currency\n" + "".join(f"Deal {n},won,100,EUR\n" for n in range(many))
-    )
+    rows = "".join(f"Deal {n},won,100,EUR,2026-05-04\n" for n in range(many))
+    table.write_text(f"name,stage,amount,currency,close_date\n{rows}")
     crmkit(site, "import", "crm.opportunity", str(table))
+    assert many == len(_rows(site, "crm.opportunity"))
     form: dict[str, Any] = {"action": "do-make-order", "all": "1"}
     outcomes = Counter[int]()
     with Serving(site) as server:
