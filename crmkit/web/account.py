@@ -9,7 +9,7 @@ import msgspec
 
 from crmkit.errors import InvalidError
 from crmkit.model.people import LANGUAGES, THEMES
-from crmkit.work.notice_plans import plan_anew
+from crmkit.work.notice_plans import speak_and_plan
 
 if TYPE_CHECKING:
     from crmkit.model.context import Context
@@ -41,18 +41,7 @@ async def save_account(ctx: Context, language: str, time_zone: str) -> None:
         problems["time_zone"] = "There is no such time zone. Enter one such as Europe/Berlin."
     if problems:
         raise InvalidError("Some fields need a correction before this can be saved.", problems)
-    async with ctx.db.transaction():
-        before = await ctx.db.value(
-            "SELECT time_zone FROM core_user WHERE id = $1 FOR UPDATE", ctx.user_id
-        )
-        await ctx.db.execute(
-            "UPDATE core_user SET language = $2, time_zone = $3 WHERE id = $1",
-            ctx.user_id,
-            language,
-            time_zone,
-        )
-        if before != time_zone:
-            await plan_anew(ctx, ctx.user_id)
+    await speak_and_plan(ctx, language, time_zone)
 
 
 async def save_theme(ctx: Context, theme: str) -> None:

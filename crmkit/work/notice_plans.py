@@ -112,3 +112,19 @@ async def plan_anew(ctx: Context, person: int | None) -> None:
             person,
         )  # fmt: skip
         await plan_mail(ctx, rows)
+
+
+async def speak_and_plan(ctx: Context, language: str, time_zone: str) -> None:
+    """Keep the language and zone one chose; what waits to be told is planned by the new zone."""
+    async with ctx.db.transaction():
+        before = await ctx.db.value(
+            "SELECT time_zone FROM core_user WHERE id = $1 FOR UPDATE", ctx.user_id
+        )
+        await ctx.db.execute(
+            "UPDATE core_user SET language = $2, time_zone = $3 WHERE id = $1",
+            ctx.user_id,
+            language,
+            time_zone,
+        )
+        if before != time_zone:
+            await plan_anew(ctx, ctx.user_id)

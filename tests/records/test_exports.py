@@ -49,7 +49,9 @@ async def test_no_cell_for_people_runs_as_a_formula(
 ) -> None:
     await make("crm.company", name="=HYPERLINK(1)", city="-2", notes="'=3", employees=-4)
     text = (await export(admin, "crm.company", "name", "city", "notes", "employees")).decode()
-    assert "\ufeffName,City,Notes,Employees\r\n'=HYPERLINK(1),'-2,''=3,-4\r\n" == text
+    heading, line, _end = text.split("\r\n")  # what plugins compute comes behind
+    assert heading.startswith("\ufeffName,City,Notes,Employees")
+    assert line.startswith("'=HYPERLINK(1),'-2,''=3,-4")
 
 
 async def test_for_machines_values_are_byte_for_byte(
@@ -66,10 +68,6 @@ async def test_an_export_needs_the_right(admin: Context, roles: Mapping[str, Rol
         await export(seller, "crm.company")
 
 
-@given(rows=st.lists(st.tuples(_TEXTS, _TEXTS, _TEXTS), min_size=1, max_size=4))
-@settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
 async def test_an_export_holds_what_the_right_to_export_reaches(
     make: Make, act_as: Login, same_connection: None
 ) -> None:
@@ -81,6 +79,10 @@ async def test_an_export_holds_what_the_right_to_export_reaches(
     assert "Of somebody else" not in text
 
 
+@given(rows=st.lists(st.tuples(_TEXTS, _TEXTS, _TEXTS), min_size=1, max_size=4))
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 async def test_an_export_sent_back_changes_nothing(
     admin: Context, same_connection: None, rows: list[tuple[str, str, str]]
 ) -> None:
@@ -136,4 +138,4 @@ async def test_headings_and_cells_of_an_export_are_one_row_each(
     await make("crm.company", name="A", notes="one\ntwo")
     rows = list(csv.reader(io.StringIO((await export(admin, "crm.company")).decode("utf-8-sig"))))
     assert 2 == len(rows)
-    assert len(rows[0]) == len(rows[1]) == len(admin.site.entity("crm.company").fields)
+    assert len(rows[0]) == len(rows[1]) >= len(admin.site.entity("crm.company").fields)

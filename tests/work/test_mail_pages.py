@@ -77,7 +77,7 @@ async def test_an_account_is_added_and_a_message_sent_from_a_record(running: Run
     ctx = await me(running)
     anna = await ctx.create("crm.person", name="Anna", email="anna@example.com")
     page = (await client.get(f"/crm.person/{anna}")).text
-    assert f"/crm.person/{anna}/mail" not in page
+    assert f'/crm.person/{anna}/mail"' not in page
     wrong = await client.post("/settings/mail/new", data={"address": "desk@example.org"})
     assert (422, True) == (wrong.status_code, "ask who runs your mail" in wrong.text)
     async with serving(desk) as smtp:

@@ -100,7 +100,8 @@ CREATE INDEX orders_claim_order_idx ON orders_claim ("order");
 CREATE INDEX orders_claim_line_idx ON orders_claim (line);
 CREATE INDEX orders_claim_deducts_idx ON orders_claim (deducts);
 -- One line of an invoice claims once, and a prepayment is deducted once.
-CREATE UNIQUE INDEX orders_claim_key_key ON orders_claim (key) WHERE released_at IS NULL;
+CREATE UNIQUE INDEX orders_claim_key_key ON orders_claim (key)
+    WHERE released_at IS NULL AND key <> '';
 CREATE UNIQUE INDEX orders_claim_deducts_key ON orders_claim (deducts)
     WHERE released_at IS NULL AND deducts IS NOT NULL;
 
