@@ -54,7 +54,7 @@ async def _trial(running: Running, place: Place) -> Trial:
 @pytest.mark.parametrize(
     "plugin",
     [
-        "crm",
+        pytest.param("crm", marks=pytest.mark.long),
         "loyalty",
         pytest.param("twina", marks=pytest.mark.long),
         pytest.param("hostile", marks=pytest.mark.long),

@@ -178,11 +178,11 @@ async def test_what_was_missed_cannot_be_paused(promises: Running) -> None:
 
 async def test_a_time_is_counted_in_business_time(promises: Running) -> None:
     ctx, record = promises.ctx, await company(promises)
-    await deadlines.set(ctx, COMPANY, record, ANSWER, 9 * HOUR)
+    await deadlines.set(ctx, COMPANY, record, ANSWER, 10 * HOUR)
     row = only(await deadlines.list_deadlines(ctx, COMPANY, record))
     calendar = await ctx.calendar()
     assert list(row.moments) == moments_of(row.due_at, row.steps, calendar)
-    # Nine hours of office time end on another day, whenever one begins.
+    # Ten hours of office time end on another day, whenever one begins.
     assert row.due_at - row.set_at > 15 * HOUR
 
 

@@ -195,7 +195,7 @@ async def test_progress_is_seen_while_it_runs(notes: Running, worker: MakeWorker
 async def test_what_runs_when_a_worker_stops_is_given_back(
     notes: Running, worker: MakeWorker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("crmkit.work.worker._GRACE_SECONDS", 0.1)
+    monkeypatch.setattr("crmkit.work.worker._GRACE_SECONDS", 1.0)
     number = await notes.ctx.enqueue("notes.slow", {"seconds": 60, "text": "begun"})
     short = await notes.ctx.enqueue("notes.slow", {"seconds": 0.05, "text": "short"})
     async with working(worker()):

@@ -119,15 +119,20 @@ async def _write(ctx: Context, plugin: str, archive: zipfile.ZipFile) -> None:
     files = []
     for table in await plugin_tables(ctx, plugin):
         quoted = table.replace('"', '""')
-        rows = ctx.db.rows(f'SELECT to_jsonb(t) AS row FROM "{quoted}" t ORDER BY 1')  # noqa: S608 - of the catalogue
-        files.append(_add(archive, f"{table}.jsonl", [row["row"] for row in await rows]))
+        # As text: a number that Python read as a float would lose digits of an amount.
+        rows = ctx.db.rows(
+            f'SELECT to_jsonb(t)::text AS row FROM "{quoted}" t ORDER BY to_jsonb(t)'  # noqa: S608 - of the catalogue
+        )
+        files.append(_add(archive, f"{table}.jsonl", [row["row"].encode() for row in await rows]))
     for table in _KEPT:
         rows = ctx.db.rows(
-            f"SELECT to_jsonb(t) AS row FROM {table} t WHERE starts_with(entity, $1) ORDER BY 1",  # noqa: S608 - a constant
+            f"SELECT to_jsonb(t)::text AS row FROM {table} t WHERE starts_with(entity, $1) "  # noqa: S608 - a constant
+            "ORDER BY to_jsonb(t)",
             f"{plugin}.",
         )
-        files.append(_add(archive, f"{table}.jsonl", [row["row"] for row in await rows]))
-    files.append(_add(archive, _CUSTOM, [each async for each in _values(ctx, plugin)]))
+        files.append(_add(archive, f"{table}.jsonl", [row["row"].encode() for row in await rows]))
+    values = [msgspec.json.encode(each) async for each in _values(ctx, plugin)]
+    files.append(_add(archive, _CUSTOM, values))
     stored = site_in(ctx).choice.stored.get(plugin)
     info = info_of(site_in(ctx), plugin)
     names = await ctx.db.rows(
@@ -145,8 +150,8 @@ async def _write(ctx: Context, plugin: str, archive: zipfile.ZipFile) -> None:
     archive.writestr("archive.json", msgspec.json.format(msgspec.json.encode(listed)))
 
 
-def _add(archive: zipfile.ZipFile, name: str, rows: list[Any]) -> ArchivedFile:
-    text = b"".join(msgspec.json.encode(row) + b"\n" for row in rows)
+def _add(archive: zipfile.ZipFile, name: str, rows: list[bytes]) -> ArchivedFile:
+    text = b"".join(row + b"\n" for row in rows)
     archive.writestr(name, text)
     return ArchivedFile(name, len(rows), hashlib.sha256(text).hexdigest())
 
@@ -226,11 +231,13 @@ async def restore_archive(ctx: Context, plugin: str, path: Path, owner_dsn: str)
         for table in _KEPT:
             # Archives written before these were kept have no such file.
             await ctx.db.execute(
-                f"INSERT INTO {table} SELECT * FROM jsonb_populate_recordset(NULL::{table}, $1) "  # noqa: S608 - a constant
+                f"INSERT INTO {table} SELECT * "  # noqa: S608 - a constant
+                f"FROM jsonb_populate_recordset(NULL::{table}, $1::text::jsonb) "
                 "ON CONFLICT DO NOTHING",
-                files.get(f"{table}.jsonl", []),
+                _whole(files.get(f"{table}.jsonl", [])),
             )
-        for value in files[_CUSTOM]:
+        for line in files[_CUSTOM]:
+            value = msgspec.json.decode(line)
             plan = site_in(ctx).entities.get(value["entity"])
             if plan is not None:
                 await ctx.db.execute(
@@ -251,7 +258,12 @@ async def restore_archive(ctx: Context, plugin: str, path: Path, owner_dsn: str)
     return number
 
 
-def _read(path: Path) -> tuple[ArchiveList, dict[str, list[Any]]]:
+def _whole(rows: list[bytes]) -> str:
+    """Answer rows of JSON as the text of one list."""
+    return f"[{b','.join(rows).decode()}]"
+
+
+def _read(path: Path) -> tuple[ArchiveList, dict[str, list[bytes]]]:
     try:
         with zipfile.ZipFile(path) as archive:
             listed = msgspec.json.decode(archive.read("archive.json"), type=ArchiveList)
@@ -261,13 +273,10 @@ def _read(path: Path) -> tuple[ArchiveList, dict[str, list[Any]]]:
     for each in listed.files:
         if hashlib.sha256(texts[each.name]).hexdigest() != each.sha256:
             raise InvalidError(f"{path}: {each.name} was changed after it was written.")
-    return listed, {
-        name: [msgspec.json.decode(line) for line in text.splitlines()]
-        for name, text in texts.items()
-    }
+    return listed, {name: text.splitlines() for name, text in texts.items()}
 
 
-async def _fill(ctx: Context, table: str, rows: list[Any]) -> int:
+async def _fill(ctx: Context, table: str, rows: list[bytes]) -> int:
     quoted = table.replace('"', '""')
     if await ctx.db.value(f'SELECT EXISTS (SELECT 1 FROM "{quoted}")'):  # noqa: S608 - checked below
         raise ConflictError(f"The table {table} holds rows already; nothing was brought back.")
@@ -279,8 +288,8 @@ async def _fill(ctx: Context, table: str, rows: list[Any]) -> int:
     names = ", ".join('"' + row["column_name"].replace('"', '""') + '"' for row in columns)
     await ctx.db.execute(
         f'INSERT INTO "{quoted}" ({names}) SELECT {names} '  # noqa: S608 - of the catalogue
-        f'FROM jsonb_populate_recordset(NULL::"{quoted}", $1::jsonb)',
-        rows,
+        f'FROM jsonb_populate_recordset(NULL::"{quoted}", $1::text::jsonb)',
+        _whole(rows),
     )
     return len(rows)
 
