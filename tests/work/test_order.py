@@ -42,7 +42,7 @@ async def test_lanes_are_worked_in_order_by_three_workers(
         )
 
     async with working(*(worker(slots=2) for _ in range(3))):
-        await until(all_done, 10)
+        await until(all_done, 60)
     rows = await notes.db.rows(
         "SELECT lane, id, started_at, ended_at, worker FROM core_job ORDER BY lane, started_at"
     )
