@@ -29,7 +29,8 @@ from crmkit.plugin.manifest import Manifest, notice_of
 from crmkit.plugin.metrics import MetricPlan, plan_metrics
 from crmkit.plugin.options import read_settings
 from crmkit.plugin.order import Refusal, order_plugins, refusal_of
-from crmkit.plugin.plan import AddedFields, EntityPlan, link_plans, plan_entity
+from crmkit.plugin.plan import AddedFields, EntityPlan
+from crmkit.plugin.planning import link_plans, plan_entity
 from crmkit.plugin.texts import read_texts
 
 if TYPE_CHECKING:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import msgspec
 import pytest
 from crmkit_orders.settings import Settings
@@ -15,6 +16,7 @@ from crmkit.plugin.site import Site
 from crmkit.records.actions import run_action
 from crmkit.records.plugins.switch import enable_plugin
 from crmkit.testing.sites import new_place
+from crmkit.web.app import create_app
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -35,6 +37,16 @@ _TABLES = (
     "core_job", "core_deadline", "crm_activity", "crm_opportunity", "crm_person", "crm_company",
     "core_search",
 )  # fmt: skip
+
+
+@pytest.fixture
+async def guest(site: Running) -> AsyncIterator[httpx.AsyncClient]:
+    """Somebody without an account."""
+    app = create_app(site.site, site.db, site.config, owner_dsn=site.dsn)
+    transport = httpx.ASGITransport(app=app)  # type: ignore[arg-type]
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+        client.headers["Origin"] = "http://localhost"
+        yield client
 
 
 @pytest.fixture(scope="session")

@@ -18,7 +18,7 @@ from crmkit.model.record import Record
 from crmkit.plugin.discovery import GROUP
 from crmkit.plugin.hookspecs import Plugin
 from crmkit.plugin.manifest import read_manifest
-from crmkit.plugin.plan import plan_entity
+from crmkit.plugin.planning import plan_entity
 from crmkit.plugin.site import Choice, build_site
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from crmkit.errors import InvalidError, NotFoundError, PluginError, StaleVersion
 from crmkit.model.columns import Name, Reference
 from crmkit.model.entity import Entity
 from crmkit.model.record import Record
-from crmkit.plugin.plan import plan_entity
+from crmkit.plugin.planning import plan_entity
 from crmkit.records.bulk import Selection, bulk_edit
 from crmkit.records.filters import Filter
 from crmkit.records.query import (

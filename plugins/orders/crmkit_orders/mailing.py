@@ -71,16 +71,26 @@ def _base(ctx: Context) -> str:
     return server.base_url.rstrip("/") or f"http://{server.host}:{server.port}"
 
 
+async def _reached(ctx: Context, document: Mapping[str, Any]) -> tuple[str, str, str]:
+    """Answer address, name and language of who gets the mails of a document.
+
+    Raises:
+        InvalidError: Nobody's address is known.
+    """
+    found = await client_of(ctx, document)
+    if not found[0]:
+        text = N_("The client has no e-mail address. Enter one at the person or the company.")
+        raise InvalidError(ctx.translate(text))
+    return found
+
+
 async def send_quote_mail(ctx: Context, quote: Mapping[str, Any]) -> None:
     """Send the link of a quote, once for each version.
 
     Raises:
         InvalidError: Nobody's address is known.
     """
-    email, name, language = await client_of(ctx, quote)
-    if not email:
-        text = N_("The client has no e-mail address. Enter one at the person or the company.")
-        raise InvalidError(ctx.translate(text))
+    email, name, language = await _reached(ctx, quote)
     with speaking(ctx, language) as client:
         lines = [
             client.translate(N_("Dear {name},")).format(name=name),
@@ -133,10 +143,7 @@ async def send_status(ctx: Context, order: Mapping[str, Any]) -> None:
     Raises:
         InvalidError: Nobody's address is known.
     """
-    email, name, language = await client_of(ctx, order)
-    if not email:
-        text = N_("The client has no e-mail address. Enter one at the person or the company.")
-        raise InvalidError(ctx.translate(text))
+    email, name, language = await _reached(ctx, order)
     with speaking(ctx, language) as client:
         lines = [
             client.translate(N_("Dear {name},")).format(name=name),

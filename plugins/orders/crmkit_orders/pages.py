@@ -37,7 +37,8 @@ _GONE, _CONFLICT, _WRONG = 410, 409, 422
 _OPTION = re.compile(r"option\.([0-9]{1,18})")
 
 
-def _nowhere() -> NotFoundError:
+def nowhere() -> NotFoundError:
+    """Answer what is said of a link that is none of ours."""
     return NotFoundError(_("This link leads nowhere. Ask whoever sent it for a new one."))
 
 
@@ -55,7 +56,7 @@ async def open_quote(request: Request[Any, Any, Any], token: str) -> tuple[Conte
         int(subject) if subject is not None and subject.isdecimal() else 0,
     )
     if quote is None:
-        raise _nowhere()
+        raise nowhere()
     _email, _name, language = await client_of(ctx, quote)
     return guest_context(request, language), quote
 
@@ -143,7 +144,7 @@ async def status_show(request: Request[Any, Any, Any], token: FromPath[str]) -> 
         int(number) if number.isdecimal() else 0,
     )
     if order is None:
-        raise _nowhere()
+        raise nowhere()
     _email, _name, language = await client_of(ctx, order)
     ctx = guest_context(request, language)
     is_ended = generation != str(order["link"] or 1)

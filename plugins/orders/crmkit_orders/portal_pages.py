@@ -23,6 +23,7 @@ from crmkit import (
     read_link,
 )
 from crmkit_orders.mailing import CLIENT_USE
+from crmkit_orders.pages import nowhere
 from crmkit_orders.portal import PAPERS, client_page, find_client, paper_record
 from crmkit_orders.reordering import find_source, preview, reorder, waiting_draft
 from crmkit_orders.settings import Settings
@@ -33,10 +34,6 @@ if TYPE_CHECKING:
 
 _GONE, _CONFLICT = 410, 409
 _MADE = 202  # the paper is being made
-
-
-def _nowhere() -> NotFoundError:
-    return NotFoundError(_("This link leads nowhere. Ask whoever sent it for a new one."))
 
 
 async def _client(request: Request[Any, Any, Any], token: str) -> tuple[Context, Client | None]:
@@ -51,7 +48,7 @@ async def _client(request: Request[Any, Any, Any], token: str) -> tuple[Context,
     if kind in {"company", "person"} and number.isdecimal():
         client = await find_client(ctx, kind, int(number[:18]))
     if client is None:
-        raise _nowhere()
+        raise nowhere()
     return guest_context(request, client.language), client if link == str(client.link) else None
 
 
@@ -80,7 +77,7 @@ async def _show_again(
         return _ended(request)
     source = await find_source(ctx, client, number)
     if source is None:
-        raise _nowhere()
+        raise nowhere()
     waiting = await waiting_draft(ctx, number)
     return answer(
         request, "orders/client_again.html",
@@ -111,7 +108,7 @@ async def again_create(
     if client is None:
         return _ended(request)
     if await find_source(ctx, client, number) is None:
-        raise _nowhere()
+        raise nowhere()
     note = str((await request.form()).get("note") or "").replace("\x00", "").strip()
     try:
         draft = await reorder(ctx, client, number, note)
@@ -131,7 +128,7 @@ async def paper_show(
         return _ended(request)
     record = await paper_record(ctx, client, kind, number) if kind in PAPERS else None
     if record is None:
-        raise _nowhere()
+        raise nowhere()
     try:
         content = await current_document(ctx, PAPERS[kind][1], number, record["updated_at"])
     except DocumentError as error:

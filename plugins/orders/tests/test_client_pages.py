@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import crmkit_orders
-import httpx
 import pytest
 import typst
 from crmkit_orders.domain.hashing import shown_hash
@@ -21,26 +20,14 @@ from crmkit_orders.totals import quote_rows
 
 from crmkit.errors import Veto
 from crmkit.records.actions import run_action
-from crmkit.web.app import create_app
 from crmkit.work.documents import _PACKAGES
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
+    import httpx
     from conftest import Act, Decide, Draft
 
     from crmkit.model.context import Context
     from crmkit.testing.sites import Running
-
-
-@pytest.fixture
-async def guest(site: Running) -> AsyncIterator[httpx.AsyncClient]:
-    """Somebody without an account."""
-    app = create_app(site.site, site.db, site.config, owner_dsn=site.dsn)
-    transport = httpx.ASGITransport(app=app)  # type: ignore[arg-type]
-    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
-        client.headers["Origin"] = "http://localhost"
-        yield client
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-import httpx
 import pytest
 from crmkit_orders.mailing import client_link
 
@@ -16,27 +15,16 @@ from crmkit.errors import ConflictError, InvalidError
 from crmkit.model.context import Principal
 from crmkit.model.role import Right, Role
 from crmkit.records.actions import run_action
-from crmkit.web.app import create_app
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
     from datetime import datetime
 
+    import httpx
     from conftest import Act, Decide, Draft
 
     from crmkit.model.context import Context
     from crmkit.model.role import Scope, Verb
     from crmkit.testing.sites import Running
-
-
-@pytest.fixture
-async def guest(site: Running) -> AsyncIterator[httpx.AsyncClient]:
-    """Somebody without an account."""
-    app = create_app(site.site, site.db, site.config, owner_dsn=site.dsn)
-    transport = httpx.ASGITransport(app=app)  # type: ignore[arg-type]
-    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
-        client.headers["Origin"] = "http://localhost"
-        yield client
 
 
 def _at(ctx: Context, moment: datetime) -> Context:
