@@ -9,6 +9,7 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
+import msgspec
 import rich_click as click
 
 from crmkit.cli.site_server import SiteServer, make_site
@@ -18,7 +19,7 @@ from crmkit.errors import ConfigError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from crmkit.config import ServeOptions
+    from crmkit.config import Config, ServeOptions
 
 _BACKLOG = 512
 _LOOK_SECONDS = 0.5
@@ -47,6 +48,7 @@ def serve_site(
         taken = socket.socket(fileno=shared[0])
     else:
         taken = listen(host or config.server.host, config.server.port if port is None else port)
+    config = served_at(config, taken)
     server = SiteServer(config)
     try:
         # PostgreSQL starts while these are imported.
@@ -58,6 +60,13 @@ def serve_site(
     finally:
         taken.close()
         server.stop()
+
+
+def served_at(config: Config, taken: socket.socket) -> Config:
+    """Answer the settings with the address that was taken: links in mails lead to it."""
+    host, port = taken.getsockname()[:2]
+    server = msgspec.structs.replace(config.server, host=host, port=port)
+    return msgspec.structs.replace(config, server=server)
 
 
 def _end_with(parent: int) -> None:

@@ -171,7 +171,8 @@ class Entity:
         fields: Column to what differs.
         lifecycle: State machine of one column.
         sums: Money columns that groups and boards add up.
-        order: Column the list is sorted by, newest or largest first, until people choose.
+        order: Column the list is sorted by until people choose: numbers such as a position from
+            the smallest on, all else the newest first.
         closed: Date a record reached a final state; boards show final ones of this month only.
         subtitle: Columns of the line under the title of a record's page.
         facts: Columns of the key facts on a record's page; default the list's.

@@ -144,6 +144,11 @@ class EntityPlan(msgspec.Struct, frozen=True, kw_only=True):
         """The field that names a record."""
         return self.fields[self.title]
 
+    @property
+    def is_newest_first(self) -> bool:
+        """Whether the list begins with the latest until people choose; positions begin with 1."""
+        return bool(self.order) and self.fields[self.order].kind != "number"
+
     def field(self, name: str) -> Field | None:
         """Answer a field by name."""
         return self.fields.get(name)

@@ -75,7 +75,7 @@ class ListState(msgspec.Struct, frozen=True, kw_only=True):
 
     def order(self, plan: EntityPlan) -> str:
         """Answer the field the list is sorted by, with a leading minus downwards."""
-        return self.sort or (f"-{plan.order}" if plan.order else "")
+        return self.sort or (f"-{plan.order}" if plan.is_newest_first else plan.order)
 
     def shows_steps(self, plan: EntityPlan) -> bool:
         """Say whether the next step is a column; of records with a lifecycle it is by default."""

@@ -61,7 +61,10 @@ async def _days(
     """Answer the timeline: everything, only what people did, or only what changed."""
     entries = []
     if show != "done":
-        entries += change_entries(ctx, plan, await list_changes(ctx, plan, record_id))
+        record = await get_record(ctx, plan, record_id)
+        changes = await list_changes(ctx, plan, record_id)
+        currency = str(record.get("currency") or ctx.config.currency)
+        entries += await change_entries(ctx, plan, changes, currency)
     if show != "changes":
         entries += document_entries(ctx, documents)
         entries += await message_entries(ctx, plan, record_id)

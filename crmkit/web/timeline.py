@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from datetime import datetime
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from markupsafe import Markup, escape
 
 from crmkit.access.predicate import allowed
 from crmkit.records.erasing import ERASE
-from crmkit.web.fields import phone_link
+from crmkit.records.titles import Titles, titles_of
+from crmkit.records.typed import from_journal
+from crmkit.web.fields import phone_link, show_text
 from crmkit.web.format import format_long_date, format_moment
 from crmkit.web.translate import _
 from crmkit.web.views import ComposerKind, FieldInput, TimelineDay, TimelineItem
@@ -28,19 +30,37 @@ _ICONS = {
 }  # fmt: skip
 
 
-def value_text(plan: EntityPlan, name: str, value: Any) -> str:  # noqa: ANN401 - JSON
-    """Answer a value of the journal as text; choices by their label, numbers as links."""
+class Said(NamedTuple):
+    """What a history needs to be read besides its rows.
+
+    Attributes:
+        titles: Of what references named.
+        currency: Of the record's amounts.
+    """
+
+    titles: Titles
+    currency: str
+
+
+def value_text(ctx: Context, plan: EntityPlan, name: str, value: Any, said: Said) -> str:  # noqa: ANN401 - JSON
+    """Answer a value of the journal as people read it; a telephone number as a link."""
     field = plan.field(name)
     if value in (None, ""):
         return _("empty")
-    if field is not None and field.kind == "choice":
-        return _(field.choice_label(str(value)))
-    if field is not None and field.kind == "phone":
+    if field is None:
+        return str(value)
+    if field.kind == "phone":
         return Markup('<a href="{}">{}</a>').format(phone_link(str(value)), str(value))
-    return str(value)
+    if field.reference and not field.sleeping:
+        return said.titles.get((field.reference, value)) or f"#{value}"
+    try:
+        typed = from_journal(plan, name, value)
+        return show_text(ctx, field, {name: typed, "currency": said.currency})
+    except (ArithmeticError, TypeError, ValueError):
+        return str(value)  # of a time when the field was of another kind
 
 
-def what_changed(plan: EntityPlan, change: ChangeRow) -> Markup:
+def what_changed(ctx: Context, plan: EntityPlan, change: ChangeRow, said: Said) -> Markup:
     """Answer one sentence on a change, escaped."""
     if change.action == "merge":
         text = _("merged %(what)s into this record") if change.after else _("parted %(what)s again")
@@ -59,8 +79,10 @@ def what_changed(plan: EntityPlan, change: ChangeRow) -> Markup:
     for name in change.after:
         field = plan.field(name)
         label = _(field.label) if field else name
-        before = value_text(plan, name, change.before.get(name))
-        after = value_text(plan, name, change.after[name])
+        before = value_text(ctx, plan, name, change.before.get(name), said)
+        after = value_text(ctx, plan, name, change.after[name], said)
+        if before == after and len(change.after) > 1:
+            continue  # empty in one way and in another
         parts.append(Markup("{}: <span class='ink-3'>{}</span> → {}").format(label, before, after))
     return Markup(", ").join(parts)
 
@@ -68,15 +90,23 @@ def what_changed(plan: EntityPlan, change: ChangeRow) -> Markup:
 Entry = tuple[datetime, TimelineItem]
 
 
-def change_entries(ctx: Context, plan: EntityPlan, changes: Sequence[ChangeRow]) -> list[Entry]:
-    """Answer the journal as (moment, line)."""
+async def change_entries(
+    ctx: Context, plan: EntityPlan, changes: Sequence[ChangeRow], currency: str
+) -> list[Entry]:
+    """Answer the journal as (moment, line).
+
+    Args:
+        currency: ISO 4217 code of the record's amounts.
+    """
+    both = (values for change in changes for values in (change.before, change.after))
+    said = Said(await titles_of(ctx, plan, both), currency)
     return [
         (
             change.at,
             TimelineItem(
                 icon=_ICONS.get(change.action, "pencil"),
                 who=change.who or "crmkit",
-                what=what_changed(plan, change),
+                what=what_changed(ctx, plan, change, said),
                 time=format_moment(ctx, change.at),
                 iso=change.at.isoformat(),
                 minor=change.action == "update",

@@ -6,7 +6,8 @@ import asyncio
 import socket
 from contextlib import closing
 
-from crmkit.cli.serving import listen
+from crmkit.cli.serving import listen, served_at
+from crmkit.config import Config
 
 
 async def test_a_small_answer_does_not_wait_for_the_one_before() -> None:
@@ -23,3 +24,9 @@ async def test_a_small_answer_does_not_wait_for_the_one_before() -> None:
             _reader, writer = await asyncio.open_connection(*port.getsockname())
             assert await found
             writer.close()
+
+
+def test_links_lead_to_the_port_that_was_taken() -> None:
+    with closing(listen("127.0.0.1", 0)) as port:
+        server = served_at(Config(), port).server
+        assert port.getsockname() == (server.host, server.port)

@@ -1,9 +1,13 @@
 from __future__ import annotations
 
 import re
+from datetime import date
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from crmkit.model.context import Context
+    from tests.conftest import Make
     from tests.web.conftest import Browse
 
 HTMX = {"HX-Request": "true", "HX-Request-Type": "partial"}
@@ -205,3 +209,22 @@ async def test_the_timeline_shows_what_was_done_or_what_changed(browse: Browse) 
         assert part.lstrip().startswith('<div id="timeline">')
         assert note == ("Reached Tom" in part), show
         assert change == ("created this record" in part), show
+
+
+async def test_a_history_says_names_days_and_amounts_as_people_read_them(
+    browse: Browse, make: Make, admin: Context
+) -> None:
+    client = await browse("administrator")
+    seller = await make("core.user", name="Ada Novak", role="seller")
+    deal = await make("crm.opportunity", name="Cranes", amount=Decimal(5), currency="EUR")
+    await admin.save(
+        "crm.opportunity", deal, owner=seller, amount=Decimal(1250), close_date=date(2026, 12, 24)
+    )
+    page = (await client.get(f"/crm.opportunity/{deal}?show=changes")).text
+    assert re.search(r"Owner: <span class='ink-3'>[^<]*</span> → Ada Novak", page)
+    assert re.search(r"<span class='ink-3'>€5(\.00)?</span> → €1,250", page)
+    assert "→ 2026-12-24" not in page
+    # What is gone keeps its number.
+    await admin.db.execute("UPDATE crm_opportunity SET owner = NULL WHERE id = $1", deal)
+    await admin.db.execute("DELETE FROM core_user WHERE id = $1", seller)
+    assert f"→ #{seller}" in (await client.get(f"/crm.opportunity/{deal}?show=changes")).text

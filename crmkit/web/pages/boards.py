@@ -192,7 +192,7 @@ async def _rows(ctx: Context, plan: EntityPlan, state: ListState, stage: State) 
         columns=tuple(name for name in names if name in plan.fields),
         filters=tuple(filters),
         sort=plan.order,
-        descending=bool(plan.order),
+        descending=plan.is_newest_first,
         search=state.search,
         limit=_CARDS,
     )

@@ -105,12 +105,11 @@ def slack_of(ctx: Context, due: datetime) -> tuple[str, str]:
 
 def span_text(seconds: int) -> str:
     """Answer a length of time in its largest unit."""
-    for size, one, many in (
-        (_DAY, "%(n)s day", "%(n)s days"),
-        (_HOUR, "%(n)s hour", "%(n)s hours"),
-    ):
-        if seconds >= size:
-            return ngettext(one, many, seconds // size) % {"n": seconds // size}
+    days, hours = seconds // _DAY, seconds // _HOUR
+    if days:
+        return ngettext("%(n)s day", "%(n)s days", days) % {"n": days}
+    if hours:
+        return ngettext("%(n)s hour", "%(n)s hours", hours) % {"n": hours}
     minutes = max(seconds // _MINUTE, 1)
     return ngettext("%(n)s minute", "%(n)s minutes", minutes) % {"n": minutes}
 

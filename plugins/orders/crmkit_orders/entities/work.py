@@ -23,6 +23,7 @@ STEP_PLANS = Entity(
         StepPlan.is_active,
     ],
     filters=[StepPlan.is_active, StepPlan.responsible],
+    order=StepPlan.position,
     shared=True,
     form=[
         Group(N_("Step"), [StepPlan.name, StepPlan.position, StepPlan.is_active]),
