@@ -99,7 +99,11 @@ async def _load(ctx: Context, turn: int) -> None:
             ctx, to=f"p{number}@example.com", subject="Hello", text="Hello", key=key
         )
         account = accounts[number % len(accounts)]["id"]
-        sql = "UPDATE core_message SET account = $2 WHERE id = $1"
+        # Each bad server has a lane of its own, as messages written by people have.
+        sql = (
+            "WITH sent AS (UPDATE core_message SET account = $2 WHERE id = $1 RETURNING job) "
+            "UPDATE core_job SET lane = 'mail:' || $2::bigint FROM sent WHERE id = sent.job"
+        )
         await ctx.db.execute(sql, message, account)
     await enqueue(ctx, "core.remove_done_jobs", [JobOrder() for _ in range(JOBS)])
     due = "UPDATE core_deadline SET due_at = now() WHERE id % 8 = $1"

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from crmkit.cli.opening import Opened
 
 _LOOK_SECONDS = 1.0
-_NICE = 5
+_NICE = 10
 _log = structlog.get_logger("crmkit.work")
 
 

@@ -15,6 +15,7 @@ from crmkit.work.mail.charsets import decode_text, storable
 from crmkit.work.mail.headers import Headers, decode_base64, decode_words
 from crmkit.work.mail.html_text import html_to_text
 from crmkit.work.mail.parsed import Attachment
+from crmkit.work.mail.tnef import unpack
 from crmkit.work.mail.tree import (
     UNCHANGED,
     decode_uu,
@@ -43,6 +44,7 @@ _EXTENSIONS = {
     "image/gif": "gif",
 }
 _TNEF = {"application/ms-tnef", "application/vnd.ms-tnef"}
+_MEDIA_TYPE = re.compile(r"[a-z0-9.+-]{1,100}/[a-z0-9.+-]{1,100}")
 _BOUNDARY = re.compile(rb"^--([^\s-][^\r\n]{0,68})[ \t]*\r?$", re.MULTILINE)
 
 
@@ -72,10 +74,13 @@ class Parts:
         self.originals: list[Message] = []
         self.text = ""
         self.html = ""
+        self._packed = Piece()
 
     def read(self, message: Message) -> None:
         """Read all parts; the text, the attachments and the rest are attributes afterwards."""
         piece = self._part(message, "1", 0)
+        if not piece.text.strip() and not piece.html.strip():
+            piece = self._packed
         self.html = piece.html[: self._limits.text]
         text = piece.text if piece.text.strip() else html_to_text(self.html)
         self.text = _tidy_text(text[: self._limits.text])
@@ -162,20 +167,39 @@ class Parts:
             return Piece()
         if kind.startswith("text/calendar") and not attached:
             return Piece()
+        if (kind in _TNEF or name.lower() == "winmail.dat") and self._unpacks(data, path):
+            return Piece()
         self._attach(part, kind, data, name, path)
         return Piece()
 
     def _attach(self, part: Message, kind: str, data: bytes, name: str, path: str) -> None:
         if not data and not name:
             return
-        if kind in _TNEF or name.lower() == "winmail.dat":
-            self._notes.add(f"part {path}", "Outlook packed the attachments (TNEF); kept as it is.")
         if kind in {"application/pkcs7-mime", "application/x-pkcs7-mime"}:
             self._notes.add(f"part {path}", "The part is signed or encrypted (S/MIME); kept as is.")
+        self._add(kind, data, name, str(part.get("Content-ID") or ""))
+
+    def _add(self, kind: str, data: bytes, name: str, content_id: str) -> None:
         number = len(self.attachments) + 1
         name = name or f"attachment-{number}.{_EXTENSIONS.get(kind, 'bin')}"
-        cid = re.sub(r"[\s<>]+", "", str(part.get("Content-ID") or ""))[:500]
+        cid = re.sub(r"[\s<>]+", "", content_id)[:500]
         self.attachments.append(Attachment(name, kind, storable(cid), inline=False, content=data))
+
+    def _unpacks(self, data: bytes, path: str) -> bool:
+        """Attach what Outlook packed; say whether it could be unpacked."""
+        try:
+            found = unpack(data)
+        except ValueError as error:
+            told = f"Outlook packed the attachments (TNEF), and {error}; kept as it is."
+            self._notes.add(f"part {path}", told)
+            return False
+        # Most have their text beside it too.
+        self._packed = Piece(found.text, found.html)
+        for file in found.files[: self._limits.parts]:
+            kind = file.media_type.strip().lower()
+            kind = kind if _MEDIA_TYPE.fullmatch(kind) else "application/octet-stream"
+            self._add(kind, file.content, safe_name(storable(file.name)), file.content_id)
+        return True
 
     def _forwarded(self, part: Message, payload: list[Message], path: str) -> None:
         inner = payload[0] if payload else Message()
