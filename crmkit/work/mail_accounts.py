@@ -32,6 +32,9 @@ class MailAccount(msgspec.Struct, frozen=True, kw_only=True):
         oauth: Name below `[mail.oauth]`; then `password` is a refresh token, and `token` an
             access token made of it.
         sends_notices: Messages that nobody in particular writes leave by it.
+        share_with: Patterns of `mail_sharing`: mail of an own account with them is shared with the
+            team from the beginning.
+        keep_private: The same of mail that never is, whatever `share_with` says.
         receipt: Name of the mail template that answers who begins a conversation; "" is none.
         error: What went wrong with reading last, "" when the last try went well.
         send_error: The same of sending.
@@ -57,6 +60,8 @@ class MailAccount(msgspec.Struct, frozen=True, kw_only=True):
     active: bool = True
     sends_notices: bool = False
     receipt: str = ""
+    share_with: tuple[str, ...] = ()
+    keep_private: tuple[str, ...] = ()
     read_at: datetime | None = None
     sent_at: datetime | None = None
     error: str = ""
@@ -82,7 +87,8 @@ class MailAccount(msgspec.Struct, frozen=True, kw_only=True):
         names = ("address", "name", "username", "smtp_host", "smtp_port", "smtp_tls", "imap_host",
                  "imap_port", "imap_tls", "oauth")  # fmt: skip
         found = {name: str(getattr(self, name)) for name in names}
-        found["folders"] = ", ".join(self.folders)
+        for name in _LISTS:
+            found[name] = ", ".join(getattr(self, name))
         return found | {"team": str(self.team or ""), "shared": "1" if not self.owner else "",
                         "sends_notices": "1" if self.sends_notices else ""}  # fmt: skip
 
@@ -120,10 +126,11 @@ class MailAccount(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _COLUMNS = ", ".join(MailAccount.__struct_fields__)
+_LISTS = ("folders", "share_with", "keep_private")
 
 
 def _account(row: Any) -> MailAccount:  # noqa: ANN401 - a row of the driver
-    return MailAccount(**{**dict(row), "folders": tuple(row["folders"])})
+    return MailAccount(**{**dict(row), **{name: tuple(row[name]) for name in _LISTS}})
 
 
 async def find_account(ctx: Context, number: int) -> MailAccount:

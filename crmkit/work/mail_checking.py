@@ -8,6 +8,7 @@ from crmkit.errors import InvalidError
 from crmkit.model.values import N_
 from crmkit.work.mail.accounts import Tls
 from crmkit.work.mail.addresses import check_mailbox
+from crmkit.work.mail_sharing import read_patterns
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -59,6 +60,20 @@ def _check_secret(
     if is_new and not text.get("password") and (oauth or not is_admin):
         return {"password": ctx.translate(N_("must be filled in"))}
     return {}
+
+
+def _check_rules(
+    ctx: Context, text: Mapping[str, str], problems: dict[str, str]
+) -> dict[str, list[str]]:
+    """Answer the rules of sharing; what is wrong with them is put to the problems."""
+    rules: dict[str, list[str]] = {}
+    for name in ("share_with", "keep_private"):
+        try:
+            rules[name] = read_patterns(text.get(name, ""))
+        except ValueError as error:
+            told = N_("is a list of addresses, of domains, or *; {typed} is none of them")
+            problems[name] = ctx.translate(told).format(typed=error)
+    return rules
 
 
 def find_servers(provider: OAuthConfig | None, domain: str) -> Servers | None:
@@ -113,6 +128,7 @@ def check_account(
         if (text.get(name) or "implicit") not in _TLS:
             problems[name] = ctx.translate(N_("is one of {ports}")).format(ports=", ".join(_TLS))
     problems |= _check_secret(ctx, text, before, is_admin=is_admin)
+    rules = _check_rules(ctx, text, problems)
     if problems:
         raise refused(ctx, problems)
     team = text.get("team", "")
@@ -122,7 +138,7 @@ def check_account(
         "folders": list(dict.fromkeys(
             name.strip()[:200] for name in text.get("folders", "").split(",") if name.strip()
         ))[:_MOST_FOLDERS],
-        "smtp_host": text["smtp_host"], "imap_host": text.get("imap_host", ""), **ports,
+        **rules, "smtp_host": text["smtp_host"], "imap_host": text.get("imap_host", ""), **ports,
         "smtp_tls": text.get("smtp_tls") or "implicit",
         "imap_tls": text.get("imap_tls") or "implicit",
         "team": int(team) if team.isdecimal() and is_admin else None,

@@ -17,6 +17,7 @@ from crmkit.work.mail.parsing import parse_message
 from crmkit.work.mail.quoting import split_reply
 from crmkit.work.mail_links import Place, named_record
 from crmkit.work.mail_receipts import queue_receipt
+from crmkit.work.mail_sharing import is_private
 from crmkit.work.outbox import secret_of
 
 if TYPE_CHECKING:
@@ -154,7 +155,8 @@ async def store_message(
     sender = parsed.from_[0] if parsed.from_ else None
     moment = parsed.date or ctx.now()
     values = {
-        "owner": account.owner, "team": account.team, "private": account.owner is not None,
+        "owner": account.owner, "team": account.team,
+        "private": is_private(account, _addresses(parsed)),
         "subject": parsed.subject[:1000].replace("\0", ""),
         "sender": sender.address[:320] if sender else "",
         "recipients": ", ".join(one.address for one in (*parsed.to, *parsed.cc)),
@@ -195,6 +197,10 @@ async def store_message(
     if answerable and before is None:
         await queue_receipt(ctx, account, number)
     return number
+
+
+def _addresses(parsed: ParsedMessage) -> list[str]:
+    return [one.address for one in (*parsed.from_, *parsed.to, *parsed.cc)]
 
 
 async def _store_files(ctx: Context, number: int, parsed: ParsedMessage) -> None:

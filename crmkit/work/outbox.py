@@ -21,6 +21,7 @@ from crmkit.work.mail.addresses import check_line, check_mailbox
 from crmkit.work.mail.composing import File
 from crmkit.work.mail.tokens import Thread, make_message_id
 from crmkit.work.mail_accounts import accounts_to_write
+from crmkit.work.mail_sharing import is_private
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -173,7 +174,7 @@ async def send_message(ctx: Context, draft: Outgoing) -> int:
                 "in_reply_to, chain, thread, people, pending) VALUES ($1, $1, $2, $3, $4, $5, $6, "
                 "'out', 'waiting', $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) RETURNING id",
                 ctx.user_id, account.owner or ctx.user_id, account.team, draft.subject.strip(),
-                account.address, shown, account.owner is not None, draft.text, draft.html,
+                account.address, shown, is_private(account, pending), draft.text, draft.html,
                 account.id, make_message_id(secret_of(ctx), id_domain(account), thread),
                 answered["message_id"] if answered else "", chain[-20:],
                 (answered["thread"] or answered["id"]) if answered else None, people, pending,

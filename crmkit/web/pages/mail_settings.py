@@ -62,6 +62,8 @@ async def _form(
         "imap_port": _("Port for reading"),
         "imap_tls": _("Encryption for reading"),
         "folders": _("Folders"),
+        "share_with": _("Share mail with"),
+        "keep_private": _("Never share mail with"),
     }
     helps = {
         "password": _("Many hosts want an app password, made on their pages.")
@@ -70,6 +72,11 @@ async def _form(
         "imap_host": _("Empty reads no mail."),
         "username": _("Empty is the address."),
         "folders": _("Names with commas between. Empty reads the inbox and what was sent."),
+        "share_with": _(
+            "Addresses or domains with commas between; * is everybody. Who may read a "
+            "record sees such messages on it, those that come from now on."
+        ),
+        "keep_private": _("Written the same way; it wins over the line above."),
     }
 
     def one(name: str) -> FieldInput:
@@ -92,13 +99,15 @@ async def _form(
                           for key, text in options) if is_choice else (),
         )  # fmt: skip
 
-    first = ("address", "name", "oauth", "password")
+    first, rules = ("address", "name", "oauth", "password"), ("share_with", "keep_private")
+    servers = (name for name in labels if name not in (*first, *rules))
     groups = [
         FormGroup(fields=tuple(one(name) for name in first if name in labels)),
-        FormGroup(
-            label=_("Servers"), fields=tuple(one(name) for name in labels if name not in first)
-        ),
+        FormGroup(label=_("Servers"), fields=tuple(one(name) for name in servers)),
     ]
+    if not (number and typed.get("shared")):
+        told = FormGroup(label=_("Who else sees it"), fields=tuple(one(name) for name in rules))
+        groups.append(told)
     if is_admin(ctx.principal):
         flags = [
             FieldInput(name=name, label=label, kind="checkbox", value="1",
