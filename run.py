@@ -314,12 +314,15 @@ def test(words: list) -> int:
     if browser:
         # Tells the suite to fail, not to skip, where no browser can be started.
         os.environ["CRMKIT_BROWSER"] = "demanded"
+    # Commands that tests start compile themselves once, as they do where people use them.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     failed = [] if rest else check_gates()
     command = [str(PYTHON), "-m", "pytest"]
     if "-m" not in rest and marks:
         command += ["-m", marks]
     if not any(word.startswith(("-n", "--numprocesses")) for word in rest):
-        command += ["-n", "2"]
+        # Neighbours stay together, so that two processes seldom make the same site.
+        command += ["-n", "2", "--dist", "worksteal"]
     if failed:
         say("failed: {}; the tests follow.".format(", ".join(failed)))
     code = subprocess.call(command + rest, cwd=str(ROOT))
