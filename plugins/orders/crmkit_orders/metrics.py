@@ -46,7 +46,7 @@ METRICS = (
     ),
     Metric(
         "agreements_ending", N_("Blanket orders that end soon"), "orders.agreement",
-        [("state", "is", "running"), ("valid_until", "coming", "30")], better="less",
+        [("state", "is", "running"), ("valid_until", "coming", "30")],
         help=N_("Within 30 days."),
     ),
     Metric(

@@ -9,7 +9,13 @@ import msgspec
 
 from crmkit_orders.agreed import agreed_rules, called_price
 from crmkit_orders.domain.errors import RuleError
-from crmkit_orders.domain.prices import FoundPrice, PriceRequest, PriceRule, find_price
+from crmkit_orders.domain.prices import (
+    TOO_LITTLE,
+    FoundPrice,
+    PriceRequest,
+    PriceRule,
+    find_price,
+)
 from crmkit_orders.domain.units import convert
 from crmkit_orders.reading import read_row, read_rows
 from crmkit_orders.told import fill
@@ -108,6 +114,14 @@ def explain(ctx: Context, found: FoundPrice) -> list[str]:
 
 
 def taken(ctx: Context, found: FoundPrice) -> str:
-    """Answer the rule that gave the price; "" is the list price."""
-    step = next(each for each in found.steps if each.is_taken)
-    return "" if step.rule_id is None else fill(ctx, step.text, step.values)
+    """Answer the rule that gave the price, and the blanket order that would have; "" is the list's.
+
+    Who enters more than is left of a blanket order reads so beside the line.
+    """
+    said = [
+        fill(ctx, each.text, each.values)
+        for each in found.steps
+        if (each.is_taken and each.rule_id is not None)
+        or (each.text == TOO_LITTLE and found.agreement_line is None)
+    ]
+    return " · ".join(said)

@@ -13,6 +13,11 @@ if TYPE_CHECKING:
 
 #: Permission to see costs and margins.
 MARGIN = "orders.margin"
+#: What people read of the choices below.
+CHOICES = (
+    N_("Refuse"), N_("Warn"), N_("Block"), N_("Ordered"), N_("Delivered"), N_("Off"), N_("Offer"),
+    N_("Make"),
+)  # fmt: skip
 _MOST_HOURS = 10_000
 _MOST_DAYS = 3650
 

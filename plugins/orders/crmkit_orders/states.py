@@ -89,7 +89,7 @@ AGREEMENT_STATES = Lifecycle(
     "state",
     (
         State("draft", N_("Draft"), hue=8),
-        State("running", N_("Running"), hue=1),
+        State("running", N_("In force"), hue=1),
         State("closed", N_("Closed"), "won", 100, 3),
         State("cancelled", N_("Cancelled"), "lost", 0, 6),
     ),

@@ -258,6 +258,7 @@ async def test_a_line_typed_by_hand_gets_the_agreed_price_as_far_as_something_is
     assert (Decimal(50), kit_line) == (near_row["unit_price"], near_row["agreement_line"])
     assert f"Blanket order {number}: taken, 50; 100 are left" == near_row["price_rule"]
     assert (Decimal(1), None) == (over_row["unit_price"], over_row["agreement_line"])
+    assert f"Blanket order {number}: only 100 are left, asked were 101" in over_row["price_rule"]
     assert (Decimal(49), None, Decimal(50)) == (
         hand_row["unit_price"], hand_row["agreement_line"], hand_row["rule_price"],
     )  # fmt: skip

@@ -207,6 +207,8 @@ _TAKEN = N_("{list}: taken, {price} from a quantity of {quantity}")
 _TAKEN_DISCOUNT = N_("{list}: taken, {discount} % off the list price from a quantity of {quantity}")
 _TAKEN_AGREED = N_("Blanket order {list}: taken, {price}; {left} are left")
 _TAKEN_OPEN = N_("Blanket order {list}: taken, {price} for as much as is wanted")
+#: Why a blanket order does not give its price: what is asked for is more than is left.
+TOO_LITTLE = N_("Blanket order {list}: only {left} are left, asked were {quantity}")
 _LIST_TAKEN = N_("List price: taken, {price}")
 _LIST_LEFT = N_("List price: not needed, {price}")
 
@@ -270,8 +272,7 @@ def _refusal(rule: PriceRule, request: PriceRequest, list_price: Decimal | None)
     elif rule.discount is not None and list_price is None:
         found = _Reason(N_("{list}: is a discount, and there is no list price"), {})
     elif rule.left is not None and rule.left < request.quantity:
-        text = N_("Blanket order {list}: only {left} are left, asked were {quantity}")
-        found = _Reason(text, {"left": rule.left, "quantity": request.quantity})
+        found = _Reason(TOO_LITTLE, {"left": rule.left, "quantity": request.quantity})
     return found
 
 

@@ -70,13 +70,11 @@ AGREEMENTS = Entity(
             N_("Lines"),
             columns=[
                 AgreementLine.product,
-                AgreementLine.text,
                 AgreementLine.quantity,
                 AgreementLine.unit,
                 AgreementLine.unit_price,
                 AgreementLine.called,
                 AgreementLine.remaining,
-                AgreementLine.net,
             ],
             order=AgreementLine.position,
             locked=agreement_locked,
