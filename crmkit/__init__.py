@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from crmkit.access.predicate import predicate
     from crmkit.access.signing import read_link, sign_link
     from crmkit.errors import ConflictError, InvalidError, NotFoundError, Veto
-    from crmkit.model.action import Action
+    from crmkit.model.action import Action, InputRow
     from crmkit.model.adapters import (
         Adapter,
         FieldType,
@@ -222,6 +222,7 @@ _HOMES = {
     "format_number": ("crmkit.web.format", "format_number"),
     "FunnelStep": ("crmkit.web.views", "FunnelStep"),
     "Group": ("crmkit.model.entity", "Group"),
+    "InputRow": ("crmkit.model.action", "InputRow"),
     "InvalidError": ("crmkit.errors", "InvalidError"),
     "Job": ("crmkit.model.job", "Job"),
     "JobEvent": ("crmkit.model.job", "JobEvent"),
@@ -285,6 +286,7 @@ __all__ = [
     "FunnelStep",
     "Group",
     "HealthCheck",
+    "InputRow",
     "InvalidError",
     "Job",
     "JobEvent",

@@ -15,6 +15,25 @@ if TYPE_CHECKING:
 
     #: (ctx, record id, input or None, version) to the address of what came out, or None.
     Handler = Callable[..., Awaitable[str | None]]
+    #: (ctx, record id) to the inputs of a field that has several.
+    Rows = Callable[[Context, int], Awaitable[Sequence["InputRow"]]]
+
+
+@dataclass(frozen=True)
+class InputRow:
+    """An input of a field that has one for each of some things, such as the lines of a record.
+
+    Attributes:
+        key: What the value is sent under.
+        label: Beside the input, in the reader's language.
+        value: What stands in it at first.
+        help: A sentence below it.
+    """
+
+    key: str
+    label: str
+    value: str = ""
+    help: str = ""
 
 
 @dataclass(frozen=True)
@@ -36,6 +55,9 @@ class Action:
         bulk: Offered for many records at once.
         quiet: In the menu of further actions instead of a button of its own.
         labels: Field of the input to its English label.
+        rows: Field of the input that holds texts by a key (`dict[str, str] | None`) to what
+            answers its inputs for a record. A form sends all of them, empty ones left out; a call
+            that does not name the field sends None. Such an action is not offered in bulk.
         second_person: It is asked for, and done when a person other than who asked approves it
             (four eyes).
     """
@@ -49,6 +71,7 @@ class Action:
     confirm: str = ""
     states: Sequence[str] = ()
     labels: Mapping[str, str] | None = None
+    rows: Mapping[str, Rows] | None = None
     visible: Callable[[Context, Mapping[str, Any]], bool] | None = None
     bulk: bool = True
     quiet: bool = False

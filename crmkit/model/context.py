@@ -125,7 +125,8 @@ class Context:
     """Everything a write or a read needs besides its arguments.
 
     Attributes:
-        cause: What made it happen: page, api, import, command, job, undo, erase.
+        cause: What made it happen: page, api, import, command, job, undo, erase, merge (a record
+            names the one that another became part of, or again that one).
         operation: Id of the operation that collects the changes; None opens one per save.
         clock: Answers the present moment in UTC; tests set it.
         translate: English text to the reader's language.

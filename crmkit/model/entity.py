@@ -40,6 +40,8 @@ class FieldOptions:
         derived: Computed from other values and written by `ctx.derive` alone; never by hand.
         related: Of a reference: listed on the page of what it refers to. False where a panel of
             the plugin shows it there.
+        share_of: Of a number: the column it is a part of. On pages of records a small bar below
+            the number shows how much of it.
     """
 
     label: str = ""
@@ -50,6 +52,7 @@ class FieldOptions:
     choices: Sequence[Choice] = ()
     derived: bool = False
     related: bool = True
+    share_of: Column | None = None
 
 
 @dataclass(frozen=True)

@@ -41,6 +41,7 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
         type: Of a plugin, for a text that is checked and shown in a way of its own.
         unique: A reference that no two records have alike.
         related: A reference whose records are listed on the page of what it refers to.
+        share_of: Name of the field that a number is a part of; "" is of none.
     """
 
     name: str
@@ -65,6 +66,7 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
     type: FieldType | None = None
     unique: bool = False
     related: bool = True
+    share_of: str = ""
 
     def shown(self, value: Any) -> str:  # noqa: ANN401 - a stored value
         """Answer a stored value as a plugin's kind of field writes it; the value when it fails."""

@@ -116,6 +116,8 @@ async def point_to(
     A row that is another's, or in the trash, must not stay behind with a record that is gone.
     """
     plan, column = reference.plan, reference.column
+    # Whoever keeps what a record names lets it pass: what is merged is the same by another number.
+    ctx = ctx.within(int(ctx.operation or 0), "merge")
     if reference.is_field and await _may_save(ctx, plan, record_id):
         await save_record(ctx, plan, record_id, {column: target})
         return

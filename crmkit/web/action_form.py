@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import date
 from decimal import Decimal
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, get_args
 
 import msgspec
@@ -11,23 +13,46 @@ from crmkit.web.translate import _
 from crmkit.web.views import FieldInput
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from crmkit.errors import InvalidError
-    from crmkit.model.action import Action
+    from crmkit.model.action import Action, InputRow
     from crmkit.model.context import Context
     from crmkit.web.views import Action as Button
 
-_KINDS: dict[Any, Any] = {Decimal: "money", int: "number", float: "number", bool: "checkbox"}
+_KINDS: dict[Any, Any] = {
+    Decimal: "money", int: "number", float: "number", bool: "checkbox", date: "date",
+}  # fmt: skip
+_NO_ROWS: Mapping[str, Any] = MappingProxyType({})
 
 
-def action_inputs(ctx: Context, action: Action) -> tuple[FieldInput, ...]:
-    """Answer one input for each field of the action's struct."""
+async def input_rows(
+    ctx: Context, actions: Iterable[Action], record_id: int
+) -> dict[str, dict[str, Sequence[InputRow]]]:
+    """Answer what actions ask for line by line of a record, by action and field."""
+    return {
+        action.name: {name: await load(ctx, record_id) for name, load in action.rows.items()}
+        for action in actions
+        if action.rows
+    }
+
+
+def action_inputs(
+    ctx: Context, action: Action, rows: Mapping[str, Sequence[InputRow]] = _NO_ROWS
+) -> tuple[FieldInput, ...]:
+    """Answer one input for each field of the action's struct.
+
+    Args:
+        rows: Field to the inputs it has instead of one.
+    """
     if action.input is None:
         return ()
     labels = action.labels or {}
     made = []
     for field in msgspec.structs.fields(action.input):
+        if action.rows and field.name in action.rows:
+            made += [_row_input(field.name, each) for each in rows.get(field.name, ())]
+            continue
         kind = _kind(field.type)
         made.append(
             FieldInput(
@@ -41,17 +66,41 @@ def action_inputs(ctx: Context, action: Action) -> tuple[FieldInput, ...]:
     return tuple(made)
 
 
-def action_values(form: Mapping[str, Any]) -> dict[str, Any]:
-    """Answer what a form sent for the struct: empty inputs keep their defaults."""
+def _row_input(name: str, row: InputRow) -> FieldInput:
+    return FieldInput(
+        name=f"{name}.{row.key}", label=row.label, kind="number", value=row.value,
+        help=row.help or None, is_row=True,
+    )  # fmt: skip
+
+
+def action_values(form: Mapping[str, Any], action: Action | None = None) -> dict[str, Any]:
+    """Answer what a form sent for the struct: empty inputs keep their defaults.
+
+    Args:
+        action: Whose fields with several inputs are gathered, `<field>.<key>`.
+    """
     outside = {"csrf_token", "version"}
-    return {name: str(value) for name, value in form.items() if name not in outside and value}
+    made: dict[str, Any] = {}
+    for name, value in form.items():
+        field, _dot, key = str(name).partition(".")
+        if action is not None and action.rows and key and field in action.rows:
+            made.setdefault(field, {})
+            if value:
+                made[field][key] = str(value)
+        elif name not in outside and value:
+            made[name] = str(value)
+    return made
 
 
 def with_problems(button: Button, values: Mapping[str, Any], error: InvalidError) -> Button:
     """Answer the button of an action that was refused, with what was typed and what is wrong."""
+    typed = {name: value for name, value in values.items() if not isinstance(value, dict)}
+    for name, several in values.items():
+        if isinstance(several, dict):
+            typed |= {f"{name}.{key}": value for key, value in several.items()}
     fields = tuple(
         msgspec.structs.replace(
-            each, value=str(values.get(each.name, "")), error=error.problems.get(each.name)
+            each, value=str(typed.get(each.name, "")), error=error.problems.get(each.name)
         )
         for each in button.fields
     )

@@ -138,11 +138,25 @@ def link_of(field: Field, record: Mapping[str, Any]) -> str | None:
 
 
 def show_html(ctx: Context, field: Field, record: Mapping[str, Any]) -> str:
-    """Answer the value as text, a choice as its coloured label."""
+    """Answer the value as text, a choice as its coloured label, a share with a bar."""
     text = show_text(ctx, field, record)
+    if field.share_of and text and record.get(field.share_of):
+        share = Decimal(record[field.name]) / Decimal(record[field.share_of])
+        return escape(text) + _bar(share * 100)
     if field.kind == "choice" and text:
         return badge(field, str(record[field.name]))
     return text
+
+
+def _bar(percent: Decimal) -> Markup:
+    """Answer a bar that is full at 100 and turns red beyond."""
+    wide = min(max(round(percent), 0), 100)
+    tone = "bad" if percent > 100 else "info"  # noqa: PLR2004 - percent
+    return Markup(
+        '<svg class="crm-progress" viewBox="0 0 100 6" preserveAspectRatio="none" role="img" '
+        'aria-label="{} %"><rect class="rest" width="100" height="6"/>'
+        '<rect class="{}" width="{}" height="6"/></svg>'
+    ).format(round(percent), tone, wide)
 
 
 def badge(field: Field, value: str) -> Markup:

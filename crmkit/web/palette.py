@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 from crmkit.errors import CrmkitError
 from crmkit.plugin.events import PageEvent
 from crmkit.records.read import get_record
+from crmkit.web.action_form import input_rows
 from crmkit.web.answers import check_buttons
-from crmkit.web.record_view import buttons_of, may
+from crmkit.web.record_view import buttons_of, fitting_actions, may
 from crmkit.web.shell import navigation_of, readable
 from crmkit.web.timeline import composer
 from crmkit.web.translate import _
@@ -86,7 +87,8 @@ async def _with_record(
     if may(ctx, plan, "edit"):
         url = f"/{name}/{record_id}/edit"
         results.append(SearchResult(html=_("Edit all fields"), url=url, icon="pencil", key="e"))
-    buttons = [*await _dynamic(ctx, plan, record_id), *buttons_of(ctx, plan, record)]
+    rows = await input_rows(ctx, fitting_actions(ctx, plan, record), record_id)
+    buttons = [*await _dynamic(ctx, plan, record_id), *buttons_of(ctx, plan, record, rows)]
     results += [_button(f"/{name}/{record_id}", each, with_script=with_script) for each in buttons]
     title = str(record[plan.title] or _("Without a name"))
     fitting = [each for each in results if _fits(each.html, words)]

@@ -15,6 +15,7 @@ from crmkit.records.read import get_record
 from crmkit.records.related import list_related
 from crmkit.records.sides import list_sides
 from crmkit.records.steps import next_steps
+from crmkit.web.action_form import input_rows
 from crmkit.web.answers import check_buttons, check_entries, check_panels, plugin_name
 from crmkit.web.call_view import call_log_url
 from crmkit.web.deadline_view import deadline_panels
@@ -22,7 +23,7 @@ from crmkit.web.document_view import document_entries, documents_of, documents_p
 from crmkit.web.message_view import mail_tab, message_entries
 from crmkit.web.panels import find_tab, panels_of, slot_html, tab_names
 from crmkit.web.parts_view import parts_grids
-from crmkit.web.record_view import record_page
+from crmkit.web.record_view import buttons_of, fitting_actions, record_page
 from crmkit.web.related_view import related_panels
 from crmkit.web.side_view import side_groups
 from crmkit.web.timeline import by_day, change_entries
@@ -109,11 +110,12 @@ async def full_page(
     related, moving = related_panels(ctx, record_id, await list_related(ctx, plan, record_id))
     papers = (documents_panel(ctx, plan, record_id, documents),) if documents else ()
     panels = [*moving, *papers, *panels]
+    rows = await input_rows(ctx, fitting_actions(ctx, plan, record), record_id)
     page = record_page(ctx, plan, record, days, step, related=related, panels=tuple(panels))
     page = msgspec.structs.replace(
         page,
         groups=(*page.groups, *side_groups(ctx, record, await list_sides(ctx, plan, record_id))),
-        actions=(*buttons, *page.actions),
+        actions=(*buttons, *buttons_of(ctx, plan, record, rows)),
         header_slot=await slot_html(ctx, plan.name, record_id, "detail.header"),
         parts=await parts_grids(ctx, plan, record),
         main_slot=await slot_html(ctx, plan.name, record_id, "detail.main"),

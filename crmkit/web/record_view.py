@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 from markupsafe import Markup
@@ -41,9 +42,11 @@ from crmkit.web.views import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from crmkit.errors import InvalidError, StaleVersionError
+    from crmkit.model.action import Action as Declared
+    from crmkit.model.action import InputRow
     from crmkit.model.context import Context
     from crmkit.model.field import Field
     from crmkit.plugin.plan import EntityPlan
@@ -53,6 +56,7 @@ if TYPE_CHECKING:
 Record = dict[str, Any]
 _FACTS = 5
 _USERS = "core.user"
+_NO_ROWS: Mapping[str, Any] = MappingProxyType({})
 
 
 def may(ctx: Context, plan: EntityPlan, verb: Any) -> bool:  # noqa: ANN401
@@ -157,12 +161,30 @@ def _steps(ctx: Context, plan: EntityPlan, record: Record) -> Lifecycle | None:
     return Lifecycle(label=_(plan.fields[lifecycle.column].label), steps=tuple(steps))
 
 
-def buttons_of(ctx: Context, plan: EntityPlan, record: Record) -> tuple[Action, ...]:
-    """Answer the buttons: declared actions first, then merging, the trash and what is for good."""
+def fitting_actions(ctx: Context, plan: EntityPlan, record: Record) -> list[Declared]:
+    """Answer the declared actions that the reader may do with a record as it is."""
+    if record["trashed_at"] is not None:
+        return []
+    state = record[plan.lifecycle.column] if plan.lifecycle else ""
+    return [
+        action
+        for action in actions_of(plan)
+        if may(ctx, plan, action.permission) and action.fits(ctx, state, record)
+    ]
+
+
+def buttons_of(
+    ctx: Context, plan: EntityPlan, record: Record,
+    rows: Mapping[str, Mapping[str, Sequence[InputRow]]] = _NO_ROWS,
+) -> tuple[Action, ...]:  # fmt: skip
+    """Answer the buttons: declared actions first, then merging, the trash and what is for good.
+
+    Args:
+        rows: Action and field to the inputs it has for this record.
+    """
     if record["trashed_at"] is not None:
         return personal_buttons(ctx, plan, record)
     url, version = f"/{plan.name}/{record['id']}", (("version", str(record["version"])),)
-    state = record[plan.lifecycle.column] if plan.lifecycle else ""
     made = [
         Action(
             name=action.name,
@@ -171,11 +193,10 @@ def buttons_of(ctx: Context, plan: EntityPlan, record: Record) -> tuple[Action, 
             icon=action.icon or None,
             kind="secondary" if action.quiet else "primary",
             confirm=_(action.confirm) or None,
-            fields=action_inputs(ctx, action),
+            fields=action_inputs(ctx, action, rows.get(action.name, _NO_ROWS)),
             values=version,
         )
-        for action in actions_of(plan)
-        if may(ctx, plan, action.permission) and action.fits(ctx, state, record)
+        for action in fitting_actions(ctx, plan, record)
     ]
     if plan.name == _USERS and may(ctx, plan, "admin") and record["active"]:
         made.append(
@@ -252,7 +273,7 @@ def record_page(
     related: tuple[Panel, ...] = (),
     panels: tuple[Panel, ...] = (),
 ) -> RecordPage:
-    """Answer the page of a record.
+    """Answer the page of a record, but for its buttons.
 
     Args:
         days: The timeline.
@@ -289,7 +310,6 @@ def record_page(
         timeline_url=f"{url}/timeline",
         lifecycle=_steps(ctx, plan, record) if trashed is None else None,
         contacts=_contacts(ctx, plan, record) if trashed is None else (),
-        actions=buttons_of(ctx, plan, record),
         edit_url=f"{url}/edit" if may(ctx, plan, "edit") and trashed is None else None,
         trashed=_("This record is in the trash since %(when)s.")
         % {"when": format_moment(ctx, trashed)}

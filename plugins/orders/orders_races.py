@@ -164,6 +164,49 @@ async def converting(race: Race, many: int) -> None:
     assert 1 == await race.count("orders_order WHERE opportunity = $1", opportunity)
 
 
+async def calling_off(race: Race, many: int) -> None:
+    """Orders of one blanket order never take more of it than was agreed."""
+    ctx = race.ctx
+    agreement = await ctx.create(
+        "orders.agreement", company=race.shop["company"], person=race.shop["person"],
+        currency="EUR", valid_until=ctx.now().date() + timedelta(days=30), owner=9001,
+    )  # fmt: skip
+    line = await ctx.create(
+        "orders.agreement_line", agreement=agreement, product=race.shop["work"],
+        quantity=Decimal(3), unit_price=Decimal(80),
+    )  # fmt: skip
+    await ctx.save("orders.agreement", agreement, state="running")
+    orders = [await race.draft(2, products=("work",)) for _ in range(many)]
+    assert many == await race.count("orders_order_line WHERE agreement_line = $1", line)
+    done, refused = await race.at_once([race.act("orders.order/confirm", o) for o in orders])
+    assert (1, many - 1) == (len(done), len(refused))
+    taken = await ctx.db.row(
+        "SELECT called, remaining FROM orders_agreement_line WHERE id = $1", line
+    )
+    assert taken is not None
+    assert (Decimal(2), Decimal(1)) == tuple(taken)
+
+
+async def clicks(race: Race, many: int) -> None:
+    """A page that shows a blanket order calls off once, however often its button is pressed."""
+    ctx = race.ctx
+    agreement = await ctx.create(
+        "orders.agreement", company=race.shop["company"], currency="EUR",
+        valid_until=ctx.now().date() + timedelta(days=30), owner=9001,
+    )  # fmt: skip
+    await ctx.create(
+        "orders.agreement_line", agreement=agreement, product=race.shop["work"],
+        quantity=Decimal(3), unit_price=Decimal(80),
+    )  # fmt: skip
+    await ctx.save("orders.agreement", agreement, state="running")
+    shown = (await ctx.get("orders.agreement", agreement))["version"]
+    done, refused = await race.at_once(
+        [race.act("orders.agreement/call-off", agreement, version=shown) for _ in range(many)]
+    )
+    assert (many, 1, []) == (len(done), len(set(done)), refused)
+    assert 1 == await race.count("orders_order WHERE agreement = $1", agreement)
+
+
 async def credit(race: Race, many: int) -> None:
     """Orders of one client stay within the limit together."""
     await race.stock(2 * many)

@@ -130,6 +130,37 @@ def test_a_first_time_user_brings_a_quote_to_the_clients_door(open_page: Open) -
     assert hand.count <= _BUDGET, hand.count
 
 
+def test_a_blanket_order_is_called_off_by_two_clicks(open_page: Open) -> None:
+    page = open_page("/orders.agreement/new")
+    hand = _Hand(page)
+    hand.choose("#f-company", "Kan")
+    page.fill("#f-valid_until", "2099-12-31")
+    hand.click(".form-foot button.btn-primary")
+    page.wait_for_url(re.compile(r"/orders\.agreement/\d+$"))
+    agreement = page.url
+    hand.choose("#orders-agreement-line-new-product", "MG")
+    page.locator("[data-parts] tbody tr:not([data-new])").first.wait_for()
+    page.locator('[data-parts] input[name="1.quantity"]').fill("100")
+    hand.press("Tab")
+    page.locator("[data-parts] td", has_text="5,500").first.wait_for()
+    page.reload()
+    hand.click('button:has-text("Begin")')
+    page.locator('button:has-text("Call off")').first.wait_for()
+
+    before = hand.count
+    hand.click('button:has-text("Call off")')
+    form = 'form[action$="/actions/call-off"]'
+    assert "100" == page.locator(f'{form} input[name^="quantities."]').input_value()
+    page.fill(f'{form} input[name^="quantities."]', "30")
+    hand.click(f'{form} button[type="submit"]')
+    page.wait_for_url(re.compile(r"/orders\.order/\d+"))
+    assert 2 == hand.count - before
+
+    phone = open_page(agreement, viewport={"width": 375, "height": 740})
+    assert "In drafts: 30 × MG Special" in phone.locator("main").inner_text()
+    assert phone.evaluate("document.documentElement.scrollWidth") <= 375
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_pages_of_orders_fit_a_phone(open_page: Open, scheme: str) -> None:
     for path in ("/orders.order", "/orders.order/board", "/orders.quote/new", "/orders/board",

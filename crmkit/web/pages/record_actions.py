@@ -95,7 +95,7 @@ async def action_create(
     form = await request.form()
     action = find_action(plan, name)
     check(ctx, plan, action.permission)
-    values = action_values(form)
+    values = action_values(form, action)
     try:
         result = await run_action(ctx, plan, name, record_id, values, sent_version(form))
     except HookFailedError:

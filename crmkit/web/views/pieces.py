@@ -110,6 +110,7 @@ class FieldInput(View, frozen=True, kw_only=True):
     conflict: str | None = None  # the other person's stored value, shown when the form is stale
     id: str | None = None  # of the element; default "f-" and the name
     step: str | None = None
+    is_row: bool = False  # one of several of a field; that it may be empty goes without saying
 
 
 class Action(View, frozen=True, kw_only=True):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from crmkit import N_, NavEntry, NotificationKind, Permission, Plugin, hookimpl, read_policy
-from crmkit_orders import answers, days, following, invoicing, personal
+from crmkit_orders import agreements, answers, days, following, invoicing, personal
 from crmkit_orders.board import BOARD, ROUTES
 from crmkit_orders.bundles import keep_part
 from crmkit_orders.catalogue import call_after_product
@@ -118,6 +118,9 @@ class Orders(Plugin):
         yield NotificationKind("orders.quote", N_("Answers to my quotes"))
         yield NotificationKind("orders.client", N_("What clients order or ask on their page"))
         yield NotificationKind("orders.credit", N_("Clients beyond their credit limit"))
+        yield NotificationKind(
+            "orders.agreement", N_("Blanket orders that end, run out or are exceeded")
+        )
         yield NotificationKind("orders.plan", N_("Recurring orders of mine"))
         yield NotificationKind("orders.won", N_("Won opportunities that become orders"))
 
@@ -174,6 +177,8 @@ class Orders(Plugin):
         await give_number(event)
         await prepare_order(event)
         await prepare_line(event)
+        await agreements.prepare_agreement(event)
+        await agreements.prepare_agreement_line(event)
         await check_delivery_line(event)
         await check_receipt_line(event)
         await call_after_product(event)
@@ -189,18 +194,21 @@ class Orders(Plugin):
         await following.receipt_saved(event)
         await line_promised(event)
         await catalogue_saved(event)
+        await agreements.agreement_saved(event)
 
     async def before_delete(self, event: SaveEvent) -> None:
         """Keep lines that were delivered, and those of documents that were sent."""
         await refuse_removal(event)
         await keep_documents(event)
         await keep_part(event)
+        await agreements.keep_agreed(event)
 
     async def after_delete(self, event: SaveEvent) -> None:
         """Add up the document a line is taken from."""
         await add_up(event)
         await catalogue_saved(event)
         await following.receipt_gone(event)
+        await agreements.agreement_saved(event)
 
     async def before_transition(self, event: TransitionEvent) -> None:
         """Refuse moves that lines, stock or credit do not allow."""
@@ -212,6 +220,8 @@ class Orders(Plugin):
             await check_delivery(event)
         elif event.entity.name == "orders.receipt":
             await check_receipt(event)
+        elif event.entity.name == "orders.agreement":
+            await agreements.check_agreement(event)
 
     async def after_transition(self, event: TransitionEvent) -> None:
         """Do what follows a move."""

@@ -9,6 +9,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from crmkit_orders.agreement_tables import Agreement, AgreementLine
 from crmkit_orders.tables import (
     Order,
     OrderLine,
@@ -65,6 +66,7 @@ async def write_samples(event: LifeEvent) -> None:
     )  # fmt: skip
     await _quote(ctx, client, products)
     await _order(ctx, client, products)
+    await _agreement(ctx, client, products)
     receipt = await ctx.create(
         Receipt, supplier=supplier, owner=ctx.user_id,
         expected_on=(ctx.now() + timedelta(days=5)).astimezone(ctx.time_zone).date(),
@@ -94,3 +96,18 @@ async def _order(ctx: Context, client: int, products: list[int]) -> None:
         await ctx.create(
             OrderLine, order=order, product=product, quantity=Decimal(count), position=place
         )
+
+
+async def _agreement(ctx: Context, client: int, products: list[int]) -> None:
+    until = ctx.now().astimezone(ctx.time_zone).date() + timedelta(days=365)
+    agreement = await ctx.create(
+        Agreement, company=client, currency=ctx.config.currency, owner=ctx.user_id,
+        valid_until=until,
+    )  # fmt: skip
+    for place, (product, count, price) in enumerate(
+        ((products[2], Decimal(200), Decimal(54)), (products[3], None, Decimal(50))), 1
+    ):
+        await ctx.create(
+            AgreementLine, agreement=agreement, product=product, quantity=count, unit_price=price,
+            position=place,
+        )  # fmt: skip

@@ -18,6 +18,7 @@ from crmkit import (
     format_number,
     ngettext,
 )
+from crmkit_orders.agreement_panels import AGREEMENT_PANELS
 from crmkit_orders.asking import Question
 from crmkit_orders.explaining import PANELS as PRICE_PANELS
 from crmkit_orders.panels import PANELS
@@ -126,6 +127,7 @@ EXTENSIONS = (
     *PANELS,
     *PROMISE_PANELS,
     *PRICE_PANELS,
+    *AGREEMENT_PANELS,
     Extension(
         "crm.company",
         fields=[

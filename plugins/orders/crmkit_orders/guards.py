@@ -25,6 +25,10 @@ _LOOSE = {
         frozenset({"planned", "packed"}),
         N_("What was shipped stays as it is. A mistake is a return."),
     ),
+    "orders.agreement": (
+        frozenset({"draft", "cancelled"}),
+        N_("A blanket order that was begun stays. Close or cancel it instead."),
+    ),
     "orders.receipt": (
         frozenset({"expected", "cancelled"}),
         N_("Goods of this receipt were counted in, so it stays."),

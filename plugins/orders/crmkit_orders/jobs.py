@@ -8,6 +8,7 @@ from crmkit import Job
 from crmkit_orders.following import follow_goods, recount_promises
 from crmkit_orders.quoting import expire_quotes
 from crmkit_orders.repeating import repeat_orders
+from crmkit_orders.watching import watch_agreements
 
 if TYPE_CHECKING:
     from crmkit import JobEvent
@@ -22,5 +23,6 @@ JOBS = (
     Job("recount_promises", recount_promises, timeout=300),
     Job("follow_goods", follow_goods, timeout=300),
     Job("expire_quotes", expire, every="5 * * * *"),
+    Job("watch_agreements", watch_agreements, every="10 * * * *"),
     Job("repeat", repeat_orders, every="*/15 * * * *"),
 )

@@ -6,6 +6,8 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from crmkit import N_, Veto, format_number
+from crmkit_orders.agreed import called_price
+from crmkit_orders.calling import check_called_line
 from crmkit_orders.discounts import check_running
 from crmkit_orders.domain.errors import RuleError
 from crmkit_orders.domain.quantities import lowest_ordered
@@ -19,11 +21,12 @@ from crmkit_orders.totals import add_up_order, add_up_quote, counts_of, money_li
 
 if TYPE_CHECKING:
     from crmkit import Context, SaveEvent
+    from crmkit_orders.domain.prices import FoundPrice
 
 QUOTE_LINE, ORDER_LINE = "orders.quote_line", "orders.order_line"
 _LINES = {QUOTE_LINE: ("orders_quote", "quote"), ORDER_LINE: ("orders_order", "order")}
-_PRICED = ("product", "quantity", "unit")
-_FIXED = ("product", "unit", "tax_rate", "order")
+_PRICED = ("product", "quantity", "unit", "agreement_line")
+_FIXED = ("product", "unit", "tax_rate", "order", "agreement_line")
 
 
 async def prepare_line(event: SaveEvent) -> None:
@@ -45,8 +48,11 @@ async def prepare_line(event: SaveEvent) -> None:
         await _fill(event, whole, document)
     elif event.before.get("rule_price") is not None:
         event.values["rule_price"] = None  # no product, so no rule
+        if event.before.get("agreement_line") is not None:
+            event.values["agreement_line"] = None
     _check(event)
     if event.entity.name == ORDER_LINE:
+        await check_called_line(event, document)
         check_running(event, document)
 
 
@@ -130,17 +136,64 @@ async def _price(event: SaveEvent, product: Row, document: Row) -> None:
     if is_typed:
         values["is_by_hand"] = True
         values.setdefault("price_rule", ctx.translate(N_("Entered by hand")))
-    if "rule_price" in values or (stays and not is_typed and not is_asked):
+    if "rule_price" in values:
+        await _take_as_quoted(event, product, document)
+        return
+    if stays and not is_typed and not is_asked:
         return
     try:
-        found = await price_of(ctx, product, document, whole["quantity"], whole["unit"])
+        found = await _found(event, product, document)
     except RuleError as error:
         raise Veto(told(ctx, error), unit=told(ctx, error)) from error
     values["rule_price"] = found.unit_price if found is not None else None
+    _take_of_agreement(event, found)
     if is_typed or found is None or (stays and event.before.get("is_by_hand")):
         return
     values["unit_price"], values["price_rule"] = found.unit_price, taken(ctx, found)
     values["is_by_hand"] = False
+
+
+async def _found(event: SaveEvent, product: Row, document: Row) -> FoundPrice | None:
+    """Answer the price that holds: of the blanket order the line takes of, else of the rules.
+
+    Raises:
+        UnitError: The unit of the line does not convert into that of the product.
+    """
+    ctx, whole = event.ctx, {**event.before, **event.values}
+    # A line is of the blanket order that goes first when its product is chosen; later only by hand.
+    looks = _is_other(event) and "agreement_line" not in event.values
+    if event.entity.name == ORDER_LINE and whole.get("agreement_line") and not looks:
+        found = await called_price(ctx, whole["agreement_line"], whole["unit"])
+        if found is not None:
+            return found
+    return await price_of(
+        ctx, product, document, whole["quantity"], whole["unit"],
+        agreed=looks or event.entity.name != ORDER_LINE,
+    )  # fmt: skip
+
+
+async def _take_as_quoted(event: SaveEvent, product: Row, document: Row) -> None:
+    """Let a line that comes with its price, as of a quote, take of the blanket order it fits."""
+    values, is_at_rule = event.values, event.values.get("unit_price") == event.values["rule_price"]
+    if event.entity.name == ORDER_LINE and is_at_rule and _is_other(event):
+        quantity, unit = values["quantity"], values["unit"]
+        _take_of_agreement(event, await price_of(event.ctx, product, document, quantity, unit))
+
+
+def _take_of_agreement(event: SaveEvent, found: FoundPrice | None) -> None:
+    """Let a line with another product take of the blanket order that gives its price.
+
+    A price by hand that is not the agreed one is no part of the blanket order, unless it is said.
+    """
+    values, before = event.values, event.before
+    if event.entity.name != ORDER_LINE or "agreement_line" in values or not _is_other(event):
+        return
+    line = found.agreement_line if found is not None else None
+    typed = values.get("unit_price")
+    if found is not None and typed is not None and typed != found.unit_price:
+        line = None
+    if line is not None or before.get("agreement_line") is not None:
+        values["agreement_line"] = line
 
 
 def _check(event: SaveEvent) -> None:

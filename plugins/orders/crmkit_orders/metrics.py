@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from crmkit import N_, Metric, Widget
+from crmkit_orders.agreement_tables import Agreement
 from crmkit_orders.tables import Order
 
 _RUNNING = ("state", "in", "confirmed,in_progress")
@@ -43,12 +44,21 @@ METRICS = (
         "quotes_out", N_("Quotes that wait for an answer"), "orders.quote",
         [("state", "is", "sent")],
     ),
+    Metric(
+        "agreements_ending", N_("Blanket orders that end soon"), "orders.agreement",
+        [("state", "is", "running"), ("valid_until", "coming", "30")],
+        help=N_("Within 30 days."),
+    ),
+    Metric(
+        "agreements_left", N_("Value left in blanket orders"), "orders.agreement",
+        [("state", "is", "running")], Agreement.net_left, "more",
+    ),
 )  # fmt: skip
 WIDGETS = tuple(
     Widget(f"orders.{name}", "home", order)
     for order, name in enumerate(
         ("late", "open_value", "promised_this_week", "next_deliveries", "on_their_way",
-         "receipts_expected"),
+         "receipts_expected", "agreements_ending"),
         30,
     )
 )  # fmt: skip

@@ -13,6 +13,7 @@ _NUMBERED = {
     "orders.order": ("SO", "orders_order_number"),
     "orders.delivery": ("D", "orders_delivery_number"),
     "orders.receipt": ("R", "orders_receipt_number"),
+    "orders.agreement": ("B", "orders_agreement_number"),
 }
 
 

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 
 from crmkit import N_, ConflictError, Veto, format_money, format_number
+from crmkit_orders.agreed import lines_called, lock_agreements
+from crmkit_orders.agreements import recount_lines
+from crmkit_orders.calling import check_calls, check_client
 from crmkit_orders.credit import check_credit
 from crmkit_orders.domain.quantities import open_quantity
 from crmkit_orders.guards import check_cancel, check_move
@@ -42,7 +45,8 @@ async def confirm_order(
     """Confirm an order: reserve, promise, give it steps, and thank the client once.
 
     Raises:
-        Veto: Something is missing, nothing is left, or the client's credit does not reach.
+        Veto: Something is missing, nothing is left, more than was agreed is called off, or the
+            client's credit does not reach.
         StaleVersionError: The order changed since the page was shown.
     """
     await ctx.save("orders.order", order_id, version=version, state="confirmed")
@@ -68,6 +72,7 @@ async def prepare_order(event: SaveEvent) -> None:
         values["closed_on"] = ctx.now().astimezone(ctx.time_zone).date()
     if old != "draft":
         _keep_confirmed(event, whole)
+    await check_client(event, whole)
 
 
 def _keep_confirmed(event: SaveEvent, whole: Mapping[str, Any]) -> None:
@@ -83,7 +88,9 @@ def _keep_confirmed(event: SaveEvent, whole: Mapping[str, Any]) -> None:
         raise Veto(ctx.translate(N_("What followed from this move cannot be taken back.")))
     wrong: dict[str, str] = {}
     for name in ("company", "currency"):
-        if name in values and values[name] != event.before[name]:
+        # A client that is merged with another one is the same client.
+        is_same = name == "company" and ctx.cause == "merge"
+        if name in values and values[name] != event.before[name] and not is_same:
             wrong[name] = ctx.translate(N_("is fixed once the order is confirmed"))
     moved = values.get("promised_at", event.before["promised_at"]) != event.before["promised_at"]
     if moved and old in RUNNING:
@@ -151,6 +158,8 @@ async def check_order(event: TransitionEvent) -> None:
     rows = await order_rows(ctx, order)
     if event.new == "confirmed" and event.old == "draft":
         check_lines(ctx, rows)
+        # Before the client and its products: who ends an order locks in the same order.
+        await check_calls(ctx, {**event.record, "id": order}, rows)
         await check_credit(event)
         await reserve(ctx, rows, confirming=True)
         await ctx.derive(
@@ -160,6 +169,7 @@ async def check_order(event: TransitionEvent) -> None:
         if any(open_quantity(counts_of(row)) > 0 for row in rows):
             raise Veto(ctx.translate(N_("Not everything is delivered yet.")))
     elif event.new == "cancelled":
+        await lock_agreements(ctx, lines_called(await every_order_row(ctx, order)))
         await check_cancel(ctx, order, rows)
 
 
@@ -169,13 +179,16 @@ async def order_moved(event: TransitionEvent) -> None:
     if event.new == "confirmed" and event.old == "draft":
         order = await ctx.get("orders.order", number)
         await begin_steps(ctx, order)
+        await recount_lines(ctx, lines_called(await order_rows(ctx, number)))
         await settle_lines(ctx, number)
         if not await send_confirmation(ctx, order):
             await _tell_no_address(ctx, order)
         await ctx.publish("orders.order.confirmed", "orders.order", number, amendment=0)
     elif event.new == "cancelled":
         order = await ctx.get("orders.order", number)
-        await release(ctx, await every_order_row(ctx, number))
+        rows = await every_order_row(ctx, number)
+        await release(ctx, rows)
+        await recount_lines(ctx, lines_called(rows))
         await ctx.derive("orders.order", number, is_amended=False)
         await add_up_order(ctx, number)
         await skip_rest(ctx, order, str(order["cancel_reason"]))
@@ -210,7 +223,9 @@ async def confirm_changes(
     rows = await every_order_row(ctx, order_id)
     check_lines(ctx, [row for row in rows if row["trashed_at"] is None])
     changes = await differences(ctx, order, rows)
+    await check_calls(ctx, order, rows)
     await reserve(ctx, rows, confirming=True)
+    await recount_lines(ctx, lines_called(rows))
     number = (order["amendment"] or 0) + 1
     promised = await promise_changes(ctx, order)
     await ctx.save("orders.order", order_id, version=version, amendment=number, **promised)

@@ -222,7 +222,7 @@ async def _price_panel(ctx: Context, entity: str, column: str, line_id: int) -> 
     if product:
         quantity = line["quantity"] or Decimal(1)
         try:
-            found = await price_of(ctx, product, document, quantity, line["unit"])
+            found = await price_of(ctx, product, document, quantity, line["unit"], line)
         except RuleError:
             found = None
         if found is not None:

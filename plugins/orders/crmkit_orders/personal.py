@@ -26,6 +26,7 @@ _TEXTS = {
                      "cancel_reason"),
     "orders.quote": ("note", "accepted_by", "accepted_from", "refused_reason"),
     "orders.delivery": ("deliver_to", "note", "tracking"),
+    "orders.agreement": ("note", "client_number", "cancel_reason"),
     "orders.reorder": ("title", "note"),
     "orders.person_page": ("name",),
 }  # fmt: skip
@@ -42,6 +43,12 @@ async def held_about(event: PersonEvent) -> Mapping[str, Any] | None:
         ),
         "quotes": await read_rows(
             ctx, f"SELECT {_QUOTES} FROM orders_quote WHERE person = $1 ORDER BY id", person  # noqa: S608
+        ),
+        "blanket_orders": await read_rows(
+            ctx,
+            "SELECT id, number, state, valid_from, valid_until, net, currency, client_number, note "
+            "FROM orders_agreement WHERE person = $1 ORDER BY id",
+            person,
         ),
         "deliveries": await read_rows(
             ctx,
@@ -71,6 +78,9 @@ async def erase_about(event: PersonEvent) -> list[str] | None:
     ids = {
         "orders.order": await _ids(ctx, "SELECT id FROM orders_order WHERE person = $1", person),
         "orders.quote": await _ids(ctx, "SELECT id FROM orders_quote WHERE person = $1", person),
+        "orders.agreement": await _ids(
+            ctx, "SELECT id FROM orders_agreement WHERE person = $1", person
+        ),
         "orders.delivery": await _ids(
             ctx,
             'SELECT d.id FROM orders_delivery d JOIN orders_order o ON o.id = d."order" '

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from crmkit import N_, _, format_date, format_full_date, format_money
 from crmkit_orders.mailing import quote_link, spoken_language, status_link
+from crmkit_orders.portal_calls import client_agreements
 from crmkit_orders.reading import read_row, read_rows
 from crmkit_orders.settings import Settings
 from crmkit_orders.states import ORDER_STATES, RUNNING
@@ -60,7 +61,7 @@ async def find_client(ctx: Context, kind: str, number: int) -> Client | None:
 
 
 async def client_page(ctx: Context, client: Client, base: str) -> dict[str, Any]:
-    """Answer the page of a client; four statements, whatever there is.
+    """Answer the page of a client; five statements, whatever there is.
 
     Args:
         base: Address of the page.
@@ -70,6 +71,7 @@ async def client_page(ctx: Context, client: Client, base: str) -> dict[str, Any]
     orders = await _orders(ctx, client)
     ids = [row["id"] for row in orders]
     slips = await _slips(ctx, ids)
+    agreements = await client_agreements(ctx, client, base)
     pay = await _payments(ctx, [row["id"] for row in orders if row["state"] != "cancelled"])
     shown = [
         {
@@ -108,6 +110,7 @@ async def client_page(ctx: Context, client: Client, base: str) -> dict[str, Any]
             }
             for row in quotes
         ],
+        "agreements": agreements,
         "open": [each for each in shown if each["is_open"]],
         "past": [each for each in shown if not each["is_open"]],
     }

@@ -33,6 +33,14 @@ if TYPE_CHECKING:
     Handler = Callable[..., Awaitable[str | None]]
 
 
+#: What is on the page of a client: entity, and its table without the plugin's prefix.
+_DOCUMENTS = (
+    ("orders.order", "order"),
+    ("orders.quote", "quote"),
+    ("orders.agreement", "agreement"),
+)
+
+
 async def _documents(ctx: Context, kind: str, client: int) -> tuple[int, int, str, int]:
     """Answer how many documents a client has, how many of them the reader sees, and the latest."""
     question = Question(ctx)
@@ -41,7 +49,7 @@ async def _documents(ctx: Context, kind: str, client: int) -> tuple[int, int, st
         f"SELECT '{entity}' AS entity, t.id, t.updated_at, {question.may(entity)} AS seen "  # noqa: S608
         f"FROM orders_{table} t WHERE t.{kind} = {who}::bigint AND t.trashed_at IS NULL "
         "AND t.state <> 'draft'"
-        for entity, table in (("orders.order", "order"), ("orders.quote", "quote"))
+        for entity, table in _DOCUMENTS
     ]
     rows = await question.rows(
         "SELECT count(*) AS all, count(*) FILTER (WHERE seen) AS seen, "  # noqa: S608

@@ -16,19 +16,24 @@ from crmkit import (
     _,
     answer,
     current_document,
+    format_full_date,
     get,
     go,
     guest_context,
     post,
     read_link,
 )
+from crmkit_orders.calling import waiting_call
 from crmkit_orders.mailing import CLIENT_USE
 from crmkit_orders.pages import nowhere
 from crmkit_orders.portal import PAPERS, client_page, find_client, paper_record
+from crmkit_orders.portal_calls import call_by_client, callable_lines, find_agreement
 from crmkit_orders.reordering import find_source, preview, reorder, waiting_draft
 from crmkit_orders.settings import Settings
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from crmkit import Context
     from crmkit_orders.portal import Client
 
@@ -65,7 +70,8 @@ async def client_show(request: Request[Any, Any, Any], token: FromPath[str]) -> 
     page = await client_page(ctx, client, f"/orders/clients/{token}")
     ordered = request.query_params.get("ordered", "")
     # Only a draft that waits is thanked for, whatever the address says.
-    thanks = ordered if ordered in {each["waiting"] for each in page["past"] + page["open"]} else ""
+    made = page["past"] + page["open"] + page["agreements"]
+    thanks = ordered if ordered in {each["waiting"] for each in made} else ""
     return answer(request, "orders/client.html", title=_("Your orders"), page=page, thanks=thanks)
 
 
@@ -117,6 +123,63 @@ async def again_create(
     return go(request, f"/orders/clients/{token}?ordered={draft}")
 
 
+async def _show_call(
+    request: Request[Any, Any, Any], token: str, number: int, typed: Mapping[str, str],
+    error: ConflictError | InvalidError | Veto | None = None,
+) -> Response[Any]:  # fmt: skip
+    ctx, client = await _client(request, token)
+    if client is None:
+        return _ended(request)
+    agreement = await find_agreement(ctx, client, number)
+    if agreement is None:
+        raise nowhere()
+    until = agreement["valid_until"]
+    return answer(
+        request, "orders/client_call.html",
+        title=_("Blanket order %(number)s") % {"number": agreement["number"]},
+        status=_CONFLICT if error else 200, number=agreement["number"], seller=ctx.config.name,
+        until=format_full_date(ctx, until) if until else "",
+        lines=await callable_lines(ctx, number),
+        currency=agreement["currency"] or ctx.config.currency,
+        waiting=await waiting_call(ctx, number), problem=error.message if error else "",
+        problems=error.problems if isinstance(error, InvalidError) else {}, typed=typed,
+        note=typed.get("note", ""), back=f"/orders/clients/{token}",
+        url=f"/orders/clients/{token}/agreements/{number}",
+    )  # fmt: skip
+
+
+@get("/orders/clients/{token:str}/agreements/{number:int}", policy="public")
+async def call_show(
+    request: Request[Any, Any, Any], token: FromPath[str], number: FromPath[int]
+) -> Response[Any]:
+    """Show a client what is left of a blanket order, and ask how much is wanted."""
+    return await _show_call(request, token, number, {})
+
+
+@post("/orders/clients/{token:str}/agreements/{number:int}", policy="public")
+async def call_create(
+    request: Request[Any, Any, Any], token: FromPath[str], number: FromPath[int]
+) -> Response[Any]:
+    """Call off: a draft that a colleague confirms; sent again, it is the same draft."""
+    ctx, client = await _client(request, token)
+    if client is None:
+        return _ended(request)
+    if await find_agreement(ctx, client, number) is None:
+        raise nowhere()
+    form = await request.form()
+    typed = {str(name): str(text).replace("\x00", "").strip() for name, text in form.items()}
+    wanted = {
+        name.partition(".")[2][:18]: text[:30]
+        for name, text in typed.items()
+        if name.startswith("quantities.")
+    }
+    try:
+        draft = await call_by_client(ctx, client, number, wanted, typed.get("note", ""))
+    except (ConflictError, InvalidError, Veto) as error:
+        return await _show_call(request, token, number, typed, error)
+    return go(request, f"/orders/clients/{token}?ordered={draft}")
+
+
 @get("/orders/clients/{token:str}/papers/{kind:str}/{number:int}", policy="public")
 async def paper_show(
     request: Request[Any, Any, Any], token: FromPath[str], kind: FromPath[str],
@@ -145,4 +208,4 @@ async def paper_show(
     )
 
 
-PORTAL = (client_show, again_show, again_create, paper_show)
+PORTAL = (client_show, again_show, again_create, call_show, call_create, paper_show)

@@ -5,8 +5,17 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
+from crmkit_orders.agreed import agreed_rules, called_price
 from crmkit_orders.domain.errors import RuleError
-from crmkit_orders.domain.prices import FoundPrice, PriceRequest, PriceRule, find_price
+from crmkit_orders.domain.prices import (
+    TOO_LITTLE,
+    FoundPrice,
+    PriceRequest,
+    PriceRule,
+    find_price,
+)
 from crmkit_orders.domain.units import convert
 from crmkit_orders.reading import read_row, read_rows
 from crmkit_orders.told import fill
@@ -21,7 +30,7 @@ _ONE = Decimal(1)
 
 async def price_of(
     ctx: Context, product: Mapping[str, Any], document: Mapping[str, Any], quantity: Decimal,
-    unit: str,
+    unit: str, line: Mapping[str, Any] | None = None, *, agreed: bool = True,
 ) -> FoundPrice | None:  # fmt: skip
     """Answer the price of one unit of a line and why it holds; None when nothing gives one.
 
@@ -30,6 +39,9 @@ async def price_of(
         document: Row of the quote or order: company, currency.
         quantity: In `unit`.
         unit: UN/ECE code of the line; the price is converted from the product's.
+        line: Row of the line itself, where it is there: what it takes of a blanket order already
+            is left for it.
+        agreed: Blanket orders of the client are looked at as well.
 
     Raises:
         UnitError: The unit of the line does not convert into that of the product.
@@ -52,13 +64,20 @@ async def price_of(
     )
     own = product["currency"] or ctx.config.currency
     known = product["price"] if own == currency else None
+    rules = await _rules(ctx, product["id"], currency)
+    if agreed:
+        rules += await agreed_rules(ctx, product, document, currency, request.on, line)
     try:
-        found = find_price(known, await _rules(ctx, product["id"], currency), request)
+        found = find_price(known, rules, request)
     except RuleError:
         return None
+    if found.agreement_line is not None:
+        # Of the unit it was agreed in, not of the product's: no digit is lost on the way.
+        exact = await called_price(ctx, found.agreement_line, unit)
+        return msgspec.structs.replace(found, unit_price=exact.unit_price) if exact else found
     if factor == _ONE:
         return found
-    return FoundPrice(round(found.unit_price * factor, 6), found.rule_id, found.steps)
+    return msgspec.structs.replace(found, unit_price=round(found.unit_price * factor, 6))
 
 
 async def _rules(ctx: Context, product: int, currency: str) -> list[PriceRule]:
@@ -95,6 +114,14 @@ def explain(ctx: Context, found: FoundPrice) -> list[str]:
 
 
 def taken(ctx: Context, found: FoundPrice) -> str:
-    """Answer the rule that gave the price; "" is the list price."""
-    step = next(each for each in found.steps if each.is_taken)
-    return "" if step.rule_id is None else fill(ctx, step.text, step.values)
+    """Answer the rule that gave the price, and the blanket order that would have; "" is the list's.
+
+    Who enters more than is left of a blanket order reads so beside the line.
+    """
+    said = [
+        fill(ctx, each.text, each.values)
+        for each in found.steps
+        if (each.is_taken and each.rule_id is not None)
+        or (each.text == TOO_LITTLE and found.agreement_line is None)
+    ]
+    return " · ".join(said)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from crmkit import N_, ConflictError, InvalidError, NotFoundError, Veto
 from crmkit_orders.ordering import repeat_order
 from crmkit_orders.reading import read_row
+from crmkit_orders.totals import order_rows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -73,6 +74,7 @@ async def repeat_due(ctx: Context, most: int = MOST) -> int:
 async def _repeat(ctx: Context, plan: Mapping[str, Any]) -> None:
     source = await ctx.get("orders.order", plan["order"])
     made = await repeat_order(ctx, plan["order"], plan["owner"] or source["owner"])
+    await _check_calls(ctx, plan["order"], made)
     await ctx.save(
         "orders.plan", plan["id"], last_on=plan["next_on"],
         next_on=next_day(plan["next_on"], plan["every"], plan["day"] or plan["next_on"].day),
@@ -80,6 +82,21 @@ async def _repeat(ctx: Context, plan: Mapping[str, Any]) -> None:
     order = await ctx.get("orders.order", made)
     text = N_("{plan} made the draft {number}. Look at it and confirm it.")
     await _tell(ctx, plan, text, made, number=str(order["number"]))
+
+
+async def _check_calls(ctx: Context, source: int, made: int) -> None:
+    """Refuse an order that would no longer be at the prices of the blanket order it calls off.
+
+    Raises:
+        ConflictError: The blanket order has ended, or too little is left of it.
+    """
+    rows = zip(await order_rows(ctx, source), await order_rows(ctx, made), strict=True)
+    for old, new in rows:
+        if old["agreement_line"] and not new["agreement_line"]:
+            text = ctx.translate(
+                N_("the blanket order of {line} has ended, or too little is left of it")
+            )
+            raise ConflictError(text.format(line=old["text"]))
 
 
 async def _tell(

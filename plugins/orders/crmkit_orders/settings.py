@@ -13,6 +13,11 @@ if TYPE_CHECKING:
 
 #: Permission to see costs and margins.
 MARGIN = "orders.margin"
+#: What people read of the choices below.
+CHOICES = (
+    N_("Refuse"), N_("Warn"), N_("Block"), N_("Ordered"), N_("Delivered"), N_("Off"), N_("Offer"),
+    N_("Make"),
+)  # fmt: skip
 _MOST_HOURS = 10_000
 _MOST_DAYS = 3650
 
@@ -32,6 +37,9 @@ class Settings(msgspec.Struct, frozen=True):
         tolerance: Percent by which deliveries may exceed what was ordered.
         invoice_by: Whether what was ordered or what was delivered may be invoiced.
         quiet_minutes: A promise that the rule would move by less stays as it is.
+        over_call: Whether more than was agreed is refused when an order is confirmed, or told of.
+        agreement_days: Days before the end of a blanket order at which its owner is told; 0 never.
+        agreement_percent: Percent left of a line at which its owner is told; 0 never.
         when_won: What a won opportunity does: nothing, a notice to its owner, or a draft order.
         clients_see_prices: Prices stand on the status page of clients.
         clients_see_staff: Names of who holds the order stand there.
@@ -96,6 +104,27 @@ class Settings(msgspec.Struct, frozen=True):
     invoice_by: Annotated[
         Literal["ordered", "delivered"], msgspec.Meta(title=N_("What may be invoiced"))
     ] = "ordered"
+    over_call: Annotated[
+        Literal["refuse", "warn"],
+        msgspec.Meta(
+            title=N_("More than a blanket order has left"),
+            description=N_("Refused when the order is confirmed, or told to the owners."),
+        ),
+    ] = "refuse"  # fmt: skip
+    agreement_days: Annotated[
+        int,
+        msgspec.Meta(
+            ge=0, le=_MOST_DAYS, title=N_("A blanket order ends: told so many days before"),
+            description=N_("Its owner is told once; 0 tells nobody."),
+        ),
+    ] = 14  # fmt: skip
+    agreement_percent: Annotated[
+        int,
+        msgspec.Meta(
+            ge=0, le=100, title=N_("Little is left of a blanket order: told at, %"),
+            description=N_("Of the agreed quantity of a line; 0 tells nobody."),
+        ),
+    ] = 10  # fmt: skip
     when_won: Annotated[
         Literal["off", "offer", "make"],
         msgspec.Meta(

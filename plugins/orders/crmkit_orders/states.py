@@ -85,6 +85,20 @@ RECEIPT_STATES = Lifecycle(
     ),
     moves={"expected": ("partly", "received", "cancelled"), "partly": ("received", "cancelled")},
 )
+AGREEMENT_STATES = Lifecycle(
+    "state",
+    (
+        State("draft", N_("Draft"), hue=8),
+        State("running", N_("In force"), hue=1),
+        State("closed", N_("Closed"), "won", 100, 3),
+        State("cancelled", N_("Cancelled"), "lost", 0, 6),
+    ),
+    moves={"draft": ("running", "cancelled"), "running": ("closed", "cancelled")},
+    requires={
+        "running": ("company", "currency", "valid_until"),
+        "cancelled": ("cancel_reason",),
+    },
+)
 
 #: States of an order in which its lines can be changed.
 OPEN_ORDER = frozenset({"draft", "confirmed", "in_progress"})
@@ -118,3 +132,12 @@ def delivery_locked(_ctx: Context, record: Mapping[str, Any]) -> str:
 def receipt_locked(_ctx: Context, record: Mapping[str, Any]) -> str:
     """Say why lines of a receipt cannot be changed."""
     return "" if record["state"] in {"expected", "partly"} else N_("The receipt is done.")
+
+
+def agreement_locked(_ctx: Context, record: Mapping[str, Any]) -> str:
+    """Say why lines of a blanket order cannot be changed in place."""
+    if record["state"] == "draft":
+        return ""
+    if record["state"] == "running":
+        return N_("What was agreed stays. “Raise or extend” adds quantity or time.")
+    return N_("The blanket order is done.")

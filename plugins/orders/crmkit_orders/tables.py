@@ -170,6 +170,9 @@ class Order(Record, tablename="orders_order"):
     `closed_on` is the day, in the zone of who did it, on which it was closed or cancelled.
 
     `most_discount` is the largest one of a draft that was not approved with a quote before.
+
+    `agreement` is the blanket order it was called off from, `called_version` the version of that
+    as the form showed it.
     """
 
     number = Name(length=40)
@@ -178,6 +181,8 @@ class Order(Record, tablename="orders_order"):
     person = Reference("crm_person")
     opportunity = Reference("crm_opportunity")
     quote = Reference("orders_quote")
+    agreement = Reference("orders_agreement")
+    called_version = Number()
     currency = Currency()
     client_number = Line(length=80)
     promised_at = Moment()
@@ -210,6 +215,7 @@ class OrderLine(Record, tablename="orders_order_line"):
     """A line of an order with what became of its quantity.
 
     Attributes:
+        agreement_line: Of a blanket order, which it takes of once it is confirmed.
         rule_price: What the rules give, whatever stands as the price.
         promised_at: By hand; empty is as the rule or the order says.
         due_at: When it is promised for, by hand or by the rule.
@@ -221,6 +227,7 @@ class OrderLine(Record, tablename="orders_order_line"):
     order = Reference("orders_order", on_delete="cascade", required=True)
     position = Number()
     product = Reference("orders_product")
+    agreement_line = Reference("orders_agreement_line")
     text = Name(length=300)
     quantity = Measure(digits=_QUANTITY)
     unit = Pick(UNIT_CHOICES, default="C62")

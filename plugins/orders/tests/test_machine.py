@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -12,12 +11,9 @@ from crmkit_orders import line_promises, lines, ordering, quoting, reserving, sh
 from crmkit_orders.domain.quantities import check_counts
 from crmkit_orders.stock import change_counts
 from crmkit_orders.totals import quote_rows
-from hypothesis import HealthCheck, Phase, seed, settings
-from hypothesis.stateful import run_state_machine_as_test
 from orders_machine import Orders
+from orders_machine_run import run_machine
 from orders_model import TOLERANCE
-
-from crmkit.db.engine import Database
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -32,35 +28,8 @@ if TYPE_CHECKING:
 def check(
     site: Running, examples: int, steps: int, *, number: int | None = None, shrinks: bool = True
 ) -> None:
-    """Do so many times so many steps.
-
-    Args:
-        number: Seed; None does the same each time.
-    """
-    loop = asyncio.new_event_loop()
-
-    class Machine(Orders):
-        """Of this run, as a seed stays with the class that it is given to."""
-
-    Machine.running, Machine.loop = site, loop
-    Machine.db = Database(site.dsn, pool_min=1, pool_max=1)
-    loop.run_until_complete(Machine.db.open())
-    try:
-        run_state_machine_as_test(
-            Machine if number is None else seed(number)(Machine),
-            settings=settings(
-                max_examples=examples,
-                stateful_step_count=steps,
-                deadline=None,
-                database=None,
-                derandomize=number is None,
-                phases=list(Phase) if shrinks else [Phase.generate],
-                suppress_health_check=list(HealthCheck),
-            ),
-        )
-    finally:
-        loop.run_until_complete(Machine.db.close())
-        loop.close()
+    """Do so many times so many steps, as `run_machine` does."""
+    run_machine(Orders, site, examples, steps, number=number, shrinks=shrinks)
 
 
 @pytest.fixture(autouse=True)

@@ -69,6 +69,8 @@ RACES: dict[str, tuple[Callable[[Race, int], Awaitable[None]], tuple[Guard, ...]
     # A stronger lock would wait for everybody who enters a line of the product.
     "products in opposite order": (goods.opposite_lines, (without("NO KEY UPDATE", "UPDATE"),)),
     "credit": (documents.credit, (_STOCK,)),
+    "calling off": (documents.calling_off, (_STOCK,)),
+    "clicks of a call-off": (documents.clicks, (_RECORD,)),
 }
 _GUARDS = [
     pytest.param(name, guard, id=f"{name}-{place}")

@@ -56,6 +56,10 @@ class PriceRule(msgspec.Struct, frozen=True, kw_only=True):
     valid_until: date | None = None
     #: Of the price, and of the only documents it holds for.
     currency: str
+    #: It was agreed on with the client in a blanket order, whose line `id` names.
+    is_agreed: bool = False
+    #: What is left of an agreed quantity, in the unit of the product; None is as much as is wanted.
+    left: Decimal | None = None
 
     def __post_init__(self) -> None:
         """Check what the rule says."""
@@ -110,6 +114,8 @@ class FoundPrice(msgspec.Struct, frozen=True):
     rule_id: int | None
     #: In the order of rank; exactly one is taken.
     steps: tuple[Step, ...]
+    #: Line of the blanket order it was agreed on in; None is no such price.
+    agreement_line: int | None = None
 
 
 _Values: TypeAlias = "dict[str, str | Decimal | date]"
@@ -123,8 +129,9 @@ def find_price(
 
     Of the rules that match, these decide, one after another:
 
-    1. Whom it names: the client, before a group, before everybody. A rule that names both needs
-       both and counts as the client's.
+    1. Whom it names: what was agreed with the client in a blanket order, before the client, before
+       a group, before everybody. A rule that names both needs both and counts as the client's. A
+       blanket order gives its price for what is left of it, and for nothing beyond.
     2. The largest quantity break that is reached.
     3. The narrowest validity: with two ends before one before none, then fewer days, then the
        later begin, then the earlier end.
@@ -157,7 +164,7 @@ def find_price(
         reason = _refusal(rule, request, list_price)
         if reason is None and taken is None:
             taken = rule
-            reason = _Reason(_TAKEN if rule.price is not None else _TAKEN_DISCOUNT, _of(rule))
+            reason = _Reason(_taken(rule), _of(rule))
         elif reason is None and taken is not None:
             reason = _outranked(rule, taken)
         if reason is not None:
@@ -169,7 +176,26 @@ def find_price(
         text = _LIST_TAKEN if taken is None else _LIST_LEFT
         steps.append(Step(None, taken is None, text, {"price": list_price}))
     unit_price = _price_of(taken, list_price)
-    return FoundPrice(unit_price, None if taken is None else taken.id, tuple(steps))
+    number = None if taken is None else taken.id
+    agreed = number if taken is not None and taken.is_agreed else None
+    return FoundPrice(unit_price, number, tuple(steps), agreed)
+
+
+def agreed_step(number: int, agreement: str, price: Decimal, left: Decimal | None) -> FoundPrice:
+    """Answer the price of who takes of a blanket order already: agreed, whatever is left of it.
+
+    Args:
+        number: Of the line of the blanket order.
+        agreement: What people call the blanket order.
+        left: Of the agreed quantity, in the unit of the blanket order; None is no limit.
+    """
+    values: _Values = {"list": agreement, "price": price}
+    if left is not None:
+        values["left"] = max(Decimal(0), left)
+    text = _TAKEN_OPEN if left is None else _TAKEN_AGREED
+    return FoundPrice(
+        price, number, (Step(number, is_taken=True, text=text, values=values),), number
+    )
 
 
 class _Reason(msgspec.Struct, frozen=True):
@@ -179,12 +205,24 @@ class _Reason(msgspec.Struct, frozen=True):
 
 _TAKEN = N_("{list}: taken, {price} from a quantity of {quantity}")
 _TAKEN_DISCOUNT = N_("{list}: taken, {discount} % off the list price from a quantity of {quantity}")
+_TAKEN_AGREED = N_("Blanket order {list}: taken, {price}; {left} are left")
+_TAKEN_OPEN = N_("Blanket order {list}: taken, {price} for as much as is wanted")
+#: Why a blanket order does not give its price: what is asked for is more than is left.
+TOO_LITTLE = N_("Blanket order {list}: only {left} are left, asked were {quantity}")
 _LIST_TAKEN = N_("List price: taken, {price}")
 _LIST_LEFT = N_("List price: not needed, {price}")
 
 
+def _taken(rule: PriceRule) -> str:
+    if rule.is_agreed:
+        return _TAKEN_OPEN if rule.left is None else _TAKEN_AGREED
+    return _TAKEN if rule.price is not None else _TAKEN_DISCOUNT
+
+
 def _of(rule: PriceRule) -> _Values:
     values: _Values = {"quantity": rule.min_quantity}
+    if rule.left is not None:
+        values["left"] = rule.left
     if rule.price is not None:
         values["price"] = rule.price
     if rule.discount is not None:
@@ -193,7 +231,9 @@ def _of(rule: PriceRule) -> _Values:
 
 
 def _level(rule: PriceRule) -> int:
-    """Answer 0 for a client's rule, 1 for a group's, 2 for everybody's."""
+    """Answer -1 for what was agreed, 0 for a client's rule, 1 for a group's, 2 for everybody's."""
+    if rule.is_agreed:
+        return -1
     if rule.company is not None:
         return 0
     return 2 if rule.group is None else 1
@@ -231,12 +271,16 @@ def _refusal(rule: PriceRule, request: PriceRequest, list_price: Decimal | None)
         found = _Reason(N_("{list}: ended on {until}"), {"until": rule.valid_until})
     elif rule.discount is not None and list_price is None:
         found = _Reason(N_("{list}: is a discount, and there is no list price"), {})
+    elif rule.left is not None and rule.left < request.quantity:
+        found = _Reason(TOO_LITTLE, {"left": rule.left, "quantity": request.quantity})
     return found
 
 
 def _outranked(rule: PriceRule, taken: PriceRule) -> _Reason:
     values: _Values = {"other": taken.list_name}
     if _level(rule) != _level(taken):
+        if taken.is_agreed:
+            return _Reason(N_("{list}: the blanket order {other} goes first"), values)
         if _level(taken) == 0:
             return _Reason(N_("{list}: a price of the client goes first ({other})"), values)
         return _Reason(N_("{list}: a price of the group goes first ({other})"), values)

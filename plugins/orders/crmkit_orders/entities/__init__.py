@@ -1,5 +1,6 @@
 """How people meet the tables."""
 
+from crmkit_orders.entities.agreements import AGREEMENT_LINES, AGREEMENTS
 from crmkit_orders.entities.catalogue import (
     BUNDLE_PARTS,
     COSTS,
@@ -21,6 +22,7 @@ from crmkit_orders.entities.work import CLAIMS, HANDOVERS, STEP_PLANS, STEPS
 ENTITIES = (
     ORDERS,
     QUOTES,
+    AGREEMENTS,
     DELIVERIES,
     RECEIPTS,
     PRODUCTS,
@@ -31,6 +33,7 @@ ENTITIES = (
     ORDER_LINES,
     LINE_PARTS,
     QUOTE_LINES,
+    AGREEMENT_LINES,
     DELIVERY_LINES,
     RECEIPT_LINES,
     PRICES,

@@ -33,6 +33,7 @@ ORDERS = Entity(
         Order.person,
         Order.opportunity,
         Order.quote,
+        Order.agreement,
         Order.promised_at,
         Order.confirmed_at,
         Order.closed_on,
@@ -42,7 +43,7 @@ ORDERS = Entity(
         Order.invoice_status,
     ],
     search=[Order.client_number, Order.note],
-    subtitle=[Order.company, Order.quote, Order.opportunity],
+    subtitle=[Order.company, Order.quote, Order.agreement, Order.opportunity],
     facts=[Order.gross, Order.promised_at, Order.holder, Order.delivery_status, Order.owner],
     form=[
         Group(N_("Client"), [Order.company, Order.person, Order.opportunity, Order.client_number]),
@@ -197,6 +198,8 @@ ORDERS = Entity(
         Order.person: shared.PERSON,
         Order.opportunity: shared.OPPORTUNITY,
         Order.quote: FieldOptions(label=N_("Quote"), readonly=True),
+        Order.agreement: FieldOptions(label=N_("Blanket order"), readonly=True, related=False),
+        Order.called_version: shared.HIDDEN,
         Order.currency: shared.CURRENCY,
         Order.client_number: FieldOptions(label=N_("The client's number")),
         Order.promised_at: FieldOptions(
@@ -252,11 +255,21 @@ ORDER_LINES = Entity(
         OrderLine.due_at,
         OrderLine.net,
     ],
-    filters=[OrderLine.order, OrderLine.product, OrderLine.due_at, OrderLine.open_quantity],
+    filters=[
+        OrderLine.order,
+        OrderLine.product,
+        OrderLine.agreement_line,
+        OrderLine.due_at,
+        OrderLine.open_quantity,
+    ],
     fields={
         OrderLine.order: FieldOptions(label=N_("Order")),
         OrderLine.position: shared.POSITION,
         OrderLine.product: shared.PRODUCT,
+        OrderLine.agreement_line: FieldOptions(
+            label=N_("Of the blanket order"),
+            help=N_("What is confirmed of the line is called off there."),
+        ),
         OrderLine.text: shared.TEXT,
         OrderLine.quantity: shared.QUANTITY,
         OrderLine.unit: shared.UNIT,

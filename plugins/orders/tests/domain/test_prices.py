@@ -6,7 +6,13 @@ from typing import Any
 
 import pytest
 from crmkit_orders.domain.errors import PriceError
-from crmkit_orders.domain.prices import FoundPrice, PriceRequest, PriceRule, find_price
+from crmkit_orders.domain.prices import (
+    FoundPrice,
+    PriceRequest,
+    PriceRule,
+    agreed_step,
+    find_price,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -117,6 +123,42 @@ def test_a_quantity_break_is_reached_by_its_quantity() -> None:
     assert "List 2: begins at a quantity of 10.0001, asked were 10" == price.steps[0].text.format(
         **price.steps[0].values
     )
+
+
+def told(price: FoundPrice) -> list[str]:
+    return [step.text.format(**step.values) for step in price.steps]
+
+
+@pytest.mark.parametrize(("left", "number"), [(None, 4), (10, 4), (9, 3), (0, 3)])
+def test_what_was_agreed_goes_first_as_far_as_something_is_left(
+    left: int | None, number: int
+) -> None:
+    rest = None if left is None else Decimal(left)
+    agreed = rule(4, company=7, is_agreed=True, left=rest, list_name="B-1001")
+    client = rule(3, company=7, min_quantity=Decimal(10), valid_from=DAY, valid_until=DAY)
+
+    price = find_price(LIST, [client, agreed], REQUEST)
+
+    assert (number, 4 if number == 4 else None) == (price.rule_id, price.agreement_line)
+    if number == 3:
+        assert f"Blanket order B-1001: only {left} are left, asked were 10" in told(price)
+    else:
+        assert "List 3: the blanket order B-1001 goes first" in told(price)
+        assert "Blanket order B-1001: taken, 86" in told(price)[0]
+
+
+@pytest.mark.parametrize(
+    ("left", "text"),
+    [
+        (Decimal(5), "Blanket order B-1001: taken, 3; 5 are left"),
+        (Decimal(-5), "Blanket order B-1001: taken, 3; 0 are left"),
+        (None, "Blanket order B-1001: taken, 3 for as much as is wanted"),
+    ],
+)
+def test_who_takes_of_a_blanket_order_reads_what_is_left(left: Decimal | None, text: str) -> None:
+    price = agreed_step(9, "B-1001", Decimal(3), left)
+
+    assert (Decimal(3), 9, [text]) == (price.unit_price, price.agreement_line, told(price))
 
 
 @pytest.mark.parametrize(
