@@ -36,6 +36,9 @@ class Action:
         bulk: Offered for many records at once.
         quiet: In the menu of further actions instead of a button of its own.
         labels: Field of the input to its English label.
+        kinds: Field of the input to how it is entered, where its type does not say: "date", "time",
+            "textarea", or "user" for the name or e-mail address of one, who is found while one
+            types.
         second_person: It is asked for, and done when a person other than who asked approves it
             (four eyes).
     """
@@ -49,6 +52,7 @@ class Action:
     confirm: str = ""
     states: Sequence[str] = ()
     labels: Mapping[str, str] | None = None
+    kinds: Mapping[str, str] | None = None
     visible: Callable[[Context, Mapping[str, Any]], bool] | None = None
     bulk: bool = True
     quiet: bool = False

@@ -18,40 +18,69 @@ if TYPE_CHECKING:
     from crmkit.model.context import Context
     from crmkit.web.views import Action as Button
 
+#: Defaults that leave an input empty.
+_NONE = (msgspec.NODEFAULT, None, "", False)
 _KINDS: dict[Any, Any] = {Decimal: "money", int: "number", float: "number", bool: "checkbox"}
+#: Of `Action.kinds`: somebody who is found by name, and may be named by address as well.
+_USER = "user"
+_USERS_URL = "/core.user/lookup?by=title"
 
 
 def action_inputs(ctx: Context, action: Action) -> tuple[FieldInput, ...]:
     """Answer one input for each field of the action's struct."""
     if action.input is None:
         return ()
-    labels = action.labels or {}
+    labels, kinds = action.labels or {}, action.kinds or {}
     made = []
     for field in msgspec.structs.fields(action.input):
-        kind = _kind(field.type)
+        kind = kinds.get(field.name) or _kind(field.type)
+        default = "" if field.default in _NONE else str(field.default)
         made.append(
             FieldInput(
                 name=field.name,
                 label=_(labels.get(field.name, field.name.replace("_", " ").capitalize())),
-                kind=kind,
+                kind="reference" if kind == _USER else kind,  # type: ignore[arg-type]
+                value="" if kind == "checkbox" else default,
+                checked=kind == "checkbox" and bool(default),
+                unticked="0" if kind == "checkbox" and default else "",
+                remote_url=_USERS_URL if kind == _USER else None,
+                free=kind == _USER,
                 required=field.required,
                 currency=ctx.config.currency if kind == "money" else None,
+                max_length=_max_length(field.type),
             )
         )
     return tuple(made)
 
 
+def _max_length(kind: Any) -> int | None:  # noqa: ANN401 - an annotation
+    found = msgspec.inspect.type_info(kind)
+    found = found.type if isinstance(found, msgspec.inspect.Metadata) else found
+    return found.max_length if isinstance(found, msgspec.inspect.StrType) else None
+
+
 def action_values(form: Mapping[str, Any]) -> dict[str, Any]:
-    """Answer what a form sent for the struct: empty inputs keep their defaults."""
+    """Answer what a form sent for the struct: empty inputs keep their defaults.
+
+    What was typed where scripts are off has a name with ".title" behind it.
+    """
     outside = {"csrf_token", "version"}
-    return {name: str(value) for name, value in form.items() if name not in outside and value}
+    return {
+        name.removesuffix(".title"): str(value)
+        for name, value in form.items()
+        if name not in outside and value
+    }
 
 
 def with_problems(button: Button, values: Mapping[str, Any], error: InvalidError) -> Button:
     """Answer the button of an action that was refused, with what was typed and what is wrong."""
     fields = tuple(
         msgspec.structs.replace(
-            each, value=str(values.get(each.name, "")), error=error.problems.get(each.name)
+            each,
+            value=str(values.get(each.name, "")),
+            display=str(values.get(each.name, "")),
+            checked=each.kind == "checkbox" and values.get(each.name) == "1",
+            error=error.problems.get(each.name),
         )
         for each in button.fields
     )
