@@ -16,6 +16,7 @@ from crmkit.plugin.stored import read_generation
 from crmkit.records.plugins.rows import system_context
 from crmkit.records.working import make_worker
 from crmkit.web.host import configure_logging, fast_loop
+from crmkit.web.translate import translating
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -49,7 +50,10 @@ def work(folder: Path, slots: int | None = None) -> None:
 async def _work(folder: Path, slots: int | None) -> None:
     async with open_site(folder) as opened:
         number = slots or opened.config.work.slots or 8
-        worker = make_worker(opened.config, opened.db.dsn, lambda: opened.site, number)
+        worker = make_worker(
+            opened.config, opened.db.dsn, lambda: opened.site, number,
+            translating(opened.config.language),
+        )  # fmt: skip
         loop = asyncio.get_running_loop()
         for each in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(each, worker.stop)

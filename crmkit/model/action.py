@@ -58,6 +58,9 @@ class Action:
         rows: Field of the input that holds texts by a key (`dict[str, str] | None`) to what
             answers its inputs for a record. A form sends all of them, empty ones left out; a call
             that does not name the field sends None. Such an action is not offered in bulk.
+        kinds: Field of the input to how it is entered, where its type does not say: "date", "time",
+            "textarea", or "user" for the name or e-mail address of one, who is found while one
+            types.
         second_person: It is asked for, and done when a person other than who asked approves it
             (four eyes).
     """
@@ -72,6 +75,7 @@ class Action:
     states: Sequence[str] = ()
     labels: Mapping[str, str] | None = None
     rows: Mapping[str, Rows] | None = None
+    kinds: Mapping[str, str] | None = None
     visible: Callable[[Context, Mapping[str, Any]], bool] | None = None
     bulk: bool = True
     quiet: bool = False

@@ -138,7 +138,8 @@ class Parts:
         label: English heading, such as "Lines".
         columns: Of the grid, from left to right; those that are not edited are shown.
         order: Number column of the lines that keeps their order.
-        below: Columns shown small under the first one, such as a text of the product.
+        below: Columns that stand small under the first one, such as a text of the product; those
+            that can be edited are inputs there.
         totals: `async (ctx, record_id)` answers what stands below the lines.
         locked: `(ctx, record)` answers English why they cannot be changed now, "" while they can;
             sync. What it says must be refused in `before_save` as well.
@@ -189,6 +190,10 @@ class Entity:
             nobody's own. Roles say by a right on the entity itself where that is not so.
         permission: Of the plugin, such as "orders.margin": who has it not meets none of the
             records at any door, whatever the role says of the entity.
+        in_menu: Has an entry in the menu and under "New". False for what people meet on the pages
+            of others: its list keeps its address, and the palette finds it by name.
+        silent: What never happens to its records by the ways of records, such as "created" of what
+            code writes set by set and tells of by events of its own.
     """
 
     table: type[Record]
@@ -215,3 +220,5 @@ class Entity:
     parts: Sequence[Parts] = ()
     shared: bool = False
     permission: str = ""
+    in_menu: bool = True
+    silent: Sequence[str] = ()

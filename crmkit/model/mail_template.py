@@ -30,6 +30,7 @@ MAIL_TEMPLATES = Entity(
     singular=N_("Mail template"),
     title=MailTemplate.name,
     icon="mail",
+    in_menu=False,
     list=[
         MailTemplate.name,
         MailTemplate.language,

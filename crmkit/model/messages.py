@@ -41,6 +41,7 @@ MESSAGES = Entity(
     singular=N_("Message"),
     title=Message.subject,
     icon="mail",
+    silent=("created", "updated"),
     list=[Message.subject, Message.sender, Message.direction, Message.state, Message.at],
     filters=[Message.direction, Message.state],
     search=[Message.sender, Message.recipients, Message.body],

@@ -63,6 +63,7 @@ CALENDARS = Entity(
     singular=N_("Working calendar"),
     title=WorkingCalendar.name,
     icon="clock",
+    in_menu=False,
     list=[
         WorkingCalendar.name,
         WorkingCalendar.is_default,
@@ -120,6 +121,7 @@ HOLIDAYS = Entity(
     singular=N_("Own holiday"),
     title=Holiday.name,
     icon="calendar",
+    in_menu=False,
     list=[Holiday.name, Holiday.day, Holiday.calendar, Holiday.hours],
     filters=[Holiday.day, Holiday.calendar],
     form=[Holiday.name, Holiday.day, Holiday.calendar, Holiday.hours],

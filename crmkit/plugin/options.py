@@ -49,6 +49,17 @@ def type_by_role(field: msgspec.structs.FieldInfo) -> Any:  # noqa: ANN401 - a t
     return get_args(kind)[1]
 
 
+def labels_of(field: msgspec.structs.FieldInfo) -> dict[str, str]:
+    """Answer how people read the values of a choice, English.
+
+    `Annotated[Literal["off", "on"], Meta(extra={"labels": {"off": N_("Never")}})]`: one that has no
+    label is read as it is stored.
+    """
+    info = msgspec.inspect.type_info(field.type)
+    extra = getattr(info, "extra", None) or {}
+    return dict(extra.get("labels") or {})
+
+
 def is_secret(field: msgspec.structs.FieldInfo) -> bool:
     """Say whether a setting is never shown: `Annotated[str, Meta(extra={"secret": True})]`."""
     info = msgspec.inspect.type_info(field.type)

@@ -104,6 +104,8 @@ class EntityPlan(msgspec.Struct, frozen=True, kw_only=True):
         parts: The lines of its own records.
         shared: Whoever may read some of its records reads all of them.
         permission: Without it none of the records is met.
+        in_menu: Has an entry in the menu and under "New".
+        silent: What never happens to its records, such as "created".
         derived: Names of the columns that `ctx.derive` writes, hidden ones included.
         added_filters: Filters that plugins add to its list, by name.
     """
@@ -137,6 +139,8 @@ class EntityPlan(msgspec.Struct, frozen=True, kw_only=True):
     derived: frozenset[str] = frozenset()
     shared: bool = False
     permission: str = ""
+    in_menu: bool = True
+    silent: frozenset[str] = frozenset()
     added_filters: dict[str, AddedFilter] = {}
 
     @property

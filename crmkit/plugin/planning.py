@@ -52,6 +52,8 @@ _KINDS: dict[type[Column], str] = {
     Date: "date",
 }
 _WHO = frozenset({"owner", "team"})
+#: An account is one person's, a team a rule: none of the core's records become one.
+_NO_MERGE = frozenset({"merged"})
 _SORTABLE = frozenset({"text", "number", "decimal", "money", "date", "datetime", "choice"})
 
 
@@ -143,6 +145,8 @@ def plan_entity(
         part_of=_part_of(entity, names),
         shared=entity.shared,
         permission=entity.permission,
+        in_menu=entity.in_menu,
+        silent=frozenset(entity.silent) | (_NO_MERGE if plugin == "core" else frozenset()),
         parts=_parts(entity, names),
         derived=frozenset(_name(c) for c, options in entity.fields.items() if options.derived),
     )

@@ -14,6 +14,7 @@ from crmkit.records.copying import duplicate_of
 from crmkit.records.handing_over import HAND_OVER
 from crmkit.records.journal import one_operation
 from crmkit.records.read import get_record
+from crmkit.records.wrong_values import what_is_wrong
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -153,7 +154,7 @@ def decode_input(ctx: Context, action: Action, raw: Mapping[str, Any]) -> msgspe
         data = msgspec.convert(dict(raw), action.input, strict=False)
     except msgspec.ValidationError as error:
         field = str(error).rpartition("$.")[2].rstrip("`") if "$." in str(error) else ""
-        told = ctx.translate(N_("does not fit; enter another value"))
+        told = what_is_wrong(ctx.translate, error)
         raise InvalidError(refused, {field: told}) from error
     endless = {
         name: ctx.translate(N_("does not fit; enter another value"))

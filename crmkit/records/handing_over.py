@@ -152,4 +152,5 @@ HAND_OVER = Action(
         "to": N_("E-mail or name of who takes over"),
         "disable": N_("This person may no longer sign in"),
     },
+    kinds={"to": "user"},
 )

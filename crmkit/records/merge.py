@@ -29,7 +29,7 @@ _NONE: Mapping[Any, Any] = MappingProxyType({})
 
 def may_merge(plan: EntityPlan) -> bool:
     """Say whether records of an entity can be merged; an account is one person's, a team a rule."""
-    return plan.plugin != "core"
+    return "merged" not in plan.silent
 
 
 def check_merge(ctx: Context, plan: EntityPlan) -> None:

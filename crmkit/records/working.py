@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from crmkit.records.plugins.rows import system_context
@@ -11,14 +12,29 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from crmkit.config import Config
+    from crmkit.db.engine import Database
+    from crmkit.model.context import Context
     from crmkit.plugin.site import Site
 
 
-def make_worker(config: Config, dsn: str, site: Callable[[], Site], slots: int) -> Worker:
+def make_worker(
+    config: Config,
+    dsn: str,
+    site: Callable[[], Site],
+    slots: int,
+    texts: Callable[[Site], Callable[[str], str]],
+) -> Worker:
     """Answer a worker for the Site in force.
 
     Args:
         dsn: Address for reading and writing records.
         site: Answers the Site; asked for each job, so that a switch needs no new worker.
+        texts: Answers the translation into the language of the site: what jobs write down is read
+            by people whom they do not know.
     """
-    return Worker(dsn, lambda db: system_context(config, db, site(), "job"), slots=slots)
+
+    def context(db: Database) -> Context:
+        found = site()
+        return replace(system_context(config, db, found, "job"), translate=texts(found))
+
+    return Worker(dsn, context, slots=slots)

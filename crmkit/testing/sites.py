@@ -23,6 +23,7 @@ from crmkit.testing.server import drop_database
 from crmkit.web.app import create_app
 from crmkit.web.services import sign
 from crmkit.web.site_host import fitting
+from crmkit.web.translate import translating
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -94,7 +95,8 @@ class Running:
 
         Timers are due by the clock of the database.
         """
-        async with make_worker(self.config, self.dsn, lambda: self.site, 1) as worker:
+        texts = translating(self.config.language)
+        async with make_worker(self.config, self.dsn, lambda: self.site, 1, texts) as worker:
             return await worker.run_due()
 
     def fit(self) -> None:

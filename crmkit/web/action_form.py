@@ -20,10 +20,15 @@ if TYPE_CHECKING:
     from crmkit.model.context import Context
     from crmkit.web.views import Action as Button
 
+#: Defaults that leave an input empty.
+_NONE = (msgspec.NODEFAULT, None, "", False)
 _KINDS: dict[Any, Any] = {
     Decimal: "money", int: "number", float: "number", bool: "checkbox", date: "date",
 }  # fmt: skip
 _NO_ROWS: Mapping[str, Any] = MappingProxyType({})
+#: Of `Action.kinds`: somebody who is found by name, and may be named by address as well.
+_USER = "user"
+_USERS_URL = "/core.user/lookup?by=title"
 
 
 async def input_rows(
@@ -47,20 +52,27 @@ def action_inputs(
     """
     if action.input is None:
         return ()
-    labels = action.labels or {}
+    labels, kinds = action.labels or {}, action.kinds or {}
     made = []
     for field in msgspec.structs.fields(action.input):
         if action.rows and field.name in action.rows:
             made += [_row_input(field.name, each) for each in rows.get(field.name, ())]
             continue
-        kind = _kind(field.type)
+        kind = kinds.get(field.name) or _kind(field.type)
+        default = "" if field.default in _NONE else str(field.default)
         made.append(
             FieldInput(
                 name=field.name,
                 label=_(labels.get(field.name, field.name.replace("_", " ").capitalize())),
-                kind=kind,
+                kind="reference" if kind == _USER else kind,  # type: ignore[arg-type]
+                value="" if kind == "checkbox" else default,
+                checked=kind == "checkbox" and bool(default),
+                unticked="0" if kind == "checkbox" and default else "",
+                remote_url=_USERS_URL if kind == _USER else None,
+                free=kind == _USER,
                 required=field.required,
                 currency=ctx.config.currency if kind == "money" else None,
+                max_length=_max_length(field.type),
             )
         )
     return tuple(made)
@@ -73,8 +85,16 @@ def _row_input(name: str, row: InputRow) -> FieldInput:
     )  # fmt: skip
 
 
+def _max_length(kind: Any) -> int | None:  # noqa: ANN401 - an annotation
+    found = msgspec.inspect.type_info(kind)
+    found = found.type if isinstance(found, msgspec.inspect.Metadata) else found
+    return found.max_length if isinstance(found, msgspec.inspect.StrType) else None
+
+
 def action_values(form: Mapping[str, Any], action: Action | None = None) -> dict[str, Any]:
     """Answer what a form sent for the struct: empty inputs keep their defaults.
+
+    What was typed where scripts are off has a name with ".title" behind it.
 
     Args:
         action: Whose fields with several inputs are gathered, `<field>.<key>`.
@@ -88,7 +108,7 @@ def action_values(form: Mapping[str, Any], action: Action | None = None) -> dict
             if value:
                 made[field][key] = str(value)
         elif name not in outside and value:
-            made[name] = str(value)
+            made[str(name).removesuffix(".title")] = str(value)
     return made
 
 
@@ -100,7 +120,11 @@ def with_problems(button: Button, values: Mapping[str, Any], error: InvalidError
             typed |= {f"{name}.{key}": value for key, value in several.items()}
     fields = tuple(
         msgspec.structs.replace(
-            each, value=str(typed.get(each.name, "")), error=error.problems.get(each.name)
+            each,
+            value=str(typed.get(each.name, "")),
+            display=str(typed.get(each.name, "")),
+            checked=each.kind == "checkbox" and typed.get(each.name) == "1",
+            error=error.problems.get(each.name),
         )
         for each in button.fields
     )

@@ -22,6 +22,7 @@ from crmkit.errors import (
     StorageFullError,
     UnavailableError,
 )
+from crmkit.model.values import in_words
 from crmkit.web.api.answers import error_answer, is_api
 from crmkit.web.api.body import MediaTypeError
 from crmkit.web.render import answer, wants_fragment
@@ -82,7 +83,8 @@ def _title(status: int) -> str:
 def _text(error: Exception, status: int) -> str:
     if isinstance(error, CrmkitError):
         problems = getattr(error, "problems", {})
-        return " ".join([error.message, *(f"{name}: {what}." for name, what in problems.items())])
+        message = in_words(error.message, _)
+        return " ".join([message, *(f"{name}: {what}." for name, what in problems.items())])
     if status == 404:  # noqa: PLR2004
         return _("The address leads nowhere. Look at how it is spelled or begin at Today.")
     if status == 413:  # noqa: PLR2004

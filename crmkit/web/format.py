@@ -101,6 +101,12 @@ def format_time(ctx: Context, value: datetime) -> str:
     return _time(value, ctx.time_zone, ctx.language)
 
 
+def format_exact(ctx: Context, value: datetime) -> str:
+    """Format a moment (aware) with its day, time and zone, for who wants to know it exactly."""
+    local = value.astimezone(ctx.time_zone)
+    return f"{format_full_date(ctx, local.date())}, {format_time(ctx, value)} ({ctx.time_zone.key})"
+
+
 def format_moment(ctx: Context, value: datetime) -> str:
     """Format a moment (aware) in the reader's zone; those of the last hour as minutes ago."""
     ago = ctx.now() - value

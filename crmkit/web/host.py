@@ -15,6 +15,7 @@ from crmkit.access.setup import make_link, needs_setup
 from crmkit.records.plugins.start import prepare_site
 from crmkit.records.working import make_worker
 from crmkit.web.site_host import SiteHost
+from crmkit.web.translate import translating
 
 if TYPE_CHECKING:
     import socket
@@ -117,7 +118,9 @@ async def _serve(
                 lifespan="off",
             )
         )
-        worker = make_worker(config, app_dsn, lambda: host.site, slots)
+        worker = make_worker(
+            config, app_dsn, lambda: host.site, slots, translating(config.language)
+        )
 
         def stop() -> None:
             # Together, so that both have the time that a service manager gives. An open stream

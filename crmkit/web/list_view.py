@@ -93,7 +93,13 @@ def list_page(  # noqa: PLR0913 - a list is made of these
         total=number,
         search=state.search,
         search_url=state.path,
-        empty=_empty(plan, entity.new_url, entity.import_url, filtered=filtered, trashed=trashed),
+        empty=_empty(
+            plan,
+            entity.new_url,
+            entity.import_url,
+            clear_url=state.url(filters=(), search="") if filtered else "",
+            trashed=trashed,
+        ),
         is_trash=trashed,
         more=()
         if trashed
@@ -255,13 +261,16 @@ def _bulk(ctx: Context, plan: EntityPlan, *, trashed: bool) -> tuple[BulkAction,
 
 
 def _empty(
-    plan: EntityPlan, new_url: str | None, import_url: str | None, *, filtered: bool, trashed: bool
+    plan: EntityPlan, new_url: str | None, import_url: str | None, *, clear_url: str, trashed: bool
 ) -> Empty:
     if trashed:
         return Empty(title=_("The trash is empty"), icon="trash")
-    if filtered:
+    if clear_url:
         return Empty(
-            title=_("Nothing found"), text=_("Remove a filter to see more."), icon="search"
+            title=_("Nothing found"),
+            text=_("Remove a filter to see more."),
+            icon="search",
+            actions=(Link(label=_("Show all"), url=clear_url),),
         )
     actions = []
     if new_url:

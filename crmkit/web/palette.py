@@ -128,6 +128,9 @@ def _places(ctx: Context, words: list[str], places: Iterable[Link]) -> Iterable[
             if _fits(item.label, words):
                 key = f"g {item.key}" if item.key else None
                 yield SearchResult(html=item.label, url=item.url, icon=item.icon, key=key)
+    for plan in readable(ctx.site, ctx.principal, in_menu=False):  # type: ignore[arg-type]
+        if words and _fits(_(plan.label), words):
+            yield SearchResult(html=_(plan.label), url=f"/{plan.name}", icon=plan.icon)
     for link in places:
         if words and _fits(f"{link.label} {link.help or ''}", words):
             yield SearchResult(html=link.label, url=link.url, icon=link.icon, sub=link.help or "")

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from crmkit.model.context import Context
     from crmkit.model.field import Field
     from crmkit.plugin.plan import EntityPlan, PartsPlan
+    from crmkit.web.views import FieldInput
 
 _NUMERIC = frozenset({"number", "decimal", "money"})
 
@@ -112,6 +113,7 @@ class _Rows:
             self._cell(name, number, place, values, typed.get(name), editable)
             for number, name in enumerate(self._parts.columns)
         ]
+        cells[0] = self._first(cells[0], place, values, typed, editable)
         version = record["version"] if sent is None or sent.version is None else sent.version
         return PartsRow(
             id=str(record["id"]), version=str(version), cells=tuple(cells),
@@ -126,6 +128,8 @@ class _Rows:
             self._cell(name, number, place, None, typed.get(name, ""), editable=True)
             for number, name in enumerate(self._parts.columns)
         ]
+        # Under a line that has no product yet nothing is asked for.
+        cells[0] = self._first(cells[0], place, None, typed, editable=sent is not None)
         return PartsRow(cells=tuple(cells), errors=self._errors(place), label=_("New line"))
 
     def _cell(
@@ -133,11 +137,18 @@ class _Rows:
         typed: str | None, editable: bool,  # noqa: FBT001
     ) -> PartsCell:  # fmt: skip
         field = self._plan.fields[name]
-        below = self._below(record) if number == 0 and record is not None else ()
         css = _css(field) + (" first" if number == 0 else "")
         if not editable or not field.editable:
             html = show_html(self._ctx, field, record) if record is not None else ""
-            return PartsCell(html=html, css=css, below=below)
+            return PartsCell(html=html, css=css)
+        made, key = self._input(field, place, record, typed)
+        return PartsCell(input=made, id=key, css=css)
+
+    def _input(
+        self, field: Field, place: int, record: dict[str, Any] | None, typed: str | None
+    ) -> tuple[FieldInput, str]:
+        """Answer an input of a line, and the id of its element."""
+        name = field.name
         stored = (
             raw_text(self._ctx, field, record[name], self._currency) if record is not None else ""
         )
@@ -151,13 +162,23 @@ class _Rows:
         kind: Any = "select" if made.kind == "choice" else made.kind
         made = msgspec.structs.replace(made, required=False, help=None, kind=kind)
         key = f"{self._parts.entity}-{record['id'] if record else 'new'}-{name}"
-        return PartsCell(
-            input=made, id=key.replace(".", "-").replace("_", "-"), css=css, below=below
-        )
+        return made, key.replace(".", "-").replace("_", "-")
 
-    def _below(self, record: dict[str, Any]) -> tuple[str, ...]:
-        found = (show_html(self._ctx, self._plan.fields[n], record) for n in self._parts.below)
-        return tuple(text for text in found if text)
+    def _first(
+        self, cell: PartsCell, place: int, record: dict[str, Any] | None,
+        typed: Mapping[str, str], editable: bool,  # noqa: FBT001
+    ) -> PartsCell:  # fmt: skip
+        """Answer the first cell of a line with what stands under it."""
+        inputs, below = [], []
+        for name in self._parts.below:
+            field = self._plan.fields[name]
+            if editable and field.editable:
+                inputs.append(self._input(field, place, record, typed.get(name)))
+            elif record is not None and (text := show_html(self._ctx, field, record)) != cell.html:
+                below.append(text)
+        return msgspec.structs.replace(
+            cell, inputs=tuple(inputs), below=tuple(text for text in below if text)
+        )
 
     def _errors(self, place: int) -> tuple[str, ...]:
         """Answer problems of a line, those of its cells with their labels."""
@@ -200,7 +221,7 @@ def read_sent(parts: PartsPlan, plan: EntityPlan, form: Mapping[str, Any]) -> li
     for place, number_sent in enumerate(order, 1):
         values = places[number_sent]
         number, version = values.pop("id", ""), values.pop("version", "")
-        for name in parts.columns:
+        for name in (*parts.columns, *parts.below):
             field = plan.fields[name]
             if field.kind == "checkbox" and field.editable:
                 values.setdefault(name, "")

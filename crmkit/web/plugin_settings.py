@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from crmkit.plugin.options import is_by_role, is_secret, read_settings, type_by_role
+from crmkit.plugin.options import is_by_role, is_secret, labels_of, read_settings, type_by_role
 from crmkit.records.plugins.settings import settings_type
 from crmkit.web.plugins_view import PATH, site_of
 from crmkit.web.translate import _
@@ -74,10 +74,15 @@ def _by_role(
                 kind="number" if is_number else "text",
                 value=(raw or {}).get(key, "" if raw else str(values.get(name, ""))),
                 help=_(text) if text and not inputs else "",
-                error=problems.get(key),
+                error=_told(role.label, problems.get(key)),
             )
         )
     return FormGroup(fields=tuple(inputs), label=_(label))
+
+
+def _told(label: str, problem: str | None) -> str | None:
+    """Answer what is wrong as a sentence, as fields of records say it."""
+    return f"{_(label)} {problem}." if problem else None
 
 
 def _info(field: msgspec.structs.FieldInfo) -> Any:  # noqa: ANN401 - one of msgspec's types
@@ -110,17 +115,20 @@ def _input(
     elif isinstance(info, _NUMBERS):
         kind = "number"
     elif isinstance(info, msgspec.inspect.LiteralType | msgspec.inspect.EnumType):
-        kind = "select"
+        kind, labels = "select", labels_of(field)
         found = (
             info.values
             if isinstance(info, msgspec.inspect.LiteralType)
             else [each.value for each in info.cls]
         )
         options = tuple(
-            Option(value=str(each), label=_(str(each).replace("_", " ").capitalize()),
-                   selected=str(each) == (typed or shown))
+            Option(
+                value=str(each),
+                label=_(labels.get(str(each)) or str(each).replace("_", " ").capitalize()),
+                selected=str(each) == (typed or shown),
+            )
             for each in found
-        )  # fmt: skip
+        )
     return FieldInput(
         name=field.name,
         label=_(label),
@@ -128,9 +136,10 @@ def _input(
         value="1" if kind == "checkbox" else "" if kind == "password" else typed or shown,
         checked=kind == "checkbox" and value is True,
         options=options,
-        required=field.required,
+        # An empty number or choice is none, an empty text is one.
+        required=field.required or kind in {"number", "select"},
         help=_(text) if text else "",
-        error=problems.get(field.name),
+        error=_told(label, problems.get(field.name)),
     )
 
 

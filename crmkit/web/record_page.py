@@ -127,6 +127,8 @@ async def full_page(
         if written is not None:
             written = msgspec.structs.replace(written, current=not page.composer)
             page = msgspec.structs.replace(page, composer=(*page.composer, written))
+        elif page.composer:
+            page = msgspec.structs.replace(page, mail_setup_url="/settings/mail")
     tabs = tab_names(ctx, plan.name)
     if not page.composer and not tabs:
         return page

@@ -6,7 +6,6 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, cast
 
 from crmkit.access.predicate import scope_of_role
-from crmkit.model.mail_template import MAIL_TEMPLATE
 from crmkit.model.values import initials
 from crmkit.model.working_time import CALENDAR, HOLIDAY
 from crmkit.records.calls import dialers
@@ -36,8 +35,6 @@ def hue_of(text: str) -> int:
 
 #: Entities that people reach through the page of working hours.
 _OF_HOURS = frozenset({CALENDAR, HOLIDAY})
-#: Entities that people reach through the settings.
-_OF_SETTINGS = _OF_HOURS | {MAIL_TEMPLATE}
 
 
 @lru_cache(maxsize=4096)
@@ -46,15 +43,25 @@ def avatar_of(name: str, *, square: bool = False) -> Avatar:
     return Avatar(initials=initials(name), hue=hue_of(name), square=square)
 
 
-def readable(site: Site, principal: Principal, verb: Verb = "read") -> list[EntityPlan]:
-    """Answer the entities, people's own first, on which the role may use a verb."""
+def readable(
+    site: Site, principal: Principal, verb: Verb = "read", *, in_menu: bool = True
+) -> list[EntityPlan]:
+    """Answer the entities, people's own first, on which the role may use a verb.
+
+    Args:
+        in_menu: Those of the menu; False answers those that have no place in it.
+    """
     plans = [
         plan
         for plan in site.entities.values()
         if scope_of_role(site, principal.role, plan, verb) != "none"
     ]
     # Parts stand on the page of their whole.
-    return [plan for plan in plans if plan.plugin != "core" and plan.part_of is None]
+    return [
+        plan
+        for plan in plans
+        if plan.plugin != "core" and plan.part_of is None and plan.in_menu is in_menu
+    ]
 
 
 def is_admin(principal: Principal) -> bool:
@@ -90,6 +97,7 @@ def make_shell(
             name=principal.name, avatar=avatar_of(principal.name), url="/settings/account"
         ),
         navigation=navigation_of(services.site, principal, path, entity),
+        inbox=_inbox(principal, path),
         csrf=visit.csrf,
         language=visit.language or principal.language or services.config.language,
         theme=cast("Literal['light', 'dark', 'system']", principal.theme or "system"),
@@ -164,12 +172,20 @@ def _with_entries(
     return groups
 
 
+def _inbox(principal: Principal, path: str) -> NavItem:
+    count = "99+" if principal.unread > _MOST_UNREAD else str(principal.unread or "")
+    return NavItem(
+        label=_("Inbox"), url="/inbox", icon="bell", count=count or None,
+        current=path == "/inbox", key="i",
+    )  # fmt: skip
+
+
 def navigation_of(
     site: Site, principal: Principal, path: str = "", entity: str = ""
 ) -> tuple[NavGroup, ...]:
     """Answer the menu of the reader; the entry of the page at hand is marked."""
-    home = NavItem(label=_("Today"), url="/", icon="home", current=path == "/", key="h")
-    taken = {"h", "i", "s"}
+    home = NavItem(label=_("Today"), url="/", icon="home", current=path == "/", key="t")
+    taken = {"t", "i", "s"}
     items = []
     for plan in readable(site, principal):
         letter = next((c for c in plan.singular.lower() if c.isalpha() and c not in taken), "")
@@ -183,13 +199,8 @@ def navigation_of(
                 key=letter or None,
             )
         )
-    count = "99+" if principal.unread > _MOST_UNREAD else str(principal.unread or "")
-    inbox = NavItem(
-        label=_("Inbox"), url="/inbox", icon="bell", count=count or None,
-        current=path == "/inbox", key="i",
-    )  # fmt: skip
-    first = [home, inbox]
-    groups = [NavGroup(items=tuple(first)), NavGroup(items=tuple(items), label=_("Records"))]
+    first = (home, _inbox(principal, path))
+    groups = [NavGroup(items=first), NavGroup(items=tuple(items), label=_("Records"))]
     groups = _with_entries(groups, site, principal, path)
     reports = tuple(
         NavItem(label=_(each.label), url=each.url, icon=each.icon, current=path == each.url)
@@ -203,7 +214,7 @@ def navigation_of(
             NavItem(label=_(plan.label), url=f"/{plan.name}", icon=plan.icon,
                     current=plan.name == entity)
             for plan in site.entities.values()
-            if plan.plugin == "core" and plan.name not in _OF_SETTINGS
+            if plan.plugin == "core" and plan.in_menu
         )  # fmt: skip
         hours = NavItem(
             label=_("Working hours"), url="/settings/hours", icon="clock",

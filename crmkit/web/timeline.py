@@ -6,6 +6,7 @@ from datetime import datetime
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import msgspec
 from markupsafe import Markup, escape
 
 from crmkit.access.predicate import allowed
@@ -13,7 +14,7 @@ from crmkit.records.erasing import ERASE
 from crmkit.records.titles import Titles, titles_of
 from crmkit.records.typed import from_journal
 from crmkit.web.fields import phone_link, show_text
-from crmkit.web.format import format_long_date, format_moment
+from crmkit.web.format import format_exact, format_long_date, format_moment, format_time
 from crmkit.web.translate import _
 from crmkit.web.views import ComposerKind, FieldInput, TimelineDay, TimelineItem
 
@@ -118,11 +119,19 @@ async def change_entries(
 
 
 def by_day(ctx: Context, entries: Iterable[Entry]) -> tuple[TimelineDay, ...]:
-    """Answer lines, newest first, under the days of the reader's zone."""
+    """Answer lines, newest first, under the days of the reader's zone; each says its time alone."""
     ordered = sorted(entries, key=lambda entry: entry[0], reverse=True)
     days = groupby(ordered, lambda entry: entry[0].astimezone(ctx.time_zone).date())
     return tuple(
-        TimelineDay(label=format_long_date(ctx, day), items=tuple(item for _at, item in entries))
+        TimelineDay(
+            label=format_long_date(ctx, day),
+            items=tuple(
+                msgspec.structs.replace(
+                    item, time=format_time(ctx, at), exact=format_exact(ctx, at)
+                )
+                for at, item in entries
+            ),
+        )
         for day, entries in days
     )
 

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 from markupsafe import Markup
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from crmkit.plugin.site import Site
 
 _FOLDER = Path(__file__).parent.parent / "locale"
@@ -47,6 +49,19 @@ class Texts:
         if code not in self._made:
             self._made[code] = catalogue(code, self._site)
         return self._made[code]
+
+
+def translating(language: str) -> Callable[[Site], Callable[[str], str]]:
+    """Answer what gives a Site's translation into a language; that of the last Site is kept."""
+    made: list[tuple[Site, Callable[[str], str]]] = []
+
+    def of(site: Site) -> Callable[[str], str]:
+        if not made or made[0][0] is not site:
+            texts = catalogue(language, site)
+            made[:] = [(site, lambda text: texts.gettext(text) if text else "")]
+        return made[0][1]
+
+    return of
 
 
 def _(text: str) -> str:

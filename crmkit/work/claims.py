@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import asyncpg
 import msgspec
 
+from crmkit.model.values import N_
 from crmkit.work.jobs import CHANNEL
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 _PROMOTED = 1000
 _EXPIRED = 100
 _CLAIMS = 3
+#: What is written of an attempt that nobody ended; English, as all that is written of attempts.
+LOST = N_("Its worker was not heard from any more.")
 
 # OR keeps the planner from making joins of the questions about the lane: asked for each candidate
 # they stop at the limit.
@@ -166,7 +169,7 @@ async def take_back_expired(db: Database) -> int:
             is_last = job.attempts >= job.max_attempts
             await leave(
                 db, job, worker, "dead" if is_last else "ready", wait=timedelta(),
-                error="Its worker was not heard from any more.",
+                error=LOST,
             )  # fmt: skip
     return len(rows)
 

@@ -7,9 +7,11 @@ import contextvars
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import structlog
 
 from crmkit.errors import CrmkitError, UnavailableError
+from crmkit.model.values import in_words
 from crmkit.work.failures import text_of
 from crmkit.work.mail.addresses import Mailbox
 from crmkit.work.mail.composing import Draft, File, compose
@@ -86,7 +88,7 @@ async def _send(ctx: Context, message: dict[str, Any]) -> SendResult:
     except UnavailableError as error:
         # No token is as no password: no reason to give a message up.
         return SendResult(
-            outcome=Outcome.TEMPORARY, text=error.message[:500], stage="login",
+            outcome=Outcome.TEMPORARY, text=error.message, stage="login",
             account_at_fault=isinstance(error, MailboxError) and error.account_at_fault,
         )  # fmt: skip
     except CrmkitError as error:
@@ -126,6 +128,8 @@ async def _draft(
 async def _note(ctx: Context, message: dict[str, Any], result: SendResult) -> None:
     """Write what became of it, and queue what is to be tried again."""
     number, account = message["id"], message["account"]
+    # Who reads it later reads the site's language.
+    result = msgspec.structs.replace(result, text=in_words(result.text, ctx.translate)[:500])
     again: list[str] = []
     if result.outcome is Outcome.ACCEPTED:
         again = [one.address for one in result.refused if not one.permanent]

@@ -97,6 +97,7 @@ def event_names(site: SiteLike) -> dict[str, str]:
         f"{plan.name}.{verb}": f"{plan.singular}: {said}"
         for plan in site.entities.values()
         for verb, said in RECORD_EVENTS.items()
+        if verb not in plan.silent
     }
     return (
         found

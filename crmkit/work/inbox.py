@@ -9,6 +9,7 @@ import structlog
 
 from crmkit.errors import ConfigError, UnavailableError
 from crmkit.model.job import JobOrder
+from crmkit.model.values import in_words
 from crmkit.work.events import gathering
 from crmkit.work.jobs import enqueue
 from crmkit.work.mail.parsed import Own
@@ -76,7 +77,7 @@ async def read_mailbox(event: JobEvent) -> None:
             folders = await choose_folders(reader, account.folders)
             problem, more = await _read_folders(ctx, account, reader, folders, cursors)
     except (MailboxError, ConfigError) as error:
-        await note_health(ctx, number, error=error.message)
+        await note_health(ctx, number, error=in_words(error.message, ctx.translate))
         return
     await note_health(ctx, number, error=problem)
     if more:
@@ -102,16 +103,16 @@ async def _read_folders(
             cursor = cursors.get(folder) or await reader.make_cursor(folder)
             batch = await reader.fetch_since(cursor, _BATCH, begun=account.created_at)
         except MailboxError as error:
-            problems.append(error.message)
-            await note_folder_error(ctx, account.id, folder, error.message)
+            problems.append(in_words(error.message, ctx.translate))
+            await note_folder_error(ctx, account.id, folder, problems[-1])
             if not error.account_at_fault:
                 break
             continue
         await store_batch(ctx, account, batch, is_sent=is_sent)
         more = more or (batch.more and bool(batch.messages))
         if batch.problem:
-            problems.append(batch.problem)
-            await note_folder_error(ctx, account.id, folder, batch.problem)
+            problems.append(in_words(batch.problem, ctx.translate))
+            await note_folder_error(ctx, account.id, folder, problems[-1])
             break
     return " ".join(problems), more
 

@@ -12,7 +12,7 @@ import msgspec
 
 from crmkit.access.sealing import seal, unseal
 from crmkit.errors import UnavailableError
-from crmkit.model.values import N_
+from crmkit.model.values import N_, Sentence
 from crmkit.work.mail.accounts import is_here
 from crmkit.work.mail.session import MailboxError
 from crmkit.work.outgoing import post
@@ -65,7 +65,9 @@ async def access_token(ctx: Context, account: MailAccount) -> str:
     provider = ctx.config.mail.oauth.get(account.oauth)
     if provider is None:
         raise MailboxError(
-            f"{account.address} signs in by [mail.oauth.{account.oauth}], which crmkit.toml lacks.",
+            ctx.translate(
+                N_("{address} signs in by [mail.oauth.{name}], which crmkit.toml lacks.")
+            ).format(address=account.address, name=account.oauth),
             account_at_fault=True,
         )
     # A provider may have called the old refresh token back when it gave the new one: that stands
@@ -101,7 +103,8 @@ async def _renew(ctx: Context, account: MailAccount, provider: OAuthConfig) -> s
             "SELECT password, token, token_until FROM core_mail_account WHERE id = $1", number
         )
         if row is None:
-            raise MailboxError(f"The account {address} is gone.")
+            text = ctx.translate(N_("The account {address} is gone."))
+            raise MailboxError(text.format(address=address))
         if row["token"] and row["token_until"] and _is_fresh(ctx, row["token_until"]):
             return unseal(ctx.config, row["token"])
         refresh_token = unseal(ctx.config, row["password"])
@@ -132,9 +135,8 @@ def check_endpoint(url: str, key: str) -> str:
     parts = urlsplit(url)
     host = parts.hostname or ""
     if parts.scheme != "https" and not is_here(host):
-        raise MailboxError(
-            f"`{key}` of {host} in crmkit.toml must begin with https://.", account_at_fault=True
-        )
+        text = N_("`{key}` of {host} in crmkit.toml must begin with https://.")
+        raise MailboxError(Sentence(text, key=key, host=host), account_at_fault=True)
     return host
 
 
@@ -165,7 +167,8 @@ async def ask_for_tokens(
     except UnavailableError as error:
         raise MailboxError(f"{error.message}. {ctx.translate(N_('Try again later.'))}") from error
     except msgspec.MsgspecError as error:
-        raise MailboxError(f"{host} answered {answer.status} and no token.") from error
+        text = ctx.translate(N_("{host} answered {status} and no token."))
+        raise MailboxError(text.format(host=host, status=answer.status)) from error
     if answer.status != _OK or not granted.access_token:
         is_busy = answer.status >= _SERVER_ERROR or answer.status == _TOO_MANY
         said = granted.error[:60] or str(answer.status)

@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from crmkit.errors import CrmkitError
-from crmkit.model.values import N_
+from crmkit.model.values import N_, in_words
 from crmkit.work.mail.accounts import check_secrecy, make_tls
 from crmkit.work.mail.sending import sign_in
 from crmkit.work.mail.session import MailboxError
@@ -35,7 +35,7 @@ async def try_account(ctx: Context, account: MailAccount) -> dict[str, str]:
                 N_("The server {host} does not answer. Check its name and port.")
             ).format(host=account.smtp_host if name == "smtp" else account.imap_host)
         except CrmkitError as error:
-            problems[name] = error.message
+            problems[name] = in_words(error.message, ctx.translate)
     return problems
 
 

@@ -161,6 +161,18 @@ def test_a_blanket_order_is_called_off_by_two_clicks(open_page: Open) -> None:
     assert phone.evaluate("document.documentElement.scrollWidth") <= 375
 
 
+_OVERFLOW = """() => [...document.querySelectorAll(".rec-cols > *")]
+    .filter(part => part.scrollHeight > part.clientHeight + 1).map(part => part.className)"""
+
+
+@pytest.mark.parametrize("width", [1280, 1000])
+def test_no_side_of_a_document_lies_over_another(open_page: Open, width: int) -> None:
+    """They are scrolled together, so each is as high as what stands in it."""
+    page = open_page("/orders.product/1", viewport={"width": width, "height": 420})
+    page.locator(".rec-cols.doc").wait_for()
+    assert [] == page.evaluate(_OVERFLOW)
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_pages_of_orders_fit_a_phone(open_page: Open, scheme: str) -> None:
     for path in ("/orders.order", "/orders.order/board", "/orders.quote/new", "/orders/board",

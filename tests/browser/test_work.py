@@ -167,6 +167,44 @@ def test_an_action_that_asks_opens_with_its_first_field(page: Page) -> None:
     expect(menu).to_contain_text("does not fit")
 
 
+_PRESS = """({ key, code, ctrlKey }) => document.body.dispatchEvent(
+    new KeyboardEvent("keydown", { key, code, ctrlKey, bubbles: true, cancelable: true }))"""
+
+
+def test_keys_are_those_of_the_latin_letters_on_any_keyboard(page: Page) -> None:
+    page.evaluate(_PRESS, {"key": "л", "code": "KeyK", "ctrlKey": True})
+    expect(page.locator("#palette")).to_be_visible()
+    page.keyboard.press("Escape")
+    page.evaluate(_PRESS, {"key": "п", "code": "KeyG", "ctrlKey": False})
+    page.evaluate(_PRESS, {"key": "д", "code": "KeyL", "ctrlKey": False})
+    page.wait_for_url("**/crm.lead/board")
+
+
+def test_each_key_that_is_listed_leads_where_it_says(page: Page) -> None:
+    page.keyboard.press("?")
+    listed = page.locator("#keys li", has_text="G ").all_inner_texts()
+    keys = {text.splitlines()[0]: text.split()[-1].lower() for text in listed}
+    assert {"Today": "t", "Inbox": "i", "Companies": "c"}.items() <= keys.items()
+    page.keyboard.press("Escape")
+    for label, key in keys.items():
+        page.goto("/history")
+        page.keyboard.press("g")
+        page.keyboard.press(key)
+        page.wait_for_function(
+            "label => document.title.startsWith(label + ' ') || label === 'Settings'", arg=label
+        )
+
+
+def test_a_phone_has_the_inbox_in_its_bar(open_page: Open) -> None:
+    page = open_page("/", viewport={"width": 375, "height": 700})
+    page.click(".crm-bottom >> text=Inbox")
+    page.wait_for_url("**/inbox")
+    page.click(".crm-bottom >> text=Menu")
+    expect(page.locator("#side")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator("#side")).to_be_hidden()
+
+
 def test_a_record_is_found_by_the_palette(page: Page) -> None:
     page.keyboard.press("Control+k")
     page.keyboard.type("kan")

@@ -12,13 +12,14 @@ if TYPE_CHECKING:
     from crmkit.testing.sites import Place
 
 _SETTINGS = """
-from typing import Annotated
+from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
 class Limits(msgspec.Struct, frozen=True):
     most: Annotated[int, Meta(ge=1, le=50, title="Most points")] = 10
     strict: bool = False
+    mode: Annotated[Literal["off", "on"], Meta(extra={"labels": {"off": "Never at all"}})] = "off"
     key: Annotated[str, Meta(extra={"secret": True})] = "hush-hush"
     by_role: Annotated[
         dict[str, Annotated[int, Meta(le=50)]], Meta(title="Points by role", extra={"by": "role"})
@@ -148,10 +149,12 @@ async def test_settings_are_checked_kept_and_handed_out(place: Place) -> None:
         path = "/settings/plugins/trial/settings"
         page = (await client.get(path)).text
         assert "Most points" in page
+        assert '<option value="off" selected>Never at all</option>' in page
+        assert '<option value="on">On</option>' in page
         assert "hush-hush" not in page
         wrong = await client.post(path, data={"most": "99", "key": ""})
         assert 422 == wrong.status_code
-        assert "&lt;= 50" in wrong.text
+        assert "must be 50 or less" in wrong.text
         assert 'value="99"' in wrong.text
         await client.post(path, data={"most": "20", "strict": "1", "key": "new secret"})
         await client.post(path, data={"most": "21", "key": ""})
@@ -175,7 +178,7 @@ async def test_a_setting_by_role_has_an_input_for_each_role(place: Place) -> Non
         wrong = await client.post(path, data=sent)
         assert 422 == wrong.status_code
         assert 'value="99"' in wrong.text
-        assert "&lt;= 50" in wrong.text
+        assert "must be 50 or less" in wrong.text
         await client.post(path, data={**sent, "by_role.seller": "0", "by_role.manager": " "})
         await running.rebuild()
         assert {"seller": 0} == running.ctx.settings(kind).by_role

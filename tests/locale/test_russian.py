@@ -12,6 +12,7 @@ from babel.messages.frontend import parse_mapping_cfg
 from babel.messages.pofile import read_po
 
 from crmkit.access.roles import load_roles
+from crmkit.model.values import Sentence, in_words
 
 if TYPE_CHECKING:
     from babel.messages.catalog import Catalog, Message
@@ -118,3 +119,11 @@ def test_translations_fill_in_the_same_places(russian: Catalog) -> None:
             if sorted(_PLACE.findall(source)) != sorted(_PLACE.findall(text))
         ]
     assert [] == wrong
+
+
+def test_a_sentence_is_english_until_somebody_reads_it() -> None:
+    texts = {"{host} refuses. {remedy}": "{host} отказывает. {remedy}", "Wait.": "Подождите."}
+    said = Sentence("{host} refuses. {remedy}", host="a{b}", remedy=Sentence("Wait."))
+    assert "a{b} refuses. Wait." == said
+    assert "a{b} отказывает. Подождите." == in_words(said, lambda text: texts.get(text, text))
+    assert "{host}" == in_words("{host}", lambda _text: "nothing is looked up")

@@ -13,6 +13,7 @@ from crmkit.access.sealing import key_path, seal, unseal
 from crmkit.errors import ConfigError, ConflictError, InvalidError, NotFoundError
 from crmkit.records.search import search_records
 from crmkit.testing.sites import new_place
+from crmkit.web.translate import catalogue
 from crmkit.work import outbox
 from crmkit.work.inbox import store_batch
 from crmkit.work.mail.imap_answers import Fetched
@@ -20,6 +21,7 @@ from crmkit.work.mail.reading import Batch, Cursor
 from crmkit.work.mail_accounts import find_account, note_health, save_account
 from crmkit.work.mail_trying import try_account
 from crmkit.work.outbox import Outgoing, queue_mail, send_message, share_message, undo_sending
+from tests.sites import free_port
 from tests.work.mail.test_reading import Folder, server
 from tests.work.mail.test_sending import Desk, raw_server, serving
 
@@ -247,6 +249,15 @@ async def test_a_wrong_password_gives_no_message_up(site_of: Running) -> None:
     assert "waiting" == (await message(site_of, sent))["state"]
     assert "refuses" in (await find_account(ctx, number)).send_error
     assert "user name or password" in problems["smtp"]
+
+
+async def test_what_an_account_refuses_is_said_in_the_reader_s_language(site_of: Running) -> None:
+    ctx = replace(await person(site_of), translate=catalogue("ru").gettext)
+    port = str(free_port())
+    number = await account(ctx, imap_host="127.0.0.1", imap_port=port, smtp_port=port)
+    problems = await try_account(ctx, await find_account(ctx, number))
+    assert "Сервер 127.0.0.1 недоступен" in problems["imap"]
+    assert "Проверьте" in problems["smtp"] or "проверьте" in problems["smtp"]
 
 
 def _nobody(*_: object) -> Any:  # noqa: ANN401 - of the library

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from crmkit.work.inbox import store_batch
 from crmkit.work.mail.imap_answers import Fetched
@@ -63,6 +66,14 @@ async def test_each_folder_has_a_cursor_and_counts(site_of: Running, imap: ImapA
     assert (0, 2) == (health["Orders"].errors, health["Nowhere"].errors)
     assert "no folder `Nowhere`" in health["Nowhere"].error
     assert "no folder `Nowhere`" in (await find_account(ctx, number)).error
+
+
+async def test_what_goes_wrong_is_written_in_the_language_of_the_site(
+    site_of: Running, imap: ImapAccount
+) -> None:
+    _ctx, number = await start(site_of, imap, "Nowhere")
+    russian = replace(site_of, config=msgspec.structs.replace(site_of.config, language="ru"))
+    assert "нет папки «Nowhere»" in (await read(russian, number))["Nowhere"].error
 
 
 async def test_what_was_sent_elsewhere_is_found_by_the_mark_of_its_folder(

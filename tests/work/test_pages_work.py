@@ -11,6 +11,8 @@ import pytest
 
 from crmkit.errors import ConflictError, ForbiddenError
 from crmkit.work.administration import cancel, counts, list_jobs, run_again
+from crmkit.work.catalog import catalog_of
+from crmkit.work.claims import claim, take_back_expired
 from tests.sites import crmkit
 from tests.work.working import state
 
@@ -44,6 +46,27 @@ async def test_the_page_shows_what_failed_and_runs_it_again(notes: Running) -> N
     assert (303, f"{URL}?state=dead") == (back.status_code, back.headers["location"])
     assert "ready" == await state(notes, number)
     assert 409 == (await admin.post(f"{URL}/{number}/again")).status_code
+
+
+async def test_a_job_whose_workers_were_killed_says_so_and_is_run_again_in_one_click(
+    notes: Running,
+) -> None:
+    number = await notes.ctx.enqueue("notes.note", {"text": "x"}, max_attempts=3)
+    for _ in range(3):
+        await claim(notes.db, catalog_of(notes.site), 1, "lost", timedelta(seconds=-1))
+        await take_back_expired(notes.db)
+    assert "dead" == await state(notes, number)
+    admin = await notes.client()
+
+    page = (await admin.get(URL)).text
+
+    assert "killed or lost at the last of 3 attempts" in page
+    # In the row itself, not behind its dots.
+    row = page.partition(f'id="row-{number}"')[2].partition("</tr>")[0]
+    assert f'action="{URL}/{number}/again"' in row.partition("popover class")[0]
+    await admin.post(f"{URL}/{number}/again")
+    await notes.work()
+    assert "done" == await state(notes, number)
 
 
 async def test_each_state_has_its_tab_with_a_number(notes: Running) -> None:

@@ -95,6 +95,23 @@ async def _add(running: Running, url: str, *events: str) -> tuple[int, str]:
     return made
 
 
+async def test_events_that_never_come_are_neither_offered_nor_taken(place: Place) -> None:
+    """Messages are written set by set, and people of the core are never merged."""
+    async with site(place) as running:
+        names = event_names(running.site)
+        assert {"core.mail.received", "crm.person.merged", "core.user.created"} <= names.keys()
+        never = {"core.message.created", "core.message.updated", "core.user.merged"}
+        assert set() == never & names.keys()
+        client = await running.client()
+        page = (await client.get("/settings/webhooks/new")).text
+        assert "core.mail.received" in page
+        assert "core.message," not in page
+        typed = {"name": "Stock", "url": "https://example.com", "events": "core.message.created"}
+        refused = await client.post("/settings/webhooks", data=typed)
+        assert 422 == refused.status_code
+        assert "is no event" in refused.text
+
+
 async def _due(running: Running) -> None:
     """Let what waits for another try come due."""
     await running.db.execute("UPDATE core_job SET run_at = now() WHERE state = 'later'")

@@ -116,7 +116,11 @@ def _obstacle(ctx: Context, info: PluginInfo, blocked: tuple[str, ...]) -> str:
 
 
 def _menu(site: Site, plugin: str) -> tuple[str, ...]:
-    entities = [plan.label for plan in site.entities.values() if plan.plugin == plugin]
+    entities = [
+        plan.label
+        for plan in site.entities.values()
+        if plan.plugin == plugin and plan.in_menu and plan.part_of is None
+    ]
     entries = [entry.label for name, entry in site.contributions["navigation"] if name == plugin]
     return (*entities, *entries)
 

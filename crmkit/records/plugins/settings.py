@@ -13,6 +13,7 @@ from crmkit.plugin.options import is_by_role, is_secret, type_by_role
 from crmkit.plugin.stored import raise_generation
 from crmkit.records.plugins.rows import add_row
 from crmkit.records.plugins.switch import site_in
+from crmkit.records.wrong_values import what_is_wrong
 from crmkit.work.deadline_refollow import queue_follow
 
 if TYPE_CHECKING:
@@ -48,11 +49,11 @@ async def save_settings(ctx: Context, plugin: str, values: dict[str, Any]) -> No
         if field.name not in values or (is_secret(field) and values[field.name] == ""):
             continue
         if is_by_role(field):
-            problems |= _wrong_by_role(field, values[field.name])
+            problems |= _wrong_by_role(ctx, field, values[field.name])
         try:
             value = msgspec.convert(values[field.name], field.type, strict=False)
         except msgspec.ValidationError as error:
-            problems[field.name] = str(error).partition(" - at")[0]
+            problems[field.name] = what_is_wrong(ctx.translate, error)
         else:
             kept[field.name] = msgspec.to_builtins(value)
     unknown = set(values) - set(kind.__struct_fields__)
@@ -66,12 +67,16 @@ async def save_settings(ctx: Context, plugin: str, values: dict[str, Any]) -> No
         await queue_follow(ctx, plugin)
 
 
-def _wrong_by_role(field: msgspec.structs.FieldInfo, values: Any) -> dict[str, str]:  # noqa: ANN401 - as sent
+def _wrong_by_role(
+    ctx: Context,
+    field: msgspec.structs.FieldInfo,
+    values: Any,  # noqa: ANN401 - as sent
+) -> dict[str, str]:
     """Answer what does not fit of a setting by role, as "<setting>.<role>"."""
     wrong: dict[str, str] = {}
     for role, value in values.items() if isinstance(values, dict) else ():
         try:
             msgspec.convert(value, type_by_role(field), strict=False)
         except msgspec.ValidationError as error:
-            wrong[f"{field.name}.{role}"] = str(error).partition(" - at")[0]
+            wrong[f"{field.name}.{role}"] = what_is_wrong(ctx.translate, error)
     return wrong

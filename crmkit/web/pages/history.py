@@ -7,7 +7,7 @@ from litestar import Response, get, post
 from litestar.params import FromPath
 
 from crmkit.records.history import list_operations, undo_operation
-from crmkit.web.format import format_long_date, format_moment, format_number
+from crmkit.web.format import format_long_date, format_number, format_time
 from crmkit.web.policy import SIGNED_IN
 from crmkit.web.render import answer, came_from, go
 from crmkit.web.services import AnyRequest, context_of
@@ -38,7 +38,7 @@ async def history_show(request: AnyRequest) -> Response[str]:
                     icon="history",
                     who=row.who or "crmkit",
                     what=f"{kinds.get(row.kind, row.kind)}: {_(row.label)} ({records})",
-                    time=format_moment(ctx, row.at),
+                    time=format_time(ctx, row.at),
                     iso=row.at.isoformat(),
                     undo_url=f"/history/{row.id}/undo" if row.can_undo else None,
                 )

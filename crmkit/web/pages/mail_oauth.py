@@ -8,6 +8,7 @@ from litestar.params import FromPath
 
 from crmkit.errors import CrmkitError, InvalidError, UnavailableError
 from crmkit.model.context import Context
+from crmkit.model.values import in_words
 from crmkit.web.pages.mail_settings import tried
 from crmkit.web.pages.settings import settings_tabs
 from crmkit.web.policy import SIGNED_IN
@@ -43,7 +44,7 @@ def _page(
         action_url=_url(name),
         cancel_url=_MAIL,
         submit=_("Continue at %(host)s") % {"host": urlsplit(provider.authorize_url).hostname},
-        errors=(error.message,) if error and not problems else (),
+        errors=(in_words(error.message, _),) if error and not problems else (),
     )
     page = SettingsPage(
         title=_("Sign in at %(name)s") % {"name": provider.label or name},
@@ -119,7 +120,7 @@ async def mail_consent_finish(request: AnyRequest, name: FromPath[str]) -> Respo
         number = await finish_consent(ctx, consent, told, _way_back(request, name))
     except CrmkitError as error:
         problems = getattr(error, "problems", {}).values()
-        text = " ".join([error.message, *problems, _("Nothing was changed.")])
+        text = " ".join([in_words(error.message, _), *problems, _("Nothing was changed.")])
         return go(request, back, Flash(text=text, kind="bad"))
     return await tried(request, number)
 

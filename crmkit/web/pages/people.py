@@ -127,7 +127,7 @@ def _link_page(request: AnyRequest, name: str, token: str, kind: Kind) -> Respon
     )
     page = SettingsPage(
         title=_("Link for %(name)s") % {"name": name},
-        intro=_("Send it by a way only this person reads. crmkit sends no mail yet."),
+        intro=_("Send it by a way only this person reads."),
         tabs=settings_tabs(request),
         forms=(form,),
     )

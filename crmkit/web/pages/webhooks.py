@@ -16,7 +16,7 @@ from crmkit.web.render import answer, go
 from crmkit.web.services import AnyRequest, context_of, services_of
 from crmkit.web.translate import _
 from crmkit.web.views import Action, Cell, Column, Empty, FieldInput, Flash, Row, TablePage
-from crmkit.work.events import event_names
+from crmkit.work.events import RECORD_EVENTS, event_names
 from crmkit.work.webhook_calls import WebhookCall, list_calls, send_again, send_test
 from crmkit.work.webhooks import (
     WebhookRow,
@@ -71,12 +71,20 @@ async def webhooks_show(request: AnyRequest) -> Response[str]:
     )  # fmt: skip
 
 
+def _events(ctx: Context) -> tuple[list[str], list[str]]:
+    """Answer the entities whose records are told of, and the names of all other events."""
+    names = event_names(ctx.site)
+    entities = [name for name in ctx.site.entities if f"{name}.created" in names]
+    of_records = {f"{name}.{verb}" for name in ctx.site.entities for verb in RECORD_EVENTS}
+    return sorted(entities), sorted(names.keys() - of_records)
+
+
 def _form(
     request: AnyRequest, typed: dict[str, str], error: InvalidError | None = None
 ) -> Response[str]:
     problems = error.problems if error else {}
     ctx = context_of(request)
-    names = sorted(event_names(ctx.site))
+    entities, others = _events(ctx)
     fields = (
         FieldInput(name="name", label=_("Name"), value=typed.get("name", ""), required=True,
                    max_length=100, error=problems.get("name"), autofocus=True),
@@ -85,8 +93,10 @@ def _form(
                    help=_("It begins with https:// and is asked with POST.")),
         FieldInput(name="events", label=_("Events"), kind="textarea", wide=True, required=True,
                    value=typed.get("events", ""), error=problems.get("events"),
-                   help=_("One a line; * stands for any word. There are: %(names)s")
-                   % {"names": ", ".join(names)}),
+                   help=_("One a line; * stands for any word. What happens to records is "
+                          ".created, .updated, .trashed, .restored and .merged, of: %(entities)s. "
+                          "Besides there are: %(others)s.")
+                   % {"entities": ", ".join(entities), "others": ", ".join(others)}),
     )  # fmt: skip
     return form_page(
         request, _URL, title=_("New webhook"), fields=fields, submit=_("Make the webhook"),

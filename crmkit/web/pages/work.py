@@ -25,6 +25,7 @@ from crmkit.work.administration import (
     list_jobs,
     run_again,
 )
+from crmkit.work.claims import LOST
 
 _URL = "/settings/work"
 DEADLINES = "deadlines"
@@ -143,9 +144,19 @@ def _row(ctx: Context, job: JobRow) -> Row:
         Cell(html=job.lane or ""),
         Cell(html=format_moment(ctx, moment)),
         Cell(html=_("%(n)s of %(all)s") % attempts),
-        Cell(html=_progress(ctx, job) if is_running else job.error),
+        Cell(html=_progress(ctx, job) if is_running else _error(ctx, job)),
     )
     return Row(id=str(job.id), url="", cells=cells, label=f"{job.name} {job.id}")
+
+
+def _error(ctx: Context, job: JobRow) -> str:
+    if job.state != "dead" or job.error != LOST:
+        return _(job.error)
+    text = _(
+        "Its worker was killed or lost at the last of %(n)s attempts, and nothing of it stands. "
+        "Look whether the machine has enough memory, then run it again."
+    )
+    return text % {"n": format_number(ctx, job.attempts)}
 
 
 def _progress(ctx: Context, job: JobRow) -> str:
@@ -156,7 +167,8 @@ def _progress(ctx: Context, job: JobRow) -> str:
 
 
 def _actions(job: JobRow) -> tuple[Action, ...]:
-    again = Action(name="again", label=_("Run again"), icon="refresh", url=f"{_URL}/{job.id}/again")
+    again = Action(name="again", label=_("Run again"), icon="refresh", kind="primary",
+                   url=f"{_URL}/{job.id}/again")  # fmt: skip
     end = Action(
         name="cancel",
         label=_("Cancel the job"),

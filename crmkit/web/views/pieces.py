@@ -67,6 +67,8 @@ class FieldInput(View, frozen=True, kw_only=True):
 
     A `reference` shows `display` for its `value` and asks `remote_url?q=` for more, which
     answers the block `options` of `options.html`; without JavaScript it is a select of `options`.
+    One that is `free` also takes what was typed. `unticked` is what a checkbox sends that is not
+    ticked, where that is not the same as nothing.
     """
 
     name: str
@@ -102,6 +104,8 @@ class FieldInput(View, frozen=True, kw_only=True):
     currency: str | None = None
     currencies: tuple[Option, ...] = ()
     checked: bool = False
+    unticked: str = ""
+    free: bool = False
     wide: bool = False
     readonly: bool = False
     autofocus: bool = False

@@ -73,13 +73,17 @@ class Lifecycle(View, frozen=True, kw_only=True):
 
 
 class TimelineItem(View, frozen=True, kw_only=True):
-    """One line of the timeline. `what` may hold links; `iso` is the time in UTC."""
+    """One line of the timeline. `what` may hold links; `iso` is the time in UTC.
+
+    `exact` is the time with its day and zone, shown when asked for.
+    """
 
     icon: str
     who: str
     what: Html
     time: str
     iso: str = ""
+    exact: str = ""
     text: Html = ""
     source: str | None = None
     url: str | None = None
@@ -157,13 +161,17 @@ class Panel(View, frozen=True, kw_only=True):
 
 
 class PartsCell(View, frozen=True, kw_only=True):
-    """A cell of a grid of parts: an input, or what is shown; `below` stands small under it."""
+    """A cell of a grid of parts: an input, or what is shown; `below` stands small under it.
+
+    `inputs` are inputs under it, each with the id of its element.
+    """
 
     html: Html = ""
     input: FieldInput | None = None
     id: str = ""
     css: str = ""
     below: tuple[Html, ...] = ()
+    inputs: tuple[tuple[FieldInput, str], ...] = ()
 
 
 class PartsRow(View, frozen=True, kw_only=True):
@@ -212,6 +220,7 @@ class RecordPage(View, frozen=True, kw_only=True):
     related: tuple[Panel, ...] = ()
     panels: tuple[Panel, ...] = ()
     composer: tuple[ComposerKind, ...] = ()
+    mail_setup_url: str | None = None  # where who has no mail account adds one
     timeline: tuple[TimelineDay, ...] = ()
     parts: tuple[PartsGrid, ...] = ()  # in the middle, above the timeline
     timeline_more_url: str | None = None

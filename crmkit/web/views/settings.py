@@ -17,7 +17,8 @@ class TablePage(View, frozen=True, kw_only=True):
     filters: tuple[Link, ...] = ()  # which of the rows are shown
     narrower: tuple[Link, ...] = ()  # and of those which
     empty: Empty | None = None
-    row_actions: tuple[tuple[str, tuple[Action, ...]], ...] = ()  # (row id, its menu)
+    #: Row id to its menu; what is primary stands beside it as a button.
+    row_actions: tuple[tuple[str, tuple[Action, ...]], ...] = ()
     prev_url: str | None = None
     next_url: str | None = None
     count: str | None = None

@@ -55,6 +55,7 @@ class Shell(View, frozen=True, kw_only=True):
     title: str
     user: UserBadge | None = None
     navigation: tuple[NavGroup, ...] = ()
+    inbox: NavItem | None = None  # also in the bar below on a phone
     csrf: str = ""
     language: str = "en"
     theme: Literal["light", "dark", "system"] = "system"

@@ -9,11 +9,12 @@ from typing import Literal
 from msgspec import Struct
 
 from crmkit.errors import ConfigError
+from crmkit.model.values import N_, Sentence
 
-_ENTER_AGAIN = (
-    "Enter the password of the mailbox again; some providers want an application password."
+_ENTER_AGAIN = Sentence(
+    N_("Enter the password of the mailbox again; some providers want an application password.")
 )
-_ALLOW_AGAIN = "Sign in at the provider again, or enter a new refresh token."
+_ALLOW_AGAIN = Sentence(N_("Sign in at the provider again, or enter a new refresh token."))
 #: `implicit`: encrypted from the first byte (ports 465, 993). `starttls`: encrypted after a
 #: command (587, 143), and refused where that fails. `plain`: not at all, for servers nearby.
 Tls = Literal["implicit", "starttls", "plain"]
@@ -73,8 +74,11 @@ def make_tls(account: SmtpAccount | ImapAccount) -> ssl.SSLContext:
         return ssl.create_default_context(cafile=account.ca_file or None)
     except (OSError, ssl.SSLError) as error:
         raise ConfigError(
-            f"The certificate authority {account.ca_file} of {account.host} cannot be read: {error}"
-        ) from error
+            Sentence(
+                N_("The certificate authority {file} of {host} cannot be read: {said}"),
+                file=account.ca_file, host=account.host, said=str(error),
+            )
+        ) from error  # fmt: skip
 
 
 def check_secrecy(account: SmtpAccount | ImapAccount) -> None:
@@ -86,15 +90,23 @@ def check_secrecy(account: SmtpAccount | ImapAccount) -> None:
     secret = account.password or account.token
     if account.tls == "plain" and secret and not is_here(account.host):
         raise ConfigError(
-            f"The password for {account.host} would go through the network unencrypted. "
-            "Set tls to `implicit` or `starttls`."
+            Sentence(
+                N_(
+                    "The password for {host} would go through the network unencrypted. "
+                    "Set tls to `implicit` or `starttls`."
+                ),
+                host=account.host,
+            )
         )
 
 
 def refusal_of(account: SmtpAccount | ImapAccount, said: str) -> str:
     """Answer the sentence of a server that lets nobody in: what it said, and what helps."""
     again = _ALLOW_AGAIN if account.token else _ENTER_AGAIN
-    return f"{account.host} refuses {account.username}: {said.rstrip('.')}. {again}"
+    return Sentence(
+        N_("{host} refuses {name}: {said}. {remedy}"),
+        host=account.host, name=account.username, said=said.rstrip("."), remedy=again,
+    )  # fmt: skip
 
 
 def is_here(host: str) -> bool:

@@ -7,6 +7,7 @@ import ssl
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from crmkit.model.values import N_, Sentence
 from crmkit.work.mail.accounts import check_secrecy, make_tls, refusal_of
 from crmkit.work.mail.outcome import PERMANENT, Outcome, Refusal, SendResult
 
@@ -67,9 +68,10 @@ async def send(
 def _check_envelope(sender: str, recipients: Sequence[str]) -> str:
     """Say what is wrong with the addresses, "" for nothing; the library would mend and send."""
     if not recipients:
-        return "The message has no recipient."
+        return Sentence(N_("The message has no recipient."))
     wrong = [one for one in (sender, *recipients) if _NO_ADDRESS.search(one)]
-    return f"{wrong[0][:100]!r} cannot be an address." if wrong else ""
+    text = N_("{address} cannot be an address.")
+    return Sentence(text, address=repr(wrong[0][:100])) if wrong else ""
 
 
 async def _open(client: aiosmtplib.SMTP, account: SmtpAccount) -> SendResult | None:
@@ -159,7 +161,7 @@ async def _transfer(
             outcome=Outcome.UNKNOWN,
             accepted=taken,
             refused=tuple(refused),
-            text=_short(str(error) or "The connection ended before the answer."),
+            text=_short(str(error)) or Sentence(N_("The connection ended before the answer.")),
         )
     return SendResult(
         outcome=Outcome.ACCEPTED,
@@ -246,4 +248,5 @@ def _is_tls(error: BaseException | None) -> bool:
 
 
 def _short(text: str) -> str:
-    return " ".join(text.split())[:_LONGEST_TEXT]
+    # What is said in other words later was made of short parts.
+    return text if isinstance(text, Sentence) else " ".join(text.split())[:_LONGEST_TEXT]

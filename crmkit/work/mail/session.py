@@ -12,6 +12,7 @@ from email.utils import format_datetime
 from typing import TYPE_CHECKING
 
 from crmkit.errors import UnavailableError
+from crmkit.model.values import N_, Sentence
 from crmkit.work.mail.accounts import check_secrecy, make_tls, refusal_of
 from crmkit.work.mail.addresses import check_line
 from crmkit.work.mail.imap_answers import find_facts, find_literals
@@ -24,6 +25,14 @@ if TYPE_CHECKING:
 
     from crmkit.work.mail.accounts import ImapAccount
 
+#: What is said where the connection breaks.
+_NOT_REACHED = N_("{host} cannot be reached: {said}.")
+_NOT_SIGNED_IN = N_("{host} cannot be signed in to: {said}.")
+_NO_FOLDERS = N_("{host} cannot be asked for its folders: {said}.")
+_NO_SEARCH = N_("{host} cannot be searched: {said}.")
+_NOT_READ = N_("{host} cannot be read: {said}.")
+_NOT_ASKED = N_("{host} cannot be asked what it can do: {said}.")
+_NO_WAITING = N_("{host} cannot be waited for: {said}.")
 _HAPPENS = re.compile(rb"\* \d+ (?:EXISTS|RECENT|EXPUNGE)")
 
 
@@ -60,7 +69,7 @@ class Session:
         check_line(account.username, "user name")
         check_line(account.password, "password")
         check_line(account.token, "token")
-        with self._telling("reached"):
+        with self._telling(_NOT_REACHED):
             self._box = self._connect()
             if self._is_abandoned:
                 raise ConnectionAbortedError("nobody waits for it any more")
@@ -69,7 +78,7 @@ class Session:
         from imap_tools import MailboxLoginError  # noqa: PLC0415 - for those who read
 
         try:
-            with self._telling("signed in to"):
+            with self._telling(_NOT_SIGNED_IN):
                 self._sign_in()
         except MailboxLoginError as error:
             self.drop()
@@ -107,12 +116,17 @@ class Session:
     @property
     def _open(self) -> BaseMailBox:
         if self._box is None:
-            raise MailboxError(f"The connection to {self._account.host} is closed; open it again.")
+            text = N_("The connection to {host} is closed; open it again.")
+            raise MailboxError(Sentence(text, host=self._account.host))
         return self._box
 
     @contextmanager
-    def _telling(self, doing: str) -> Iterator[None]:
-        """Turn what the libraries raise into one sentence; a broken connection is dropped."""
+    def _telling(self, broken: str) -> Iterator[None]:
+        """Turn what the libraries raise into one sentence; a broken connection is dropped.
+
+        Args:
+            broken: What is said of that, with {host} and {said}.
+        """
         from imap_tools import ImapToolsError, MailboxLoginError  # noqa: PLC0415 - as above
 
         host = self._account.host
@@ -122,16 +136,19 @@ class Session:
             raise
         except ssl.SSLCertVerificationError as error:
             self.drop()
+            text = N_(
+                "The certificate of {host} is not trusted: {said}. Check the name of the server, "
+                "or set ca_file to the company's authority."
+            )
             raise MailboxError(
-                f"The certificate of {host} is not trusted: {error.verify_message}. Check the name "
-                "of the server, or set ca_file to the company's authority.",
-                account_at_fault=True,
+                Sentence(text, host=host, said=error.verify_message), account_at_fault=True
             ) from error
         except (imaplib.IMAP4.abort, OSError, EOFError, ValueError) as error:
             self.drop()
-            raise MailboxError(f"{host} cannot be {doing}: {_short(error)}.") from error
+            raise MailboxError(Sentence(broken, host=host, said=_short(error))) from error
         except (imaplib.IMAP4.error, ImapToolsError) as error:
-            raise MailboxError(f"{host} refuses: {_short(error)}.") from error
+            text = N_("{host} refuses: {said}.")
+            raise MailboxError(Sentence(text, host=host, said=_short(error))) from error
 
     def close(self) -> None:
         """Say goodbye and close."""
@@ -158,13 +175,13 @@ class Session:
 
     def folders(self) -> list[str]:
         """List the folders that can be selected."""
-        with self._telling("asked for its folders"):
+        with self._telling(_NO_FOLDERS):
             found = self._open.folder.list()
         return [one.name for one in found if "\\Noselect" not in one.flags]
 
     def sent_folder(self) -> str:
         """Answer the folder of sent mail, "" where the server marks none (RFC 6154)."""
-        with self._telling("asked for its folders"):
+        with self._telling(_NO_FOLDERS):
             found = self._open.folder.list()
         sent = (one.name for one in found if any(flag.lower() == "\\sent" for flag in one.flags))
         return next(sent, "")
@@ -175,14 +192,14 @@ class Session:
 
         check_line(folder, "folder")
         self._told_of = ""
-        with self._telling("asked for a folder"):
+        with self._telling(_NO_FOLDERS):
             box = self._open
             try:
                 box.folder.set(folder, readonly=True)
             except MailboxFolderSelectError as error:
+                text = N_("There is no folder `{folder}` on {host}; choose another.")
                 raise MailboxError(
-                    f"There is no folder `{folder}` on {self._account.host}; choose another.",
-                    account_at_fault=True,
+                    Sentence(text, folder=folder, host=self._account.host), account_at_fault=True
                 ) from error
             told = box.client.response("UIDVALIDITY")[1][-1]
             if isinstance(told, bytes) and told.isdigit():
@@ -192,7 +209,7 @@ class Session:
 
     def uids(self, first: int) -> list[int]:
         """List the numbers of messages from one on, lowest first."""
-        with self._telling("searched"):
+        with self._telling(_NO_SEARCH):
             # `5:*` always names the last message, also when its number is lower (RFC 3501, 6.4.8).
             told = self._open.uids(f"UID {first}:*", charset=None)
         return sorted(uid for uid in map(int, told) if uid >= first)
@@ -201,13 +218,13 @@ class Session:
         """Answer the number before the first message that came on the day before or later."""
         # Months have English names, whatever the locale is: `26-Nov-2026`.
         day = "-".join(format_datetime(moment - timedelta(days=1)).split()[1:4])
-        with self._telling("searched"):
+        with self._telling(_NO_SEARCH):
             later = [int(uid) for uid in self._open.uids(f"SINCE {day}", charset=None)]
         return min(later) - 1 if later else max(self.uids(1), default=0)
 
     def facts(self, uids: Sequence[int]) -> dict[int, bytes]:
         """Answer what the server says of messages besides their text, by number."""
-        with self._telling("read"):
+        with self._telling(_NOT_READ):
             _, told = self._open.client.uid(
                 "FETCH", _listed(uids), "(UID FLAGS INTERNALDATE RFC822.SIZE)"
             )
@@ -225,7 +242,7 @@ class Session:
         client = self._open.client
         client.untagged_responses.pop("FETCH", None)
         try:
-            with self._telling("read"):
+            with self._telling(_NOT_READ):
                 status, told = client.uid("FETCH", _listed(uids), f"(UID {section})")
         except MailboxError as error:
             return find_literals(client.untagged_responses.get("FETCH", [])), error
@@ -244,7 +261,7 @@ class Session:
 
     def knows_idle(self) -> bool:
         """Say whether the server tells of new mail by itself (RFC 2177)."""
-        with self._telling("asked what it can do"):
+        with self._telling(_NOT_ASKED):
             # What imaplib knows of it is from before signing in, when servers say less.
             told = self._open.client.capability()[1][-1]
         return b"IDLE" in bytes(told).upper().split()
@@ -253,14 +270,14 @@ class Session:
         """Let the server tell of a folder; answer the socket on which it does."""
         if self._told_of != folder:
             self.select(folder)
-        with self._telling("waited for"):
+        with self._telling(_NO_WAITING):
             self._open.idle.start()  # type: ignore[no-untyped-call]
             return self._open.client.sock
 
     def idle_poll(self) -> tuple[bool, bool]:
         """Answer whether something happened and whether the server said anything, at once."""
         told: list[bytes] = []
-        with self._telling("waited for"):
+        with self._telling(_NO_WAITING):
             client = self._open.client
             while _has_more(client):
                 # The rest of a line may be on its way, so this may wait for it.
@@ -269,7 +286,7 @@ class Session:
 
     def idle_stop(self, folder: str) -> bool:
         """End it; answer whether something happened in the meantime."""
-        with self._telling("waited for"):
+        with self._telling(_NO_WAITING):
             _, rest = self._open.idle.stop()  # type: ignore[no-untyped-call]
         # Opened again, the folder would not say what came between two waits.
         self._told_of = folder

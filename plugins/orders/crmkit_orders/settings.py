@@ -93,7 +93,16 @@ class Settings(msgspec.Struct, frozen=True):
         ),
     ] = 0  # fmt: skip
     credit: Annotated[
-        Literal["warn", "block"], msgspec.Meta(title=N_("An order beyond the limit"))
+        Literal["warn", "block"],
+        msgspec.Meta(
+            title=N_("An order beyond the limit"),
+            extra={
+                "labels": {
+                    "warn": N_("Is confirmed, and its owner is told"),
+                    "block": N_("Is refused until a reason is given"),
+                }
+            },
+        ),
     ] = "warn"
     tolerance: Annotated[
         int,
@@ -102,7 +111,16 @@ class Settings(msgspec.Struct, frozen=True):
         ),
     ] = 0  # fmt: skip
     invoice_by: Annotated[
-        Literal["ordered", "delivered"], msgspec.Meta(title=N_("What may be invoiced"))
+        Literal["ordered", "delivered"],
+        msgspec.Meta(
+            title=N_("What may be invoiced"),
+            extra={
+                "labels": {
+                    "ordered": N_("What was ordered"),
+                    "delivered": N_("What was delivered"),
+                }
+            },
+        ),
     ] = "ordered"
     over_call: Annotated[
         Literal["refuse", "warn"],
@@ -129,9 +147,15 @@ class Settings(msgspec.Struct, frozen=True):
         Literal["off", "offer", "make"],
         msgspec.Meta(
             title=N_("A won opportunity"),
-            description=N_("Nothing, a notice to its owner with one click, or a draft order."),
+            extra={
+                "labels": {
+                    "off": N_("Makes nothing"),
+                    "offer": N_("Tells its owner, who makes an order with one click"),
+                    "make": N_("Makes a draft order"),
+                }
+            },
         ),
-    ] = "offer"  # fmt: skip
+    ] = "offer"
     clients_see_prices: Annotated[
         bool, msgspec.Meta(title=N_("Clients see prices on the status page"))
     ] = False

@@ -109,6 +109,7 @@ COSTS = Entity(
     title=Cost.text,
     icon="coins",
     permission=MARGIN,
+    in_menu=False,
     list=[Cost.text, Cost.product, Cost.amount, Cost.note],
     filters=[Cost.product],
     form=[Cost.product, Cost.amount, Cost.note],

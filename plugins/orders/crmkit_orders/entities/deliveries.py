@@ -169,12 +169,12 @@ RECEIPTS = Entity(
             N_("Lines"),
             columns=[
                 ReceiptLine.product,
-                ReceiptLine.text,
                 ReceiptLine.expected,
                 ReceiptLine.expected_on,
                 ReceiptLine.received,
             ],
             order=ReceiptLine.position,
+            below=[ReceiptLine.text],
             locked=receipt_locked,
         )
     ],

@@ -64,7 +64,6 @@ ORDERS = Entity(
             N_("Lines"),
             columns=[
                 OrderLine.product,
-                OrderLine.text,
                 OrderLine.quantity,
                 OrderLine.unit,
                 OrderLine.unit_price,
@@ -74,7 +73,7 @@ ORDERS = Entity(
                 OrderLine.net,
             ],
             order=OrderLine.position,
-            below=[OrderLine.price_rule],
+            below=[OrderLine.text, OrderLine.price_rule],
             totals=order_totals,
             locked=order_locked,
             paste=paste_order,
@@ -139,6 +138,7 @@ ORDERS = Entity(
             quiet=True,
             visible=lambda _ctx, record: bool(record["step"]),
             labels={"to": N_("E-mail or name of who takes it"), "reason": N_("Reason")},
+            kinds={"to": "user"},
         ),
         Action(
             "move-promise",
@@ -150,6 +150,7 @@ ORDERS = Entity(
             quiet=True,
             undoable=False,
             labels={"day": N_("Day"), "time": N_("Time"), "reason": N_("Reason")},
+            kinds={"day": "date", "time": "time", "reason": "textarea"},
         ),
         Action(
             "promise-by-rule",

@@ -52,7 +52,6 @@ QUOTES = Entity(
             N_("Lines"),
             columns=[
                 QuoteLine.product,
-                QuoteLine.text,
                 QuoteLine.quantity,
                 QuoteLine.unit,
                 QuoteLine.unit_price,
@@ -62,7 +61,7 @@ QUOTES = Entity(
                 QuoteLine.net,
             ],
             order=QuoteLine.position,
-            below=[QuoteLine.price_rule],
+            below=[QuoteLine.text, QuoteLine.price_rule],
             totals=quote_totals,
             locked=quote_locked,
             paste=paste_quote,

@@ -111,6 +111,7 @@ CLAIMS = Entity(
     singular=N_("Invoiced part"),
     title=Claim.document,
     icon="receipt",
+    in_menu=False,
     list=[
         Claim.document,
         Claim.order,

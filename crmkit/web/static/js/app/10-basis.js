@@ -11,6 +11,8 @@ const crm = (() => {
   const on = (type, handler, options) => document.addEventListener(type, handler, options);
   const text = (name) => body.dataset["t" + name[0].toUpperCase() + name.slice(1)] || "";
   const token = () => $('meta[name="csrf-token"]').content;
+  /* Keys are those of the Latin alphabet wherever they lie: a Russian keyboard says "л" for Ctrl+K. */
+  const letterOf = ({ key, code }) => (/^Key[A-Z]$/.test(code) && !/^[a-z]$/i.test(key) ? code[3] : key).toLowerCase();
   const typing = (el) => el.matches?.("input:not([type=checkbox],[type=radio]), textarea, select, [contenteditable]");
   root.classList.add("js");
 
@@ -38,5 +40,5 @@ const crm = (() => {
     }
   }
   setInterval(age, 1000);
-  return { root, body, $, $$, on, text, token, typing, announce, toast };
+  return { root, body, $, $$, on, text, token, typing, letterOf, announce, toast };
 })();

@@ -23,6 +23,8 @@
       input.setAttribute(name, value);
     for (const name of ["aria-invalid", "aria-describedby", "aria-label"])
       if (select.hasAttribute(name)) input.setAttribute(name, select.getAttribute(name));
+    input.required = select.required; // what is hidden could not say that it is missing
+    select.required = false;
     select.hidden = true;
     box.append(input, list);
     let run = 0;
@@ -85,17 +87,22 @@
         // what is offered still may be of the letters before the last ones
         (pause ? ask() : asking || Promise.resolve()).then(() => {
           if (!list.hidden && current()) set(current().dataset.value, current().textContent);
+          else if ("free" in box.dataset && input.value) set(input.value, input.value);
         });
       } else if (event.key === "Escape" && !list.hidden) {
         event.stopPropagation();
         show(false);
       }
     });
-    input.addEventListener("blur", () => setTimeout(() => {
-      show(false);
-      if (!input.value && select.value) set("", "");
-      else input.value = shown();
-    }, 150));
+    input.addEventListener("blur", () => {
+      // What is typed counts before a button that is clicked now sends the form.
+      if ("free" in box.dataset && input.value !== shown()) set(input.value, input.value);
+      setTimeout(() => {
+        show(false);
+        if (!input.value && select.value) set("", "");
+        else input.value = shown();
+      }, 150);
+    });
     list.addEventListener("pointerdown", (event) => {
       const option = event.target.closest('[role="option"]');
       if (option) {

@@ -1,7 +1,7 @@
 /* What all pages have: palette, lists, drafts, boards, forms, keys. */
 (() => {
   "use strict";
-  const { root, body, $, $$, on, text, token, typing, announce, toast, upgrade, makeBoard } = crm;
+  const { root, body, $, $$, on, text, token, typing, letterOf, announce, toast, upgrade, makeBoard } = crm;
   /* ---------- palette ---------- */
   const palette = $("#palette");
   const results = palette && $("#pal-list");
@@ -380,7 +380,8 @@
   let leader = 0;
   on("keydown", (event) => {
     const { key, target } = event;
-    if ((event.ctrlKey || event.metaKey) && key.toLowerCase() === "k") {
+    const letter = letterOf(event);
+    if ((event.ctrlKey || event.metaKey) && letter === "k") {
       event.preventDefault();
       openPalette();
       return;
@@ -399,6 +400,11 @@
       }
       return;
     }
+    if (key === "Escape" && $("#side.open")) {
+      $("#side").classList.remove("open");
+      $("[data-menu]")?.focus();
+      return;
+    }
     if (key === "Escape" && typing(target)) target.blur();
     const menu = target.closest?.("[popover]");
     if (menu && (key === "ArrowDown" || key === "ArrowUp") && !typing(target)) {
@@ -412,7 +418,6 @@
       return;
     }
     if (body.dataset.keys === "off" || typing(target) || event.ctrlKey || event.metaKey || event.altKey || $("dialog[open]")) return;
-    const letter = key.toLowerCase();
     if (Date.now() - leader < 1500) {
       leader = 0;
       const link = $(`[data-go="${CSS.escape(letter)}"]`);

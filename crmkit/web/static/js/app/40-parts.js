@@ -2,7 +2,7 @@
  * search boxes of what was swapped in before the focus goes back to one. */
 (() => {
   "use strict";
-  const { $, on, token } = crm;
+  const { $, on, text: words, token, toast } = crm;
   const grid = () => document.activeElement?.closest?.("[data-parts]");
   let sentCells = null;
   on("htmx:before:request", (event) => {
@@ -53,5 +53,5 @@
     event.preventDefault();
     window.htmx.ajax("POST", form.dataset.paste, { target: "#" + form.closest(".parts").id, swap: "outerHTML", values: { csrf_token: token(), text } });
   });
-  on("htmx:error", () => toast(text("failed")));
+  on("htmx:error", () => toast(words("failed")));
 })();

@@ -2,21 +2,25 @@
  * connections. */
 (() => {
   "use strict";
-  const { body, $, on, text, toast } = crm;
+  const { body, $, $$, on, text, toast } = crm;
   let live;
   async function badge() {
-    const link = $('.crm-side a[href="/inbox"]');
     const answer = await fetch("/inbox/count").catch(() => null);
-    if (!link || !answer?.ok) return;
+    if (!answer?.ok) return;
     const number = Number(await answer.text());
-    let mark = $(".n", link);
-    if (!number) return mark?.remove();
-    if (!mark) {
-      mark = document.createElement("span");
-      mark.className = "n";
-      link.append(mark);
+    for (const place of $$("[data-inbox]")) {
+      let mark = $(".n", place);
+      if (!number) {
+        mark?.remove();
+        continue;
+      }
+      if (!mark) {
+        mark = document.createElement("span");
+        mark.className = "n";
+        place.append(mark);
+      }
+      mark.textContent = number > 99 ? "99+" : String(number);
     }
-    mark.textContent = number > 99 ? "99+" : String(number);
   }
   function changed() {
     if ($("#changed")) return;
