@@ -63,7 +63,7 @@ def test_what_names_nobody_is_refused_with_its_text(typed: str) -> None:
 async def test_what_comes_and_goes_follows_the_rules_of_its_account(site_of: Running) -> None:
     ctx = await person(site_of)
     typed = {"share_with": "example.com", "keep_private": "ann@example.com"}
-    number = await account(ctx, **typed)
+    number = await account(ctx, None, None, **typed)
     assert typed == {name: (await find_account(ctx, number)).as_typed()[name] for name in typed}
     [bob, ann, other] = await receive(
         ctx, number, raw("One", "bob@example.com"), raw("Two", "ann@example.com"),
