@@ -98,7 +98,8 @@ class Parts:
             self._notes.add(f"part {path}", "There are too many parts; the rest was left out.")
             return Piece()
         kind = media_type(part)
-        payload = part.get_payload()
+        # Of one part the library would decode the text here, by any name of a charset.
+        payload = part.get_payload() if part.is_multipart() else None
         if kind == "message/delivery-status" and isinstance(payload, list):
             self.reports += [block for block in payload if isinstance(block, Message)]
             return Piece()

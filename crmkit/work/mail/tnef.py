@@ -34,6 +34,8 @@ _EMBEDDED, _UNICODE, _MULTIPLE, _NAMED = 0x0D, 0x1F, 0x1000, 0x8000
 _INTERFACE = 16
 _DEEPEST = 3
 _MOST = 1000
+#: Numbers that are read at most: half a second's work, a hundred times what Outlook packs.
+_STEPS = 500_000
 
 
 class PackedFile(Struct):
@@ -54,25 +56,34 @@ class Unpacked(Struct):
 
 
 class _CutError(Exception):
-    """A length says more than is there."""
+    """A length says more than is there, or there is more than anybody packs."""
 
 
 class _Reader:
-    """Takes numbers and bytes from the front; all are little-endian."""
+    """Takes numbers and bytes from the front; all are little-endian.
 
-    def __init__(self, data: memoryview) -> None:
-        self._data, self._at = data, 0
+    Args:
+        steps: Ends when enough numbers were read; those who read parts of a whole share it.
+    """
+
+    def __init__(self, data: memoryview, steps: Iterator[int]) -> None:
+        self.data, self._at, self._steps = data, 0, steps
+
+    def below(self, data: memoryview) -> _Reader:
+        return _Reader(data, self._steps)
 
     def left(self) -> int:
-        return len(self._data) - self._at
+        return len(self.data) - self._at
 
     def take(self, count: int) -> memoryview:
         if count > self.left():
             raise _CutError
         self._at += count
-        return self._data[self._at - count : self._at]
+        return self.data[self._at - count : self._at]
 
     def number(self, size: int = 4) -> int:
+        if next(self._steps, None) is None:
+            raise _CutError
         return int.from_bytes(self.take(size), "little")
 
     def padded(self, count: int) -> memoryview:
@@ -87,21 +98,21 @@ def unpack(data: bytes) -> Unpacked:
     Raises:
         ValueError: It is no TNEF, or there is nothing in it.
     """
-    found = _unpack(memoryview(data), 1)
+    found = _unpack(_Reader(memoryview(data), iter(range(_STEPS))), 1)
     if not found.files and not found.text.strip() and not found.html.strip():
         raise ValueError("there is nothing in it")
     return found
 
 
-def _unpack(data: memoryview, depth: int) -> Unpacked:
-    if data[:4] != _SIGNATURE:
+def _unpack(packet: _Reader, depth: int) -> Unpacked:
+    if packet.data[:4] != _SIGNATURE:
         raise ValueError("it is no TNEF")
     found, codec = Unpacked(), "cp1252"
-    for name, value in _attributes(data[_HEADER:]):
+    for name, value in _attributes(packet.below(packet.data[_HEADER:])):
         if name == _CODEPAGE:
-            codec = _codec(int.from_bytes(value[:4], "little"))
+            codec = _codec(int.from_bytes(value.data[:4], "little"))
         elif name == _BODY:
-            found.text = found.text or _text(value, codec)
+            found.text = found.text or _text(value.data, codec)
         elif name == _MAPI:
             _read_message(found, value, codec)
         elif name == _RENDERING and len(found.files) < _MOST:
@@ -111,34 +122,30 @@ def _unpack(data: memoryview, depth: int) -> Unpacked:
     return found
 
 
-def _told(
-    file: PackedFile, name: int, value: memoryview, codec: str, depth: int
-) -> list[PackedFile]:
+def _told(file: PackedFile, name: int, value: _Reader, codec: str, depth: int) -> list[PackedFile]:
     """Answer the file with what an attribute tells of it."""
     if name == _TITLE:
-        file.name = file.name or _text(value, codec)
+        file.name = file.name or _text(value.data, codec)
     elif name == _DATA:
-        file.content = bytes(value)
+        file.content = bytes(value.data)
     elif name == _ATTACHMENT:
         return _read_file(file, value, codec, depth)
     return [file]
 
 
-def _attributes(data: memoryview) -> Iterator[tuple[int, memoryview]]:
+def _attributes(reader: _Reader) -> Iterator[tuple[int, _Reader]]:
     """Yield attributes; a checksum that is wrong says nothing that the lengths do not."""
-    reader = _Reader(data)
     with suppress(_CutError):
         while reader.left():
             reader.number(1)
             name = reader.number() & 0xFFFF
             value = reader.take(reader.number())
             reader.take(2)
-            yield name, value
+            yield name, reader.below(value)
 
 
-def _properties(data: memoryview) -> Iterator[tuple[int, int, memoryview]]:
+def _properties(reader: _Reader) -> Iterator[tuple[int, int, memoryview]]:
     """Yield properties: which, its type, its first value."""
-    reader = _Reader(data)
     with suppress(_CutError):
         for _one in range(reader.number()):
             yield _property(reader)
@@ -154,12 +161,12 @@ def _property(reader: _Reader) -> tuple[int, int, memoryview]:
     count = reader.number() if size is None or kind & _MULTIPLE else 1
     first = memoryview(b"")
     for number in range(count):
-        value = reader.take(size) if size else reader.padded(reader.number())
+        value = reader.padded(size or reader.number())
         first = first if number else value
     return name, kind & ~_MULTIPLE, first
 
 
-def _read_message(found: Unpacked, data: memoryview, codec: str) -> None:
+def _read_message(found: Unpacked, data: _Reader, codec: str) -> None:
     html, pages = memoryview(b""), codec
     for name, kind, value in _properties(data):
         if name == _PLAIN:
@@ -173,7 +180,7 @@ def _read_message(found: Unpacked, data: memoryview, codec: str) -> None:
         found.html = _text(html, pages)
 
 
-def _read_file(file: PackedFile, data: memoryview, codec: str, depth: int) -> list[PackedFile]:
+def _read_file(file: PackedFile, data: _Reader, codec: str, depth: int) -> list[PackedFile]:
     """Answer the file with what its properties tell.
 
     A message in its place becomes its text, followed by the files that hang on it.
@@ -191,7 +198,7 @@ def _read_file(file: PackedFile, data: memoryview, codec: str, depth: int) -> li
             # An object begins with the id of its interface; the bytes of a file do not.
             inner = value[_INTERFACE:] if kind == _EMBEDDED else value
             if inner[:4] == _SIGNATURE and depth < _DEEPEST:
-                packed = _unpack(inner, depth + 1)
+                packed = _unpack(data.below(inner), depth + 1)
             file.content = file.content or bytes(inner)
     told = (names.get(each, "") for each in (_LONG_NAME, _SHORT_NAME, _SHOWN_NAME))
     file.name = next(filter(None, told), file.name)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from crmkit.work.mail.parsed import Limits, Own, ParsedMessage
@@ -151,6 +151,7 @@ _BITS = [
 
 @settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.sampled_from(_BITS), max_size=60))
+@example([b'Content-Type: text/html; charset="\0"\r\n\r\n', b"\xff"])
 def test_no_mixture_of_headers_makes_it_raise(bits: list[bytes]) -> None:
     repr(plain(parse_message(b"".join(bits)))).encode("utf-8")
 

@@ -136,3 +136,11 @@ def test_counts_that_lie_end_with_the_data(block: bytes) -> None:
     data = packet(attribute(RENDERING, bytes(14)), attribute(TITLE, b"a.txt\0"),
                   attribute(DATA, b"kept"), attribute(ATTACHMENT, block))  # fmt: skip
     assert [(one.name, one.content) for one in unpack(data).files] == [("a.txt", b"kept")]
+
+
+def test_a_packet_of_nothing_but_small_attributes_is_given_up() -> None:
+    small = attribute(0x60002, b"\0")
+    last = attribute(RENDERING, bytes(14)) + attribute(DATA, b"late")
+    assert unpack(packet(small * 1000, last)).files
+    with pytest.raises(ValueError, match="nothing in it"):
+        unpack(packet(small * 200_000, last))
