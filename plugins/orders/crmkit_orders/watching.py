@@ -25,7 +25,7 @@ SELECT a.*, coalesce(c.name, '') AS client FROM orders_agreement a
 LEFT JOIN crm_company c ON c.id = a.company
 WHERE a.state = 'running' AND a.trashed_at IS NULL AND a.owner IS NOT NULL
 AND a.valid_until BETWEEN $1 AND $2 AND a.told_until IS DISTINCT FROM a.valid_until
-ORDER BY a.valid_until, a.id LIMIT $3
+ORDER BY a.valid_until, a.id LIMIT $3 FOR NO KEY UPDATE OF a SKIP LOCKED
 """
 _LITTLE = """
 SELECT a.id, a.owner, a.number, coalesce(c.name, '') AS client, l.id AS line, l.text, l.quantity,
@@ -34,6 +34,7 @@ LEFT JOIN crm_company c ON c.id = a.company
 WHERE a.state = 'running' AND a.trashed_at IS NULL AND a.owner IS NOT NULL
 AND l.trashed_at IS NULL AND l.remaining <= l.quantity * $1 / 100
 AND l.told_at IS DISTINCT FROM l.quantity ORDER BY l.id LIMIT $2
+FOR NO KEY UPDATE OF l SKIP LOCKED
 """
 
 
@@ -59,7 +60,6 @@ async def _warn_of_end(ctx: Context, days: int) -> None:
         currency = row["currency"] or ctx.config.currency
         await _tell(
             ctx, row, N_("{agreement} of {client} ends on {day}; {left} of it are left."),
-            f"agreement-ends:{row['id']}:{row['valid_until']}",
             day=format_full_date(ctx, row["valid_until"]),
             left=format_money(ctx, row["net_left"] or Decimal(0), currency),
         )  # fmt: skip
@@ -71,15 +71,14 @@ async def _warn_of_little(ctx: Context, percent: int) -> None:
     for row in rows:
         await _tell(
             ctx, row, N_("{agreement} of {client}: {left} of {line} are left."),
-            f"agreement-low:{row['line']}:{row['quantity']}",
             line=str(row["text"]), left=left_text(ctx, row),
         )  # fmt: skip
         await ctx.derive(LINE, row["line"], told_at=row["quantity"])
 
 
-async def _tell(ctx: Context, row: Mapping[str, Any], text: str, key: str, **values: str) -> None:
+async def _tell(ctx: Context, row: Mapping[str, Any], text: str, **values: str) -> None:
     named = {"agreement": str(row["number"]), "client": str(row["client"])}
     await ctx.notify(
         [row["owner"]], _KIND, text, values={**named, **values}, entity=AGREEMENT,
-        record_id=row["id"], key=key,
+        record_id=row["id"],
     )  # fmt: skip

@@ -238,6 +238,8 @@ async def test_a_blanket_order_of_another_client_or_one_that_ended_is_not_there(
     path = f"{_path(ctx, 'company', isdom)}/agreements/{agreement}"
     own = f"{_path(ctx, 'company', shop['company'])}/agreements/{agreement}"
     assert 200 == (await guest.get(own)).status_code
+    assert 404 == (await guest.get(path)).status_code
+    assert 404 == (await guest.post(path, data={f"quantities.{line}": "1"})).status_code
     await act("orders.agreement/close", agreement)
     for each in (path, own):
         assert 404 == (await guest.get(each)).status_code
