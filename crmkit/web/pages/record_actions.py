@@ -72,7 +72,15 @@ async def refused_page(
     actions = tuple(
         with_problems(each, values, error) if each.name == name else each for each in page.actions
     )
-    label = next((each.label for each in actions if each.name == name), "")
+    button = next((each for each in actions if each.name == name), None)
+    shown = {each.name for each in button.fields} if button else set()
+    # What is wrong and has no place in the menu is said as well, in the words of its field.
+    loose = [
+        f"{_(field.label) if (field := plan.field(key)) else key} {text.rstrip('.')}."
+        for key, text in error.problems.items()
+        if key not in shown
+    ]
+    label = button.label if button else ""
     return answer(
         request,
         "record.html",
@@ -80,7 +88,7 @@ async def refused_page(
         status=422,
         crumbs=crumbs_of(plan, page.title),
         # Where no script opens the menu, the message says where to look.
-        flashes=(Flash(text=f"{label}: {error.message}", kind="bad"),),
+        flashes=(Flash(text=" ".join([f"{label}: {error.message}", *loose]), kind="bad"),),
         page=msgspec.structs.replace(page, actions=actions),
     )
 
