@@ -163,6 +163,9 @@ async def note_create(
         return go(request, f"/{entity}/{record_id}")
     page = await full_page(ctx, plan, record_id)
     if problem is None:
+        # Who writes one often writes another of its kind.
+        tabs = tuple(msgspec.structs.replace(t, current=t.name == kind) for t in page.composer)
+        page = msgspec.structs.replace(page, composer=tabs)
         return answer(request, "record.html", title=page.title, block="timeline", page=page)
     reason = " ".join(f"{text}." for text in problem.problems.values()) or problem.message
     tabs = tuple(
