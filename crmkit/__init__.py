@@ -87,6 +87,7 @@ if TYPE_CHECKING:
         format_money,
         format_number,
         format_time,
+        format_zone,
     )
     from crmkit.web.guests import guest_context, speaking
     from crmkit.web.pages.signin import enter
@@ -219,6 +220,7 @@ _HOMES = {
     "format_moment": ("crmkit.web.format", "format_moment"),
     "format_money": ("crmkit.web.format", "format_money"),
     "format_time": ("crmkit.web.format", "format_time"),
+    "format_zone": ("crmkit.web.format", "format_zone"),
     "format_number": ("crmkit.web.format", "format_number"),
     "FunnelStep": ("crmkit.web.views", "FunnelStep"),
     "Group": ("crmkit.model.entity", "Group"),
@@ -354,6 +356,7 @@ __all__ = [
     "format_money",
     "format_number",
     "format_time",
+    "format_zone",
     "get",
     "go",
     "guest_context",

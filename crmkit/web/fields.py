@@ -258,7 +258,7 @@ def input_of(  # noqa: PLR0913 - what a form knows about one input
         options=options,
         required=field.required,
         help=_(field.help) or None,
-        error=f"{_(field.label)} {_(error)}." if error else None,
+        error=f"{_(field.label)} {_(error).rstrip('.')}." if error else None,
         conflict=conflict,
         remote_url=f"/{field.reference}/lookup" if field.reference else None,
         currency=(currency or ctx.config.currency) if field.kind == "money" else None,
@@ -277,15 +277,17 @@ def entity_link(ctx: Context, plan: EntityPlan) -> EntityLink:
     def may(verb: Any) -> bool:  # noqa: ANN401
         return allowed(ctx, plan, verb)
 
+    # What code alone writes is not entered by people.
+    is_entered = "created" not in plan.silent
     return EntityLink(
         name=plan.name,
         label=_(plan.label),
         singular=_(plan.singular),
         icon=plan.icon,
         url=url,
-        new_url=f"{url}/new" if may("create") else None,
+        new_url=f"{url}/new" if is_entered and may("create") else None,
         board_url=f"{url}/board" if plan.board else None,
-        import_url=f"{url}/import" if may("import") else None,
+        import_url=f"{url}/import" if is_entered and may("import") else None,
         export_url=f"{url}/export" if may("export") else None,
         trash_url=f"{url}/trash" if may("delete") else None,
     )

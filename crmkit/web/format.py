@@ -72,8 +72,9 @@ def format_date(ctx: Context, value: date) -> str:
 
 
 def format_long_date(ctx: Context, value: date) -> str:
-    """Format a day with its weekday, such as Tuesday, 24 November."""
-    return _day(value, "EEEE, d MMMM", ctx.language)
+    """Format a day with its weekday for a heading, such as Tuesday, 24 November."""
+    text = _day(value, "EEEE, d MMMM", ctx.language)
+    return text[:1].upper() + text[1:]
 
 
 def format_full_date(ctx: Context, value: date) -> str:
@@ -105,6 +106,11 @@ def format_exact(ctx: Context, value: datetime) -> str:
     """Format a moment (aware) with its day, time and zone, for who wants to know it exactly."""
     local = value.astimezone(ctx.time_zone)
     return f"{format_full_date(ctx, local.date())}, {format_time(ctx, value)} ({ctx.time_zone.key})"
+
+
+def format_zone(ctx: Context, zone: ZoneInfo) -> str:
+    """Format the name of a time zone: the city by whose clock times are given."""
+    return babel_dates.get_timezone_location(zone, locale=_locale(ctx.language), return_city=True)
 
 
 def format_moment(ctx: Context, value: datetime) -> str:

@@ -280,7 +280,7 @@ def _empty(
         actions.append(Link(label=_("Import a file"), url=import_url, icon="upload"))
     return Empty(
         title=_("No %(what)s yet") % {"what": _(plan.label).lower()},
-        text=_("Enter the first one, or bring them from a CSV file."),
+        text=_("Enter the first one, or bring them from a CSV file.") if actions else "",
         icon=plan.icon,
         actions=tuple(actions),
     )

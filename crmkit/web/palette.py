@@ -16,7 +16,7 @@ from crmkit.web.answers import check_buttons
 from crmkit.web.record_view import buttons_of, fitting_actions, may
 from crmkit.web.shell import navigation_of, readable
 from crmkit.web.timeline import composer
-from crmkit.web.translate import _
+from crmkit.web.translate import _, pgettext
 from crmkit.web.views import SearchGroup, SearchResult
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ async def commands(
         groups.append(await _with_record(ctx, here, words, _MOST, with_script=with_script))
     if hit is not None and hit != here and words:
         groups.append(await _with_record(ctx, hit, [], _MOST_OF_A_HIT, with_script=with_script))
-    groups.append(SearchGroup(label=_("New"), results=tuple(_new(ctx, words))))
+    groups.append(SearchGroup(label=pgettext("button", "New"), results=tuple(_new(ctx, words))))
     groups.append(SearchGroup(label=_("Go to"), results=tuple(_places(ctx, words, places))))
     return [group for group in groups if group.results]
 

@@ -188,7 +188,7 @@ class _Rows:
             if at == str(place):
                 field = self._plan.field(name)
                 label = _(field.label) if field else name
-                found.append(f"{label} {_(text)}." if label else text)
+                found.append(f"{label} {_(text).rstrip('.')}." if label else text)
         return tuple(found)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
+from urllib.parse import urlencode
 
 import msgspec
 
@@ -20,7 +21,7 @@ from crmkit.web.answers import check_buttons, check_entries, check_panels, plugi
 from crmkit.web.call_view import call_log_url
 from crmkit.web.deadline_view import deadline_panels
 from crmkit.web.document_view import document_entries, documents_of, documents_panel
-from crmkit.web.message_view import mail_tab, message_entries
+from crmkit.web.message_view import EMAIL, mail_tab, message_entries
 from crmkit.web.panels import find_tab, panels_of, slot_html, tab_names
 from crmkit.web.parts_view import parts_grids
 from crmkit.web.record_view import buttons_of, fitting_actions, record_page
@@ -126,7 +127,15 @@ async def full_page(
         written = await mail_tab(ctx, plan, record, query) if not page.trashed else None
         if written is not None:
             written = msgspec.structs.replace(written, current=not page.composer)
-            page = msgspec.structs.replace(page, composer=(*page.composer, written))
+            contacts = tuple(
+                msgspec.structs.replace(each, url=f"{page.url}?{urlencode({'write': EMAIL})}")
+                if each.url.startswith("mailto:")
+                else each
+                for each in page.contacts
+            )
+            page = msgspec.structs.replace(
+                page, composer=(*page.composer, written), contacts=contacts
+            )
         elif page.composer:
             page = msgspec.structs.replace(page, mail_setup_url="/settings/mail")
     tabs = tab_names(ctx, plan.name)

@@ -382,6 +382,8 @@ def form_page(
         )
         if stale
         else None,
-        duplicates_url=f"{base}/similar" if record is None and plan.title_field.has_key else None,
+        duplicates_url=f"{base}/similar"
+        if record is None and plan.title_field.has_key and plan.title_field.editable
+        else None,
         draft_key=f"{plan.name}-{record['id'] if record else 'new'}",
     )

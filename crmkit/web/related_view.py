@@ -29,7 +29,7 @@ def related_panels(
     for each in found:
         other = each.plan
         field = other.fields[each.field]
-        may_create = allowed(ctx, other, "create")
+        may_create = field.editable and allowed(ctx, other, "create")
         if not each.listing.rows and not may_create:
             continue
         number = format_number(ctx, each.count.number) + ("+" if each.count.capped else "")

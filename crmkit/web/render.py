@@ -17,7 +17,7 @@ from crmkit.web.services import services_of, visit_of
 from crmkit.web.shell import make_shell
 from crmkit.web.templating import CompiledTemplates, SiteLoader, VisitInForce, begin_page
 from crmkit.web.themes import theme_css, theme_url
-from crmkit.web.translate import _, ngettext, printed, printed_plural
+from crmkit.web.translate import _, ngettext, pgettext, printed, printed_plural
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,6 +53,7 @@ def make_environment(site: Site, config: Config, files: PluginFiles) -> Environm
     environment.globals.update(
         _=printed,
         ngettext=printed_plural,
+        pgettext=pgettext,
         visit=VisitInForce(),
         asset=address,
         icon=icon,

@@ -77,7 +77,9 @@ def what_changed(ctx: Context, plan: EntityPlan, change: ChangeRow, said: Said) 
         erased = change.cause == ERASE
         return escape(_("erased personal data") if erased else _("changed what was erased since"))
     parts = []
-    for name in change.after:
+    # What state a record came to says more than what was noted on the way.
+    state = plan.lifecycle.column if plan.lifecycle else ""
+    for name in sorted(change.after, key=lambda each: each != state):
         field = plan.field(name)
         label = _(field.label) if field else name
         before = value_text(ctx, plan, name, change.before.get(name), said)

@@ -70,6 +70,12 @@ def _(text: str) -> str:
     return found.gettext(text) if found is not None and text else text
 
 
+def pgettext(context: str, text: str) -> str:
+    """Translate a text that has another meaning elsewhere; the context says which one it has."""
+    found = catalogue_in_force.get() or _ENGLISH
+    return found.pgettext(context, text)
+
+
 def ngettext(one: str, many: str, number: int) -> str:
     """Translate a text that depends on a number."""
     found = catalogue_in_force.get() or _ENGLISH

@@ -162,6 +162,30 @@ def test_a_blanket_order_is_called_off_by_two_clicks(open_page: Open) -> None:
     assert phone.evaluate("document.documentElement.scrollWidth") <= 375
 
 
+def test_a_line_is_changed_and_added_by_keys_after_it_was_saved(open_page: Open) -> None:
+    """What the server answers brings the inputs of pages without scripts along: none is sent."""
+    page = open_page("/orders.quote/new")
+    hand = _Hand(page)
+    hand.choose("#f-company", "Kan")
+    page.keyboard.press("Control+Enter")  # also when the answer to what was typed is on its way
+    page.wait_for_url(re.compile(r"/orders\.quote/\d+$"))
+    assert "Kan-code" in page.inner_text(".rec-head")
+    page.click("#orders-quote-line-new-product")
+    page.keyboard.type("GTX")
+    page.keyboard.press("Tab")  # one product is called so, and is taken
+    page.locator("dl.parts-sums", has_text="4,821").wait_for()
+    product = page.locator('[data-col="1"] > .ref input[role="combobox"]').first
+    product.click()
+    page.keyboard.type("MG")
+    page.locator('[role="option"]').locator("visible=true").first.wait_for()
+    page.keyboard.press("Enter")
+    page.locator("dl.parts-sums", has_text="$55").wait_for()
+    page.locator("[id^=orders-quote-line][id$=unit]").first.focus()
+    page.keyboard.press("Alt+ArrowDown")
+    focused = page.evaluate("document.activeElement.id")
+    assert "orders-quote-line-new-product" == focused
+
+
 _OVERFLOW = """() => [...document.querySelectorAll(".rec-cols > *")]
     .filter(part => part.scrollHeight > part.clientHeight + 1).map(part => part.className)"""
 

@@ -110,6 +110,10 @@ async def test_events_that_never_come_are_neither_offered_nor_taken(place: Place
         refused = await client.post("/settings/webhooks", data=typed)
         assert 422 == refused.status_code
         assert "is no event" in refused.text
+        # Nor is a message entered or imported as if it were any record.
+        listed = (await client.get("/core.message")).text
+        assert "/core.message/new" not in listed
+        assert "/core.message/import" not in listed
 
 
 async def _due(running: Running) -> None:

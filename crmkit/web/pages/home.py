@@ -22,6 +22,8 @@ from crmkit.web.translate import _
 from crmkit.web.views import Empty, HomePage, Link
 
 _MORNING, _NOON, _EVENING = 4, 12, 18
+#: Places an empty page leads to.
+_LINKS = 5
 _SCOPES = ("mine", "team", "all")
 
 
@@ -60,7 +62,7 @@ async def home_show(request: AnyRequest) -> Response[str]:
             Link(label=labels[name], url=f"/?scope={name}", current=name == scope)
             for name in _SCOPES
         ),
-        empty=None if given.get("sections") else await _empty(ctx, given),
+        empty=None if given.get("sections") else await _empty(ctx, given, scope),
     )
     panels = await panels_of(ctx, HOME, slot="home")
     tiles = await tiles_of(ctx, "home", scope)
@@ -88,17 +90,20 @@ async def _has_records(ctx: Context) -> bool:
     return False
 
 
-async def _empty(ctx: Context, given: dict[str, Any]) -> Empty:
+async def _empty(ctx: Context, given: dict[str, Any], scope: str) -> Empty:
     """Answer what fills the page: work when there are records, else records."""
     links = [entity_link(ctx, plan) for plan in readable(ctx.site, ctx.principal)]  # type: ignore[arg-type]
-    if given.get("funnel") or given.get("loose_ends"):
+    has_records = await _has_records(ctx)
+    if given.get("funnel") or given.get("loose_ends") or (has_records and scope == "all"):
         return Empty(
             title=_("Nothing is due"),
             text=_("Tasks and next steps appear here as soon as they have a date."),
             icon="calendar",
-            actions=tuple(Link(label=each.label, url=each.url, icon=each.icon) for each in links),
+            actions=tuple(
+                Link(label=each.label, url=each.url, icon=each.icon) for each in links[:_LINKS]
+            ),
         )
-    if await _has_records(ctx):
+    if has_records:
         return Empty(
             title=_("Nothing here is yours yet"),
             text=_("Records of others stand under All; what you own appears here."),

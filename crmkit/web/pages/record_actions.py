@@ -72,7 +72,15 @@ async def refused_page(
     actions = tuple(
         with_problems(each, values, error) if each.name == name else each for each in page.actions
     )
-    label = next((each.label for each in actions if each.name == name), "")
+    button = next((each for each in actions if each.name == name), None)
+    shown = {each.name for each in button.fields} if button else set()
+    # What is wrong and has no place in the menu is said as well, in the words of its field.
+    loose = [
+        f"{_(field.label) if (field := plan.field(key)) else key} {text.rstrip('.')}."
+        for key, text in error.problems.items()
+        if key not in shown
+    ]
+    label = button.label if button else ""
     return answer(
         request,
         "record.html",
@@ -80,7 +88,7 @@ async def refused_page(
         status=422,
         crumbs=crumbs_of(plan, page.title),
         # Where no script opens the menu, the message says where to look.
-        flashes=(Flash(text=f"{label}: {error.message}", kind="bad"),),
+        flashes=(Flash(text=" ".join([f"{label}: {error.message}", *loose]), kind="bad"),),
         page=msgspec.structs.replace(page, actions=actions),
     )
 
@@ -155,6 +163,9 @@ async def note_create(
         return go(request, f"/{entity}/{record_id}")
     page = await full_page(ctx, plan, record_id)
     if problem is None:
+        # Who writes one often writes another of its kind.
+        tabs = tuple(msgspec.structs.replace(t, current=t.name == kind) for t in page.composer)
+        page = msgspec.structs.replace(page, composer=tabs)
         return answer(request, "record.html", title=page.title, block="timeline", page=page)
     reason = " ".join(f"{text}." for text in problem.problems.values()) or problem.message
     tabs = tuple(

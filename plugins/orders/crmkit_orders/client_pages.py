@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from crmkit import N_, format_full_date, format_money, format_number
+from crmkit import N_, format_full_date, format_money, format_number, format_zone
 from crmkit_orders.domain.money import Line, round_money, share_of, totals_of
 from crmkit_orders.reading import read_row, read_rows
 from crmkit_orders.settings import Settings
@@ -175,6 +175,7 @@ async def order_status(ctx: Context, order: Row) -> dict[str, Any]:
         "state": ctx.translate(label),
         "promise": full_moment(ctx, order["promised_at"]) if is_running else "",
         "reason": order["promise_reason"] if is_running else "",
+        "zone": format_zone(ctx, ctx.config.zone),
         "steps": await _steps(ctx, order["id"], with_names=settings.clients_see_staff),
         "lines": [shown_line(ctx, row, currency) | _counts(ctx, row, order) for row in rows],
         "deliveries": await _deliveries(ctx, order["id"]),

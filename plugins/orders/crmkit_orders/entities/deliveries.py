@@ -44,7 +44,6 @@ DELIVERIES = Entity(
     form=[
         Group(N_("Delivery"), [Delivery.order, Delivery.direction, Delivery.planned_for]),
         Group(N_("Carrier"), [Delivery.carrier, Delivery.tracking, Delivery.deliver_to]),
-        Group(N_("Progress"), [Delivery.state]),
         Group(N_("Text"), [Delivery.note]),
         Group(N_("Who works on it"), [Delivery.owner, Delivery.team]),
     ],
@@ -156,7 +155,6 @@ RECEIPTS = Entity(
     form=[
         Group(N_("Receipt"), [Receipt.supplier, Receipt.supplier_number, Receipt.expected_on]),
         Group(N_("For"), [Receipt.order]),
-        Group(N_("Progress"), [Receipt.state]),
         Group(N_("Text"), [Receipt.note]),
         Group(N_("Who works on it"), [Receipt.owner, Receipt.team]),
     ],

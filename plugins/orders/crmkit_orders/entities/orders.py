@@ -50,7 +50,7 @@ ORDERS = Entity(
         Group(N_("Promise"), [Order.promised_at, Order.promise_reason]),
         Group(N_("Delivery"), [Order.deliver_to, Order.note]),
         Group(N_("Terms"), [Order.currency, Order.prepayment, Order.credit_override]),
-        Group(N_("Progress"), [Order.state, Order.cancel_reason]),
+        Group(N_("Progress"), [Order.cancel_reason]),
         Group(N_("Who works on it"), [Order.owner, Order.team]),
     ],
     board=Order.state,

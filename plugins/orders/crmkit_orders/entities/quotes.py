@@ -38,7 +38,7 @@ QUOTES = Entity(
     form=[
         Group(N_("Client"), [Quote.company, Quote.person, Quote.opportunity]),
         Group(N_("Terms"), [Quote.currency, Quote.valid_until, Quote.prepayment]),
-        Group(N_("Answer"), [Quote.state, Quote.refused_reason]),
+        Group(N_("Answer"), [Quote.refused_reason]),
         Group(N_("Text"), [Quote.note]),
         Group(N_("Who works on it"), [Quote.owner, Quote.team]),
     ],

@@ -52,6 +52,13 @@
       select.dispatchEvent(new Event("change", { bubbles: true }));
     };
     let asking = null;
+    /* Does it when what was typed has its answer; the form waits for that as well. */
+    const settle = (done) => {
+      asking = pause ? ask() : asking || Promise.resolve();
+      const mine = (box.settling = asking.then(done).finally(() => {
+        if (box.settling === mine) box.settling = null;
+      }));
+    };
     const ask = async () => {
       clearTimeout(pause);
       pause = 0;
@@ -73,6 +80,8 @@
       clearTimeout(pause);
       pause = setTimeout(() => (asking = ask()), 150);
     });
+    // What counts is the choice; the letters typed on the way to it are no change of the form.
+    input.addEventListener("change", (event) => event.stopPropagation());
     input.addEventListener("focus", () => input.select());
     input.addEventListener("click", () => list.hidden && ask());
     input.addEventListener("keydown", (event) => {
@@ -85,7 +94,7 @@
       } else if (event.key === "Enter" && (pause || !list.hidden)) {
         event.preventDefault();
         // what is offered still may be of the letters before the last ones
-        (pause ? ask() : asking || Promise.resolve()).then(() => {
+        settle(() => {
           if (!list.hidden && current()) set(current().dataset.value, current().textContent);
           else if ("free" in box.dataset && input.value) set(input.value, input.value);
         });
@@ -97,7 +106,14 @@
     input.addEventListener("blur", () => {
       // What is typed counts before a button that is clicked now sends the form.
       if ("free" in box.dataset && input.value !== shown()) set(input.value, input.value);
-      setTimeout(() => {
+      else if (input.value && input.value !== shown()) {
+        settle(() => {
+          const fitting = input.value === shown() ? [] : options();
+          if (fitting.length === 1) set(fitting[0].dataset.value, fitting[0].textContent);
+        });
+      }
+      setTimeout(async () => {
+        await box.settling;
         show(false);
         if (!input.value && select.value) set("", "");
         else input.value = shown();
@@ -112,4 +128,13 @@
     });
   }
   crm.upgrade = upgrade;
+
+  /* A form is sent when its search boxes know what was typed into them. */
+  addEventListener("submit", (event) => {
+    const waiting = $$(".ref", event.target).map((box) => box.settling).filter(Boolean);
+    if (!waiting.length) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    Promise.all(waiting).then(() => event.target.requestSubmit(event.submitter));
+  }, true);
 })();

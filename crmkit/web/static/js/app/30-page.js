@@ -190,6 +190,8 @@
 
   /* ---------- what each new part of a page needs ---------- */
   function prepare(part) {
+    // what htmx parses has the inputs for pages without scripts, which must not be sent
+    $$("noscript", part).forEach((el) => el.childElementCount && el.remove());
     $$("[data-ref]", part).forEach(upgrade);
     $$("[data-board]", part).forEach((board) => setTimeout(() => makeBoard(board).catch(() => delete board.dataset.ready), 0));
     $$("form[data-draft]", part).forEach(restoreDraft);
@@ -218,6 +220,12 @@
     const menu = location.hash.startsWith("#act-") && document.getElementById(location.hash.slice(1));
     if (menu && menu.matches("[popover]")) reveal(menu);
   }
+  /* A small form that opens is there to be filled in. */
+  on("toggle", (event) => {
+    const menu = event.target;
+    if (event.newState !== "open" || !menu.matches?.('[popover][role="dialog"]') || menu.contains(document.activeElement)) return;
+    $(":is(input:not([type=hidden]), select:not([hidden]), textarea)", menu)?.focus();
+  }, true);
   prepare(document);
   $("#errors")?.focus();
   $$("[popover][data-open]").forEach(reveal);

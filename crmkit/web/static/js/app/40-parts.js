@@ -35,7 +35,7 @@
     };
     if (event.altKey && event.key === "ArrowDown") {
       const last = $("tr[data-new]", row.parentElement);
-      const first = last && $("input:not([type=hidden]), select", last);
+      const first = last && $(":is(input:not([type=hidden]), select:not([hidden]))", last);
       event.preventDefault();
       first?.focus();
     } else if (event.key === "Enter" && event.target.matches("input") && !event.defaultPrevented) to(row.nextElementSibling || row);
