@@ -187,6 +187,7 @@ class Orders(Plugin):
         await order_saved(event)
         await note_day(event)
         await following.receipt_saved(event)
+        await following.stock_saved(event)
         await line_promised(event)
         await catalogue_saved(event)
 
