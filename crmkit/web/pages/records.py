@@ -9,6 +9,7 @@ from litestar.params import FromPath
 
 from crmkit.errors import InvalidError, NotFoundError, StaleVersionError
 from crmkit.model.context import Context
+from crmkit.model.field import Field
 from crmkit.plugin.events import FormEvent
 from crmkit.plugin.plan import EntityPlan
 from crmkit.records.duplicates import find_duplicates
@@ -253,6 +254,13 @@ async def field_edit(
     return answer(request, "field.html", title=editor.field.label, block="editor", editor=editor)
 
 
+async def _currency(ctx: Context, plan: EntityPlan, field: Field, record_id: int) -> str:
+    """Answer in which currency one amount of a record is; "" where that does not matter."""
+    if field.kind not in {"money", "decimal"} or "currency" not in plan.fields:
+        return ""
+    return str((await get_record(ctx, plan, record_id)).get("currency") or "")
+
+
 @post("/{entity:str}/{record_id:int}/field/{name:str}", policy="entity.edit")
 async def field_update(
     request: AnyRequest, entity: FromPath[str], record_id: FromPath[int], name: FromPath[str]
@@ -269,7 +277,9 @@ async def field_update(
     problem: str | None = None
     stale: StaleVersionError | None = None
     try:
-        values = parse_values(ctx, plan, {name: typed})
+        values = parse_values(
+            ctx, plan, {name: typed}, await _currency(ctx, plan, field, record_id)
+        )
         await save_record(ctx, plan, record_id, values, sent_version(form))
     except InvalidError as error:
         problem = error.problems.get(name) or error.message.rstrip(".")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 
-from crmkit import N_, InvalidError, Veto, format_number
+from crmkit import N_, InvalidError, Veto, format_number, read_number
 from crmkit_orders.domain.errors import UnitError
 from crmkit_orders.domain.money import QUANTITY_PLACES as PLACES
 from crmkit_orders.domain.units import convert
@@ -45,15 +45,15 @@ async def count_stock(
     The count and its reason are fields of the product, so who, when and why stand in its history.
 
     Raises:
-        InvalidError: It is no number, or negative.
+        InvalidError: It is no number, can be read in two ways, or is negative.
     """
+    refused = ctx.translate(N_("The stock was not changed."))
     try:
-        counted = Decimal(data.on_hand.replace(",", ".").strip())
-    except ArithmeticError:
-        counted = Decimal("NaN")
-    if not counted.is_finite() or not 0 <= counted < _MOST:
-        text = ctx.translate(N_("is no count; enter 0 or more"))
-        raise InvalidError(ctx.translate(N_("The stock was not changed.")), {"on_hand": text})
+        counted = read_number(ctx, data.on_hand)
+    except InvalidError as error:
+        raise InvalidError(refused, {"on_hand": error.message}) from error
+    if not 0 <= counted < _MOST:
+        raise InvalidError(refused, {"on_hand": ctx.translate(N_("is no count; enter 0 or more"))})
     counted = round(counted, PLACES)
     await lock_products(ctx, [product_id])
     await ctx.save(
