@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from crmkit import N_, Veto, format_number
 from crmkit_orders.discounts import check_running
 from crmkit_orders.domain.errors import RuleError
+from crmkit_orders.domain.options import span_of
 from crmkit_orders.domain.quantities import lowest_ordered
 from crmkit_orders.domain.units import convert
 from crmkit_orders.ordering import mark_amended
@@ -153,12 +154,37 @@ def _check(event: SaveEvent) -> None:
     except RuleError as error:
         field = next((n for n in row if n in event.values), "quantity")
         raise Veto(told(ctx, error), **{field: told(ctx, error)}) from error
+    if event.entity.name == QUOTE_LINE:
+        _check_option(event, whole)
     if event.entity.name == ORDER_LINE and event.before:
         least = lowest_ordered(counts_of(event.before))
         if (whole.get("quantity") or 0) < least:
             text = ctx.translate(N_("cannot be less than {least}, which left the house already"))
             shown = text.format(least=format_number(ctx, plain(least)))
             raise Veto(ctx.translate(N_("The line was not changed.")), quantity=shown)
+
+
+def _check_option(event: SaveEvent, whole: Row) -> None:
+    """Refuse bounds of what is no option, and a quantity that is not within them."""
+    ctx, names = event.ctx, ("min_quantity", "max_quantity")
+    given = [name for name in names if whole.get(name) is not None]
+    if not given:
+        return
+    refused = ctx.translate(N_("The line was not saved."))
+    if not whole.get("is_optional"):
+        text = ctx.translate(N_("is for options only; tick Option, or empty it"))
+        raise Veto(refused, **dict.fromkeys(given, text))
+    try:
+        span_of(whole.get("quantity") or Decimal(0), *(whole.get(name) for name in names))
+    except RuleError as error:
+        field = next((n for n in ("quantity", *given) if n in event.values), "quantity")
+        raise Veto(told(ctx, error), **{field: told(ctx, error)}) from error
+
+
+async def _begun(event: SaveEvent) -> Decimal:
+    """Answer of how many bundles of a line single parts have left."""
+    parts = await parts_by_line(event.ctx, [event.before["order"]])
+    return begun(event.before, parts.get(event.record_id or 0, ()))
 
 
 async def refuse_removal(event: SaveEvent) -> None:

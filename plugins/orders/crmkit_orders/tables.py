@@ -143,7 +143,13 @@ class Quote(Record, tablename="orders_quote"):
 
 
 class QuoteLine(Record, tablename="orders_quote_line"):
-    """A line of a quote; an option counts only when it is chosen."""
+    """A line of a quote; an option counts only when it is chosen.
+
+    Attributes:
+        min_quantity: Of an option, the least that may be taken; empty is its quantity.
+        max_quantity: The most, likewise.
+        chosen_quantity: What was taken of it.
+    """
 
     quote = Reference("orders_quote", on_delete="cascade", required=True)
     position = Number()
@@ -156,6 +162,9 @@ class QuoteLine(Record, tablename="orders_quote_line"):
     tax_rate = Measure(digits=_PERCENT)
     is_optional = Flag(default=False)
     is_chosen = Flag(default=False)
+    min_quantity = Measure(digits=_QUANTITY)
+    max_quantity = Measure(digits=_QUANTITY)
+    chosen_quantity = Measure(digits=_QUANTITY)
     is_unmatched = Flag(default=False)
     price_rule = Text()
     rule_price = Measure(digits=_PRICE)

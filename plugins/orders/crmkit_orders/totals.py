@@ -49,13 +49,14 @@ def counts_of(row: Mapping[str, Any]) -> LineCounts:
 
 
 async def quote_rows(ctx: Context, quote: int) -> Sequence[Mapping[str, Any]]:
-    """Answer the lines of a quote in their order."""
-    return await read_rows(
+    """Answer the lines of a quote in their order, of a chosen option what was taken of it."""
+    rows = await read_rows(
         ctx,
         "SELECT * FROM orders_quote_line WHERE quote = $1 AND trashed_at IS NULL "
         "ORDER BY position, id",
         quote,
     )
+    return [{**row, "quantity": row["chosen_quantity"] or row["quantity"]} for row in rows]
 
 
 async def order_rows(ctx: Context, order: int) -> Sequence[Mapping[str, Any]]:
