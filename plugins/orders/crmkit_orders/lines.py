@@ -14,6 +14,8 @@ from crmkit_orders.domain.units import convert
 from crmkit_orders.ordering import mark_amended
 from crmkit_orders.pricing import price_of, taken
 from crmkit_orders.reading import Row, read_row
+from crmkit_orders.shares import parts_by_line
+from crmkit_orders.single_parts import begun
 from crmkit_orders.states import OPEN_ORDER
 from crmkit_orders.told import plain, told
 from crmkit_orders.totals import add_up_order, add_up_quote, counts_of, money_line
@@ -46,7 +48,7 @@ async def prepare_line(event: SaveEvent) -> None:
         await _fill(event, whole, document)
     elif event.before.get("rule_price") is not None:
         event.values["rule_price"] = None  # no product, so no rule
-    _check(event)
+    await _check(event)
     if event.entity.name == ORDER_LINE:
         check_running(event, document)
 
@@ -144,7 +146,7 @@ async def _price(event: SaveEvent, product: Row, document: Row) -> None:
     values["is_by_hand"] = False
 
 
-def _check(event: SaveEvent) -> None:
+async def _check(event: SaveEvent) -> None:
     """Refuse numbers that no document can hold, and fewer than were delivered."""
     ctx = event.ctx
     whole = {**event.before, **event.values}
@@ -157,7 +159,7 @@ def _check(event: SaveEvent) -> None:
     if event.entity.name == QUOTE_LINE:
         _check_option(event, whole)
     if event.entity.name == ORDER_LINE and event.before:
-        least = lowest_ordered(counts_of(event.before))
+        least = lowest_ordered(counts_of(event.before)) + await _begun(event)
         if (whole.get("quantity") or 0) < least:
             text = ctx.translate(N_("cannot be less than {least}, which left the house already"))
             shown = text.format(least=format_number(ctx, plain(least)))
@@ -198,7 +200,9 @@ async def refuse_removal(event: SaveEvent) -> None:
     document = await _document(event)
     if document is not None:
         check_open(event, document)
-    if event.entity.name == ORDER_LINE and lowest_ordered(counts_of(event.before)) > 0:
+    if event.entity.name != ORDER_LINE:
+        return
+    if lowest_ordered(counts_of(event.before)) + await _begun(event) > 0:
         text = N_("Something of this line left the house or was invoiced. Record a return first.")
         raise Veto(event.ctx.translate(text))
 

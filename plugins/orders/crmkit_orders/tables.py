@@ -258,7 +258,10 @@ class OrderLine(Record, tablename="orders_order_line"):
 
 
 class LinePart(Record, tablename="orders_line_part"):
-    """A product of a sold bundle, `each` in one of it, with its share of the line's net."""
+    """A product of a sold bundle, `each` in one of it, with its share of the line's net.
+
+    What was delivered, came back or was invoiced of it by itself is counted beside whole bundles.
+    """
 
     order = Reference("orders_order", on_delete="cascade", required=True)
     line = Reference("orders_order_line", on_delete="cascade", required=True)
@@ -267,7 +270,9 @@ class LinePart(Record, tablename="orders_line_part"):
     text = Name(length=300)
     each = Measure(digits=_QUANTITY)
     quantity = Measure(digits=_QUANTITY)
+    delivered = Measure(digits=_QUANTITY)
     returned = Measure(digits=_QUANTITY)
+    invoiced = Measure(digits=_QUANTITY)
     net = Money()
     unit_cost = Measure(digits=_PRICE)
 

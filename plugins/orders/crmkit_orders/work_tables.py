@@ -29,6 +29,7 @@ RESPONSIBLE = (
 )
 CLAIM_KINDS = (
     Choice("line", N_("Line")),
+    Choice("part", N_("Part of a bundle")),
     Choice("prepayment", N_("Prepayment")),
     Choice("deduction", N_("Deduction of a prepayment")),
 )
@@ -97,6 +98,7 @@ class Claim(Record, tablename="orders_claim"):
 
     order = Reference("orders_order", on_delete="cascade", required=True)
     line = Reference("orders_order_line")
+    part = Reference("orders_line_part")
     kind = Pick(CLAIM_KINDS, default="line")
     key = Line(length=120, required=True)
     document = Name(length=80)

@@ -124,6 +124,7 @@ CLAIMS = Entity(
     fields={
         Claim.order: FieldOptions(label=N_("Order"), readonly=True),
         Claim.line: FieldOptions(label=N_("Line of an order"), readonly=True),
+        Claim.part: FieldOptions(label=N_("Part of a bundle"), readonly=True, related=False),
         Claim.kind: FieldOptions(label=N_("Kind"), readonly=True),
         Claim.key: FieldOptions(label=N_("Line of the invoice"), readonly=True),
         Claim.document: FieldOptions(label=N_("Invoice"), readonly=True),
