@@ -13,6 +13,7 @@ from crmkit.model.columns import (
     Pick,
     Reference,
 )
+from crmkit.model.people import LANGUAGES
 
 #: What ends a step by itself, where somebody does not end it before.
 STEP_ENDS = (
@@ -62,6 +63,15 @@ class StepPlan(Record, tablename="orders_step_plan"):
     hours = Number()
     minutes = Number()
     is_active = Flag(default=True)
+
+
+class StepName(Record, tablename="orders_step_name"):
+    """What clients read of a step in a language."""
+
+    step = Reference("orders_step_plan", on_delete="cascade", required=True)
+    position = Number()
+    language = Pick(LANGUAGES, required=True)
+    name = Name(length=60, required=True)
 
 
 class OrderStep(Record, tablename="orders_step"):

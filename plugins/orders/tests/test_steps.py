@@ -6,9 +6,10 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from crmkit_orders.mailing import client_link, status_link
 from crmkit_orders.winning import WON
 
-from crmkit.errors import Veto
+from crmkit.errors import InvalidError, Veto
 from crmkit.records.actions import run_action
 from crmkit.records.metrics import metric_values
 from crmkit.records.plugins.settings import save_settings
@@ -16,6 +17,7 @@ from crmkit.records.plugins.settings import save_settings
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    import httpx
     from conftest import Act, Decide, Draft
 
     from crmkit.model.context import Context
@@ -34,6 +36,10 @@ async def plan(site: Running) -> AsyncIterator[Context]:
                           "('Check', 'Prepare', 'Deliver', 'Invoice')")  # fmt: skip
     await site.db.execute("UPDATE orders_step_plan SET is_active = name <> 'Check'")
     await site.db.execute("UPDATE core_user SET team = NULL")
+
+
+def _path(link: str) -> str:
+    return "/orders/" + link.partition("/orders/")[2]
 
 
 async def _steps(ctx: Context, order: int) -> list[dict[str, Any]]:
@@ -65,6 +71,37 @@ async def test_orders_go_through_the_companys_own_steps_with_who_it_names(
     assert (9001, stored["promised_at"]) == (second["holder"], second["due_at"]), "holds fewest"
     await act("orders.delivery/ship", await act("orders.order/deliver", order))
     assert {"done"} == {step["state"] for step in await _steps(ctx, order)}
+
+
+async def test_clients_read_steps_in_their_language_and_colleagues_as_the_company_names_them(
+    plan: Context, shop: dict[str, int], draft: Draft, act: Act, guest: httpx.AsyncClient,
+    site: Running,
+) -> None:  # fmt: skip
+    ctx = plan
+    step = await ctx.create(PLAN, name="Gravieren", ends_with="hand")
+    await ctx.create("orders.step_name", step=step, language="ru", name="Гравировка")
+    english = await ctx.create("orders.step_name", step=step, language="en", name="Engraving")
+    with pytest.raises(InvalidError):
+        await ctx.create("orders.step_name", step=step, language="ru", name="Ещё раз")
+    await ctx.save("crm.person", shop["person"], language="Russian")
+    order = await draft()
+    await act("orders.order/confirm", order)
+    status = _path(status_link(ctx, order, 1))
+    own = _path(client_link(ctx, "person", shop["person"], 1))
+    for path in (status, own):
+        page = (await guest.get(path)).text
+        assert "Гравировка" in page
+        assert "Gravieren" not in page
+    await act("orders.order/send-status", order)
+    mail = await ctx.db.value("SELECT body FROM core_message ORDER BY id DESC LIMIT 1")
+    assert "Гравировка" in mail
+    browser = await site.client()
+    assert "Gravieren" in (await browser.get(f"/orders.order/{order}")).text
+    await ctx.save("crm.person", shop["person"], language="English")
+    assert "Engraving" in (await guest.get(status)).text
+    await ctx.trash("orders.step_name", english)
+    for path in (status, own):
+        assert "Gravieren" in (await guest.get(path)).text
 
 
 async def test_what_a_leaver_has_open_passes_in_one_operation(
