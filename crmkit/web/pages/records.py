@@ -21,6 +21,7 @@ from crmkit.records.save import (
 )
 from crmkit.records.values import parse_values
 from crmkit.web.fields import raw_text, show_text
+from crmkit.web.held_view import held_intro
 from crmkit.web.panels import find_panel
 from crmkit.web.record_page import crumbs_of, full_page, plan_of, sent_version
 from crmkit.web.record_view import field_editor, field_view, form_page
@@ -99,7 +100,7 @@ async def record_show(
     )
 
 
-def _form(
+def _form(  # noqa: PLR0913 - what a form knows
     request: AnyRequest,
     plan: EntityPlan,
     raw: Mapping[str, str],
@@ -108,9 +109,11 @@ def _form(
     displays: Mapping[str, str] | None = None,
     invalid: InvalidError | None = None,
     stale: StaleVersionError | None = None,
+    intro: str | None = None,
 ) -> Response[str]:
     ctx = context_of(request)
     page = form_page(ctx, plan, raw, record=record, displays=displays, invalid=invalid, stale=stale)
+    page = msgspec.structs.replace(page, intro=intro)
     status = 409 if stale else 422 if invalid else 200
     crumbs = crumbs_of(plan, page.title)
     return answer(request, "form.html", title=page.title, status=status, crumbs=crumbs, page=page)
@@ -195,7 +198,8 @@ async def record_edit(
         for name, field in plan.fields.items()
         if field.reference
     }
-    return _form(request, plan, raw, record=record, displays=displays)
+    intro = await held_intro(ctx, plan, record)
+    return _form(request, plan, raw, record=record, displays=displays, intro=intro)
 
 
 @post("/{entity:str}/{record_id:int}/edit", policy="entity.edit")

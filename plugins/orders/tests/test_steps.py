@@ -131,6 +131,41 @@ async def test_what_a_leaver_has_open_passes_in_one_operation(
         await ctx.db.execute("DELETE FROM crm_company WHERE name = 'Of Anna'")
 
 
+async def test_steps_of_who_has_left_stand_first_and_administrators_hear_once(
+    site: Running, draft: Draft, act: Act
+) -> None:
+    ctx = site.ctx
+    await ctx.db.execute("UPDATE core_user SET role = 'seller' WHERE id = 9001")
+    order = await draft()
+    await act("orders.order/confirm", order)
+    browser = await site.client()
+    told = "SELECT values ->> 'what' FROM core_notification WHERE kind = 'core.left'"
+    try:
+        assert "May no longer sign in" not in (await browser.get("/orders/board")).text
+        await ctx.save("core.user", 9001, active=False)
+        await ctx.save("core.user", 9001, phone="100")
+        for _twice in range(2):
+            await site.work()
+        assert ["Orders 1, Steps of orders 1"] == [
+            row[0] for row in await ctx.db.rows(f"{told} AND user_id = 9002")
+        ]
+        assert "May no longer sign in" in (await browser.get("/orders/board")).text
+        assert "Steps of orders" in (await browser.get("/core.user/9001")).text
+        users = ctx.site.entity("core.user")
+        await run_action(ctx, users, "hand-over", 9001, {"to": "boris@example.org"})
+        assert "May no longer sign in" not in (await browser.get("/orders/board")).text
+        await ctx.save("core.user", 9001, active=True)
+        await run_action(
+            ctx, users, "hand-over", 9001, {"to": "boris@example.org", "disable": "true"}
+        )
+        await site.work()
+        assert 1 == len(await ctx.db.rows(f"{told} AND user_id = 9002")), "nothing was left"
+    finally:
+        await ctx.db.execute(
+            "UPDATE core_user SET role = 'administrator', active = true WHERE id = 9001"
+        )
+
+
 async def test_late_counts_from_the_moment_of_the_promise(
     site: Running, draft: Draft, act: Act
 ) -> None:
