@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from conftest import Act
 
     from crmkit.model.context import Context
+    from crmkit.testing.sites import Running
 
 QUOTE, LINE = "orders.quote", "orders.quote_line"
 Q = Decimal
@@ -170,3 +171,14 @@ async def test_bounds_belong_to_options_and_hold_their_quantity(
         assert field in refused.value.problems
     with pytest.raises(Veto):
         await ctx.create(LINE, quote=made, product=shop["kit"], max_quantity=Q(3))
+
+
+async def test_bounds_stand_in_the_grid_where_there_is_an_option(
+    site: Running, ctx: Context, shop: dict[str, int]
+) -> None:
+    quote = await ctx.create(QUOTE, company=shop["company"], currency="EUR")
+    line = await ctx.create(LINE, quote=quote, product=shop["work"], quantity=Q(6))
+    browser = await site.client()
+    assert "At least" not in (await browser.get(f"/orders.quote/{quote}")).text
+    await ctx.save(LINE, line, is_optional=True)
+    assert "At least" in (await browser.get(f"/orders.quote/{quote}")).text

@@ -65,6 +65,10 @@ QUOTES = Entity(
             ],
             order=QuoteLine.position,
             below=[QuoteLine.price_rule],
+            needed=dict.fromkeys(
+                (QuoteLine.min_quantity, QuoteLine.max_quantity),
+                lambda row: bool(row["is_optional"]),
+            ),
             totals=quote_totals,
             locked=quote_locked,
             paste=paste_quote,
