@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from crmkit.access.predicate import allowed
+from crmkit.records.handing_over import HAND_OVER
 from crmkit.records.holding import held_by, said_of
 from crmkit.web.format import format_number
 from crmkit.web.translate import _
-from crmkit.web.views import Panel, PanelLine
+from crmkit.web.views import Action, Panel, PanelLine
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from crmkit.model.context import Context
     from crmkit.plugin.plan import EntityPlan
@@ -45,6 +48,14 @@ def left_warning(ctx: Context, record: Mapping[str, Any], held: Mapping[str, int
         return ""
     text = _("This person may no longer sign in and still holds: %(what)s. Hand it over.")
     return text % {"what": said_of(ctx, held)}
+
+
+def first_hand_over(actions: Sequence[Action]) -> tuple[Action, ...]:
+    """Answer the actions of a person, handing over as the button beside their menu."""
+    return tuple(
+        msgspec.structs.replace(each, kind="primary") if each.name == HAND_OVER.name else each
+        for each in actions
+    )
 
 
 async def held_intro(

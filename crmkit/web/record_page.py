@@ -19,7 +19,7 @@ from crmkit.web.answers import check_buttons, check_entries, check_panels, plugi
 from crmkit.web.call_view import call_log_url
 from crmkit.web.deadline_view import deadline_panels
 from crmkit.web.document_view import document_entries, documents_of, documents_panel
-from crmkit.web.held_view import held_on, held_panel, left_warning
+from crmkit.web.held_view import first_hand_over, held_on, held_panel, left_warning
 from crmkit.web.message_view import mail_tab, message_entries
 from crmkit.web.panels import find_tab, panels_of, slot_html, tab_names
 from crmkit.web.parts_view import parts_grids
@@ -113,7 +113,9 @@ async def full_page(
     panels = [*moving, *papers, *([held_panel(ctx, held)] if held else []), *panels]
     page = record_page(ctx, plan, record, days, step, related=related, panels=tuple(panels))
     if held and (warning := left_warning(ctx, record, held)):
-        page = msgspec.structs.replace(page, warnings=(*page.warnings, warning))
+        page = msgspec.structs.replace(
+            page, warnings=(*page.warnings, warning), actions=first_hand_over(page.actions)
+        )
     page = msgspec.structs.replace(
         page,
         groups=(*page.groups, *side_groups(ctx, record, await list_sides(ctx, plan, record_id))),

@@ -153,5 +153,6 @@ async def test_the_page_of_a_person_says_what_is_to_be_handed_over(
     await db.execute("UPDATE core_user SET active = false WHERE id = $1", user)
     shown = (await admin.get(page)).text
     assert "may no longer sign in and still holds: Leads 1." in shown
+    assert re.search(r"btn btn-primary[^>]*>[^<]*(<svg.*?</svg>)?Hand over", shown)
     seller = await browse("seller")
     assert "Held by this person" not in (await seller.get(page)).text
