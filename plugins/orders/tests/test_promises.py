@@ -233,6 +233,7 @@ async def test_a_count_that_finds_what_an_earlier_one_found_is_followed(
     await _expect(ctx, shop["kit"], 30)
     order = await draft()
     await act("orders.order/confirm", order)
+    await _work(site)
     before = await ctx.get(ORDER, order)
     await act("orders.product/count", shop["kit"], on_hand="4")
     await _work(site)
