@@ -60,6 +60,12 @@ if TYPE_CHECKING:
     from crmkit.model.record import Record
     from crmkit.model.role import Right, Role
     from crmkit.model.values import N_, Choice
+    from crmkit.model.written_numbers import (
+        NumberMarks,
+        marks_proved,
+        plain_number,
+        read_written,
+    )
     from crmkit.plugin.deprecations import deprecated
     from crmkit.plugin.events import (
         AccessEvent,
@@ -79,6 +85,7 @@ if TYPE_CHECKING:
     from crmkit.records.calls import receive_call
     from crmkit.records.copying import carry_over
     from crmkit.records.erasing import erase_texts
+    from crmkit.records.values import read_number
     from crmkit.web.fields import phone_link
     from crmkit.web.format import (
         format_date,
@@ -141,6 +148,11 @@ _HOMES = {
     "next_business_time": ("crmkit.work.clock", "next_open"),
     "subtract_business_time": ("crmkit.work.clock", "subtract"),
     "CalendarItem": ("crmkit.model.calendar_item", "CalendarItem"),
+    "NumberMarks": ("crmkit.model.written_numbers", "NumberMarks"),
+    "marks_proved": ("crmkit.model.written_numbers", "marks_proved"),
+    "plain_number": ("crmkit.model.written_numbers", "plain_number"),
+    "read_written": ("crmkit.model.written_numbers", "read_written"),
+    "read_number": ("crmkit.records.values", "read_number"),
     "find_currency_places": ("crmkit.model.money", "find_currency_places"),
     "DocumentTemplate": ("crmkit.model.document", "DocumentTemplate"),
     "remove_documents": ("crmkit.work.documents", "remove_documents"),
@@ -302,6 +314,7 @@ __all__ = [
     "NavEntry",
     "NotFoundError",
     "NotificationKind",
+    "NumberMarks",
     "PageEvent",
     "Panel",
     "Parts",
@@ -363,13 +376,17 @@ __all__ = [
     "hookimpl",
     "is_business_time",
     "list_business_spans",
+    "marks_proved",
     "next_business_time",
     "ngettext",
     "phone_link",
+    "plain_number",
     "post",
     "predicate",
     "read_link",
+    "read_number",
     "read_policy",
+    "read_written",
     "receive_call",
     "remove_documents",
     "send_mail",

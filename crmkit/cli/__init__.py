@@ -150,6 +150,7 @@ def migrate(site: Path, plugin: str, target: str, *, plan: bool, yes: bool, as_j
 def main() -> None:
     """Run the command line."""
     from crmkit.cli import (  # noqa: PLC0415 - they add commands
+        acting,  # noqa: F401
         approvals,  # noqa: F401
         data,  # noqa: F401
         deadlines,  # noqa: F401

@@ -69,7 +69,7 @@ def import_(
     _run(work())
 
 
-def _pairs(option: str, texts: tuple[str, ...]) -> dict[str, str]:
+def read_pairs(option: str, texts: tuple[str, ...]) -> dict[str, str]:
     """Answer `name=value` texts as a dict.
 
     Raises:
@@ -83,9 +83,9 @@ def _pairs(option: str, texts: tuple[str, ...]) -> dict[str, str]:
 
 def _wanted(file: CsvFile, plan: EntityPlan, name: str, options: dict[str, Any]) -> ImportPlan:
     raw = {
-        "map": _pairs("--map", options["pairs"]) or suggest_mapping(plan, file.columns),
-        "constants": _pairs("--constant", options["constants"]),
-        "templates": _pairs("--template", options["templates"]),
+        "map": read_pairs("--map", options["pairs"]) or suggest_mapping(plan, file.columns),
+        "constants": read_pairs("--constant", options["constants"]),
+        "templates": read_pairs("--template", options["templates"]),
         "source": options["source"] or (name if options["external"] else "file"),
         **{key: options[key] for key in ("key", "external", "dates", "mode")},
     }

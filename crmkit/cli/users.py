@@ -11,8 +11,9 @@ from crmkit.access.passwords import check_password_rules
 from crmkit.access.setup import make_link
 from crmkit.cli import _SITE, _commands, _run
 from crmkit.cli.opening import open_site
-from crmkit.errors import InvalidError, NotFoundError
+from crmkit.errors import ConflictError, InvalidError, NotFoundError
 from crmkit.records.handing_over import HAND_OVER, pass_on
+from crmkit.records.holding import held_by, said_of
 from crmkit.records.journal import one_operation
 
 if TYPE_CHECKING:
@@ -91,10 +92,16 @@ def password(site: Path, email: str, *, link: bool) -> None:
     metavar="EMAIL",
     help="Who takes over open records, deadlines and steps.",
 )
-def disable(site: Path, email: str, hand_over_to: str | None) -> None:
-    """Let EMAIL no longer sign in; sessions end at once, records stay or are handed over."""
+@click.option(
+    "--without-hand-over", "leave", is_flag=True, help="Leave what EMAIL holds with nobody."
+)
+def disable(site: Path, email: str, hand_over_to: str | None, *, leave: bool) -> None:
+    """Let EMAIL no longer sign in; sessions end at once, and what is open is handed over.
+
+    Somebody who holds nothing needs neither option.
+    """
     if hand_over_to is None:
-        _run(_switch(site, email, active=False))
+        _run(_switch(site, email, active=False, leave=leave))
     else:
         _run(_leave(site, email, hand_over_to))
 
@@ -107,11 +114,19 @@ def enable(site: Path, email: str) -> None:
     _run(_switch(site, email, active=True))
 
 
-async def _switch(site: Path, email: str, *, active: bool) -> None:
+async def _switch(site: Path, email: str, *, active: bool, leave: bool = False) -> None:
     async with open_site(site) as opened:
         record_id = await find_user(opened, email)
+        held = {} if active else await held_by(opened.context(), record_id)
+        if held and not leave:
+            raise ConflictError(
+                f"{email} holds: {said_of(opened.context(), held)}. Name who takes over with "
+                "--hand-over-to EMAIL, or leave it with nobody by --without-hand-over."
+            )
         await opened.context().save("core.user", record_id, active=active)
         click.echo(f"{email} may sign in." if active else f"{email} may no longer sign in.")
+        for name, count in held.items():
+            click.echo(f"  {name}: {count} with nobody who works here")
 
 
 async def _leave(site: Path, email: str, to: str) -> None:

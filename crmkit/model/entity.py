@@ -140,6 +140,8 @@ class Parts:
         order: Number column of the lines that keeps their order.
         below: Columns that stand small under the first one, such as a text of the product; those
             that can be edited are inputs there.
+        needed: Column of the grid to `(record)`, whether a line needs it; sync. While none does,
+            the column is left out.
         totals: `async (ctx, record_id)` answers what stands below the lines.
         locked: `(ctx, record)` answers English why they cannot be changed now, "" while they can;
             sync. What it says must be refused in `before_save` as well.
@@ -152,6 +154,7 @@ class Parts:
     columns: Sequence[Column]
     order: Column
     below: Sequence[Column] = ()
+    needed: Mapping[Column, Callable[[Mapping[str, Any]], bool]] = field(default_factory=dict)
     totals: Callable[[Context, int], Awaitable[Sequence[Total]]] | None = None
     locked: Callable[[Context, Mapping[str, Any]], str] | None = None
     paste: Callable[[Context, int, str], Awaitable[str]] | None = None

@@ -413,6 +413,14 @@ class HookSpecs:
         """
 
     @_isolated
+    async def holds(self, event: PeriodEvent) -> Mapping[str, int] | None:
+        """Answer what a person holds that `handover` passes when he leaves; counts by English name.
+
+        Asked before somebody is switched off and after it, with no `event.deputy`. Open records
+        that the person owns are counted by crmkit.
+        """
+
+    @_isolated
     async def claim_message(self, event: MessageEvent) -> Any:  # noqa: ANN401 - the service's value
         """Answer the record an incoming message belongs to; the first answer wins."""
 

@@ -69,7 +69,7 @@ class PartOf(msgspec.Struct, frozen=True):
 
 
 class PartsPlan(msgspec.Struct, frozen=True, kw_only=True):
-    """`Parts` with the names of its entity and columns; `totals`, `locked`, `paste` as declared."""
+    """`Parts` with the names of its entity and columns; what is called is as declared."""
 
     entity: str
     column: str
@@ -77,6 +77,7 @@ class PartsPlan(msgspec.Struct, frozen=True, kw_only=True):
     columns: tuple[str, ...]
     order: str
     below: tuple[str, ...] = ()
+    needed: dict[str, Any] = msgspec.field(default_factory=dict)
     totals: Any = None
     locked: Any = None
     paste: Any = None

@@ -182,6 +182,7 @@ def _parts(entity: Entity, names: Mapping[str, str]) -> tuple[PartsPlan, ...]:
                 columns=tuple(_name(column) for column in each.columns),
                 order=_name(each.order),
                 below=tuple(_name(column) for column in each.below),
+                needed={_name(column): asks for column, asks in each.needed.items()},
                 totals=each.totals,
                 locked=each.locked,
                 paste=each.paste,

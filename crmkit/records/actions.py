@@ -14,6 +14,7 @@ from crmkit.records.copying import duplicate_of
 from crmkit.records.handing_over import HAND_OVER
 from crmkit.records.journal import one_operation
 from crmkit.records.read import get_record
+from crmkit.records.values import ValueProblem, parse_decimal, typed_marks
 from crmkit.records.wrong_values import what_is_wrong
 
 if TYPE_CHECKING:
@@ -142,14 +143,21 @@ def decode_input(ctx: Context, action: Action, raw: Mapping[str, Any]) -> msgspe
     known = set(action.input.__struct_fields__)
     unknown = {key: strange for key in raw if key not in known}
     rounded = {
-        field.name: ctx.translate(N_('is a decimal; send it as text, such as "12.50"'))
-        for field in msgspec.structs.fields(action.input)
-        if {Decimal} & {field.type, *get_args(field.type)}
-        and isinstance(raw.get(field.name), int | float | Decimal)
+        name: ctx.translate(N_('is a decimal; send it as text, such as "12.50"'))
+        for name in _amount_names(action)
+        if isinstance(raw.get(name), int | float | Decimal)
     }
     if unknown or rounded:
         # A number of JSON is a binary fraction on its way: money is not sent through that.
         raise InvalidError(refused, unknown | rounded)
+    missing = {
+        field.name: ctx.translate(N_("is needed; fill it in"))
+        for field in msgspec.structs.fields(action.input)
+        if field.required and field.name not in raw
+    }
+    if missing:
+        raise InvalidError(refused, missing)
+    raw = read_amounts(ctx, action, raw)
     try:
         data = msgspec.convert(dict(raw), action.input, strict=False)
     except msgspec.ValidationError as error:
@@ -164,3 +172,29 @@ def decode_input(ctx: Context, action: Action, raw: Mapping[str, Any]) -> msgspe
     if endless:
         raise InvalidError(refused, endless)
     return data
+
+
+def _amount_names(action: Action) -> list[str]:
+    fields = msgspec.structs.fields(action.input) if action.input is not None else ()
+    return [f.name for f in fields if {Decimal} & {f.type, *get_args(f.type)}]
+
+
+def read_amounts(ctx: Context, action: Action, raw: Mapping[str, Any]) -> dict[str, Any]:
+    """Answer the input of an action, amounts as programs write them: they are typed as people do.
+
+    Raises:
+        InvalidError: One is no number, or can be read in two ways; names the field.
+    """
+    plain, problems = dict(raw), {}
+    for name in _amount_names(action):
+        text = raw.get(name)
+        if isinstance(text, str) and text.strip():
+            try:
+                plain[name] = f"{parse_decimal(text, typed_marks(ctx)):f}"
+            except ValueProblem as problem:
+                problems[name] = problem.told(ctx.translate)
+    if problems:
+        raise InvalidError(
+            ctx.translate(N_("The form holds something that does not fit.")), problems
+        )
+    return plain

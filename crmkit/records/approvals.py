@@ -17,7 +17,14 @@ from crmkit.access.predicate import allowed, check, predicate
 from crmkit.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
 from crmkit.model.notification import Telling
 from crmkit.model.values import N_
-from crmkit.records.actions import actions_of, check_fits, decode_input, find_action, perform_action
+from crmkit.records.actions import (
+    actions_of,
+    check_fits,
+    decode_input,
+    find_action,
+    perform_action,
+    read_amounts,
+)
 from crmkit.records.journal import one_operation
 from crmkit.records.read import get_record
 from crmkit.records.save import save_record
@@ -103,12 +110,14 @@ async def ask_approval(
     async with ctx.db.transaction():
         record = await get_record(ctx, plan, record_id, verb, lock=True)
         _check_wanted(ctx, plan, record, action, values)
+        # Who decides may write numbers otherwise than who asked.
+        kept = read_amounts(ctx, find_action(plan, action), values) if action else dict(values)
         try:
             async with ctx.db.transaction():
                 number: int = await ctx.db.value(
                     "INSERT INTO core_approval (entity, record, version, action, input, note, "
                     "asked_by, asked_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING id",
-                    plan.name, record_id, record["version"], action, dict(values), note,
+                    plan.name, record_id, record["version"], action, kept, note,
                     ctx.user_id, ctx.now(),
                 )  # fmt: skip
         except asyncpg.UniqueViolationError as error:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import date, datetime, time, timedelta
-from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
 from crmkit.access.predicate import title_condition
 from crmkit.errors import InvalidError
 from crmkit.model.list_filter import IN_DAYS, NOW
 from crmkit.model.values import N_
+from crmkit.model.written_numbers import NumberMarks
+from crmkit.records.values import ValueProblem, read_decimal
 
 if TYPE_CHECKING:
     from crmkit.model.context import Context
@@ -22,6 +23,8 @@ _NOT_TEXT = frozenset(
     {"number", "decimal", "money", "date", "datetime", "checkbox", "reference"}
 )  # fmt: skip
 _NUMBERS = frozenset({"number", "decimal", "money"})
+#: A filter is a part of an address, which others open: nobody's language counts.
+_SHARED = NumberMarks(".")
 _SIGNS = {"is": "=", "from": ">=", "over": ">", "under": "<"}
 
 
@@ -153,10 +156,7 @@ def _typed(ctx: Context, field: Field, value: str) -> Any:  # noqa: ANN401 - one
     value = value.strip()
     try:
         if field.kind in _NUMBERS:
-            number = Decimal(value.replace(",", "."))
-            if not number.is_finite():
-                raise ValueError(value)  # noqa: TRY301
-            return number
+            return read_decimal(value, _SHARED)
         if field.kind == "date":
             return date.fromisoformat(value)
         if field.kind == "datetime":
@@ -168,8 +168,10 @@ def _typed(ctx: Context, field: Field, value: str) -> Any:  # noqa: ANN401 - one
             return number_
         if field.kind == "checkbox":
             return value in {"1", "true", "yes"}
-    except (ValueError, InvalidOperation) as error:
-        raise _does_not_fit(ctx, field, value) from error
+    except ValueProblem as problem:
+        raise _does_not_fit(ctx, field, f"{value[:80]} {problem.told(ctx.translate)}") from problem
+    except ValueError as error:
+        raise _does_not_fit(ctx, field, value[:80]) from error
     if "\x00" in value:
         raise InvalidError(ctx.translate(N_("A filter holds a NUL character. Remove it.")))
     return value
@@ -177,4 +179,4 @@ def _typed(ctx: Context, field: Field, value: str) -> Any:  # noqa: ANN401 - one
 
 def _does_not_fit(ctx: Context, field: Field, value: str) -> InvalidError:
     text = ctx.translate(N_("The filter on {field} has a value that does not fit: {value}."))
-    return InvalidError(text.format(field=ctx.translate(field.label), value=value[:80]))
+    return InvalidError(text.format(field=ctx.translate(field.label), value=value))

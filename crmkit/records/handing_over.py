@@ -12,6 +12,7 @@ from crmkit.errors import InvalidError
 from crmkit.model.action import Action
 from crmkit.model.values import N_
 from crmkit.plugin.events import PeriodEvent
+from crmkit.records.holding import is_held, open_where, said_of
 from crmkit.records.save import save_record
 from crmkit.work.deadline_rows import note
 from crmkit.work.events import gathering
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from crmkit.plugin.plan import EntityPlan
 
 _USER = "core.user"
-#: Users and teams have an owner as every record has, and it means nothing there.
-_CORE = "core"
 _NOBODY = (
     N_("is nobody's name or address here"),
     N_("is the name of several; enter the e-mail address"),
@@ -89,22 +88,12 @@ async def pass_on(ctx: Context, user_id: int, taker: int) -> dict[str, int]:
     return found
 
 
-def said_of(ctx: Context, counts: dict[str, int]) -> str:
-    """Answer counts by name as one line, such as "Companies 4, Orders 2"."""
-    return ", ".join(f"{ctx.translate(name)} {count}" for name, count in sorted(counts.items()))
-
-
 async def _pass_records(ctx: Context, plan: EntityPlan, user_id: int, taker: int) -> int:
-    if plan.plugin == _CORE or plan.part_of is not None or "owner" not in plan.fields:
+    if not is_held(plan):
         return 0
-    ended: list[str] = []
-    state = "''"
-    if plan.lifecycle is not None:
-        ended = [each.name for each in plan.lifecycle.states if each.kind != "open"]
-        state = f't."{plan.lifecycle.column}"'
+    condition, ended = open_where(plan, 2)
     rows = await ctx.db.rows(
-        f'SELECT t.id FROM "{plan.tablename}" t WHERE t.owner = $1 AND t.trashed_at IS NULL '  # noqa: S608 - declared names
-        f"AND {state} <> ALL($2::text[]) ORDER BY t.id",
+        f'SELECT t.id FROM "{plan.tablename}" t WHERE t.owner = $1 AND {condition} ORDER BY t.id',  # noqa: S608 - declared names
         user_id,
         ended,
     )

@@ -10,7 +10,7 @@ import msgspec
 
 from crmkit.access.predicate import predicate
 from crmkit.errors import InvalidError
-from crmkit.records.values import ValueProblem, parse_value
+from crmkit.records.values import ValueProblem, file_marks, parse_value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -84,6 +84,9 @@ def make_parser(
                 raise ValueProblem("is not one of the choices") from None
 
         return choose
+    if field.kind in {"decimal", "money"}:
+        marks = file_marks(ctx, texts)
+        return lambda text: parse_value(ctx, field, text, marks)
     return lambda text: parse_value(ctx, field, text)
 
 

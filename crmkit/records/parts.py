@@ -88,10 +88,11 @@ async def save_parts(
         raise InvalidError(text.format(n=MOST))
     problems: dict[str, str] = {}
     async with one_operation(ctx, "parts", plan.singular) as inner:
-        await get_record(inner, plan, record_id, "edit", lock=True)
+        whole = await get_record(inner, plan, record_id, "edit", lock=True)
+        currency = str(whole.get("currency") or "")
         for each in sent:
             try:
-                await _save_one(inner, parts, record_id, each)
+                await _save_one(inner, parts, record_id, each, currency)
             except InvalidError as error:
                 found = error.problems or {"": error.message}
                 problems |= {f"{each.place}.{name}": text for name, text in found.items()}
@@ -103,10 +104,12 @@ async def save_parts(
         return int(inner.operation or 0)
 
 
-async def _save_one(ctx: Context, parts: PartsPlan, record_id: int, sent: SentPart) -> None:
+async def _save_one(
+    ctx: Context, parts: PartsPlan, record_id: int, sent: SentPart, currency: str
+) -> None:
     plan: EntityPlan = ctx.site.entity(parts.entity)
     if sent.id is None:
-        values = parse_values(ctx, plan, sent.raw)
+        values = parse_values(ctx, plan, sent.raw, currency)
         values |= {parts.column: record_id, parts.order: sent.place}
         await create_record(ctx, plan, values)
         return
@@ -116,7 +119,7 @@ async def _save_one(ctx: Context, parts: PartsPlan, record_id: int, sent: SentPa
     if sent.removed:
         await trash_record(ctx, plan, sent.id, sent.version)
         return
-    values = parse_values(ctx, plan, sent.raw)
+    values = parse_values(ctx, plan, sent.raw, currency)
     await save_record(ctx, plan, sent.id, values | {parts.order: sent.place}, sent.version)
 
 

@@ -13,11 +13,20 @@ import structlog
 from email_validator import EmailNotValidError, validate_email
 
 from crmkit.errors import InvalidError
-from crmkit.model.money import MOST_PLACES
+from crmkit.model.money import MOST_PLACES, places_or_two
 from crmkit.model.values import N_
+from crmkit.model.written_numbers import (
+    COMMA,
+    POINT,
+    NumberMarks,
+    marks_of,
+    marks_proved,
+    plain_number,
+    read_written,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from crmkit.model.adapters import FieldType
     from crmkit.model.context import Context
@@ -27,6 +36,8 @@ if TYPE_CHECKING:
 _LARGEST = 2**63
 _LONGEST = 1_000_000
 _LONGEST_PROBLEM = 300
+#: An amount with so many places looks like one with thousands.
+_FINE = 3
 _log = structlog.get_logger("crmkit.values")
 _URL = re.compile(r"^https?://[^\s/$.?#][^\s]*$", re.IGNORECASE)
 #: `Decimal` also takes 1_0, NaN, Infinity and digits of other scripts.
@@ -55,24 +66,28 @@ class ValueProblem(ValueError):  # noqa: N818 - a problem of a value, told to a 
         return text.format(**self._values) if self._values else text
 
 
-def parse_values(ctx: Context, plan: EntityPlan, raw: Mapping[str, str]) -> dict[str, Any]:
+def parse_values(
+    ctx: Context, plan: EntityPlan, raw: Mapping[str, str], currency: str = ""
+) -> dict[str, Any]:
     """Parse the fields a form sent.
 
     Args:
         raw: Field name to text. Names that are no editable field of the entity are refused.
+        currency: Of the record or its document, where `raw` does not say it; "" is the site's.
 
     Raises:
         InvalidError: All problems, by field.
     """
     values: dict[str, Any] = {}
     problems: dict[str, str] = {}
+    marks = typed_marks(ctx, raw.get("currency") or currency)
     for name, text in raw.items():
         field = plan.field(name)
         if field is None or not field.editable:
             problems[name] = ctx.translate(N_("is no field that can be written"))
             continue
         try:
-            values[name] = parse_value(ctx, field, text)
+            values[name] = parse_value(ctx, field, text, marks)
         except ValueProblem as problem:
             problems[name] = problem.told(ctx.translate)
     if problems:
@@ -82,8 +97,11 @@ def parse_values(ctx: Context, plan: EntityPlan, raw: Mapping[str, str]) -> dict
     return values
 
 
-def parse_value(ctx: Context, field: Field, text: str) -> Any:  # noqa: ANN401
+def parse_value(ctx: Context, field: Field, text: str, marks: NumberMarks | None = None) -> Any:  # noqa: ANN401
     """Parse one text; empty text is None, or "" for text columns.
+
+    Args:
+        marks: Of amounts; None are those of the reader.
 
     Raises:
         ValueProblem: It does not fit.
@@ -102,6 +120,8 @@ def parse_value(ctx: Context, field: Field, text: str) -> Any:  # noqa: ANN401
     parse = _PARSERS.get(field.kind)
     if field.type is not None:
         return _typed(field, field.type, text)
+    if field.kind in {"decimal", "money"}:
+        return _amount(field, text, marks or typed_marks(ctx))
     return parse(ctx, field, text) if parse else text
 
 
@@ -130,40 +150,93 @@ def _number(_ctx: Context, _field: Field, text: str) -> int:
     return int(digits)
 
 
-def parse_decimal(text: str) -> Decimal:
-    """Parse 1,234.56, 1 234,56 and 1234.5.
+def typed_marks(ctx: Context, currency: str = "") -> NumberMarks:
+    """Answer what comma and point are in an amount that the reader types.
+
+    Those of the reader's language. A point is a decimal mark whoever types it, since forms, files
+    and programs write one. Where an amount has three places or more, "1,234" may be meant as both,
+    so there no comma sets thousands apart by itself.
+
+    Args:
+        currency: Of the amount; "" is the site's.
+    """
+    decimal, group = marks_of(ctx.language)
+    is_fine = places_or_two(currency or ctx.config.currency) >= _FINE
+    return NumberMarks(f"{decimal}.", "" if is_fine or group == "." else group)
+
+
+def read_number(ctx: Context, text: str, currency: str = "") -> Decimal:
+    """Answer the number that the reader typed: by his language, with any usual blanks.
+
+    Args:
+        currency: Of an amount; "" is the site's.
 
     Raises:
-        ValueProblem: It is no number.
+        InvalidError: It is no number, too large, or can be read in two ways; the message says
+            which, to stand beside the field.
     """
-    plain = re.sub(r"[\s\u00a0\u202f'$€£₽]", "", text)
-    comma, dot = plain.rfind(","), plain.rfind(".")
-    if comma >= 0 and dot >= 0:
-        plain = plain.replace("," if dot > comma else ".", "").replace(",", ".")
-    elif comma >= 0:
-        tail = len(plain) - comma - 1
-        # A group has three digits and no zero before it.
-        lone = plain.count(",") == 1 and (tail != 3 or plain.lstrip("+-").startswith("0"))  # noqa: PLR2004
-        plain = plain.replace(",", "." if lone else "")
-    if not _PLAIN_NUMBER.match(plain):
-        raise ValueProblem(N_("is not a number, such as 1234.50"))
     try:
-        number = Decimal(plain)
-    except InvalidOperation as error:
-        raise ValueProblem(N_("is not a number, such as 1234.50")) from error
+        return parse_decimal(text, typed_marks(ctx, currency))
+    except ValueProblem as problem:
+        raise InvalidError(problem.told(ctx.translate)) from problem
+
+
+def parse_decimal(text: str, marks: NumberMarks = POINT) -> Decimal:
+    """Parse 1,234.56, 1 234,56 and 1234.5.
+
+    Args:
+        marks: What a comma or a point is that does not say it itself, as in "1,234".
+
+    Raises:
+        ValueProblem: It is no number, or can be read in two ways.
+    """
+    number = read_decimal(text, marks)
     if not number.is_finite() or abs(number) >= 10**14:
         raise ValueProblem(N_("is too large"))
     return number
 
 
-def _decimal(_ctx: Context, _field: Field, text: str) -> Decimal:
-    return parse_decimal(text)
+def read_decimal(text: str, marks: NumberMarks) -> Decimal:
+    """Answer a number of any size; raises as `parse_decimal`."""
+    sign, body = _signed(text)
+    number = read_written(body, marks)
+    if number is not None:
+        return number.copy_negate() if sign == "-" else number
+    large, small = read_written(body, POINT), read_written(body, COMMA)
+    if large is not None and small is not None:
+        ways = sorted((large, small), reverse=True)
+        told = {name: f"{sign}{way:f}" for name, way in zip(("large", "small"), ways, strict=True)}
+        raise ValueProblem(N_("can be read as {large} or as {small}; write one of these"), **told)
+    if not _PLAIN_NUMBER.match(body):
+        raise ValueProblem(N_("is not a number, such as 1234.50"))
+    try:
+        return Decimal(sign + body)
+    except InvalidOperation as error:
+        raise ValueProblem(N_("is not a number, such as 1234.50")) from error
 
 
-def _money(_ctx: Context, _field: Field, text: str) -> Decimal:
-    number = parse_decimal(text)
+def _signed(text: str) -> tuple[str, str]:
+    """Answer the sign of a number and the rest of it, without a mark of currency."""
+    plain = plain_number(re.sub(r"[$€£₽]", "", text))
+    sign = plain[:1] if plain[:1] in {"+", "-"} else ""
+    return sign, plain[len(sign) :].lstrip()
+
+
+def file_marks(ctx: Context, texts: Iterable[str]) -> NumberMarks:
+    """Answer the marks of amounts that stand together, by those that leave no doubt.
+
+    Where none does, those of the reader.
+    """
+    bodies = [_signed(text)[1] for text in texts]
+    proved = marks_proved(body for body in bodies if read_written(body, POINT) is not None
+                          or read_written(body, COMMA) is not None)  # fmt: skip
+    return proved if proved.decimal else typed_marks(ctx)
+
+
+def _amount(field: Field, text: str, marks: NumberMarks) -> Decimal:
+    number = parse_decimal(text, marks)
     # Which currency it is, and how many places that has, is known when the record is saved.
-    if number != round(number, MOST_PLACES):
+    if field.kind == "money" and number != round(number, MOST_PLACES):
         raise ValueProblem(N_("has more than {n} digits after the point; round it"), n=MOST_PLACES)
     return number
 
@@ -258,8 +331,6 @@ def _currency(_ctx: Context, _field: Field, text: str) -> str:
 
 _PARSERS: dict[str, Callable[[Context, Field, str], Any]] = {
     "number": _number,
-    "decimal": _decimal,
-    "money": _money,
     "date": _date,
     "datetime": _moment,
     "choice": _choice,

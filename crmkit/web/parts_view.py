@@ -51,7 +51,12 @@ async def parts_grid(  # noqa: PLR0913 - what a refused save shows again
     rows = await list_parts(ctx, parts, record["id"])
     locked = parts.locked(ctx, record) if parts.locked else ""
     editable = not locked and record["trashed_at"] is None and await may_use(ctx, plan, "edit")
-    maker = _Rows(ctx, line, parts, str(dict(record).get("currency") or ""), refused)
+    columns = tuple(
+        name
+        for name in parts.columns
+        if name not in parts.needed or any(map(parts.needed[name], rows))
+    )
+    maker = _Rows(ctx, line, parts, columns, str(dict(record).get("currency") or ""), refused)
     sent = {each.id: each for each in typed if each.id is not None}
     made = [
         maker.row(row, place, sent.get(row["id"]), editable) for place, row in enumerate(rows, 1)
@@ -70,7 +75,7 @@ async def parts_grid(  # noqa: PLR0913 - what a refused save shows again
         id=f"parts-{parts.entity.replace('.', '-').replace('_', '-')}",
         label=_(parts.label),
         url=url,
-        columns=tuple((_(line.fields[n].label), _css(line.fields[n])) for n in parts.columns),
+        columns=tuple((_(line.fields[n].label), _css(line.fields[n])) for n in columns),
         rows=tuple(made),
         count=len(rows),
         totals=tuple((_(each.label), each.value, each.is_sum) for each in totals),
@@ -92,10 +97,10 @@ class _Rows:
     """Makes rows of one grid."""
 
     def __init__(
-        self, ctx: Context, plan: EntityPlan, parts: PartsPlan, currency: str,
-        refused: InvalidError | None,
+        self, ctx: Context, plan: EntityPlan, parts: PartsPlan, columns: tuple[str, ...],
+        currency: str, refused: InvalidError | None,
     ) -> None:  # fmt: skip
-        self._ctx, self._plan, self._parts = ctx, plan, parts
+        self._ctx, self._plan, self._parts, self._columns = ctx, plan, parts, columns
         self._currency = currency
         self._problems = refused.problems if refused else {}
 
@@ -111,7 +116,7 @@ class _Rows:
         typed = sent.raw if sent is not None else {}
         cells = [
             self._cell(name, number, place, values, typed.get(name), editable)
-            for number, name in enumerate(self._parts.columns)
+            for number, name in enumerate(self._columns)
         ]
         cells[0] = self._first(cells[0], place, values, typed, editable)
         version = record["version"] if sent is None or sent.version is None else sent.version
@@ -126,7 +131,7 @@ class _Rows:
         typed = sent.raw if sent is not None else {}
         cells = [
             self._cell(name, number, place, None, typed.get(name, ""), editable=True)
-            for number, name in enumerate(self._parts.columns)
+            for number, name in enumerate(self._columns)
         ]
         # Under a line that has no product yet nothing is asked for.
         cells[0] = self._first(cells[0], place, None, typed, editable=sent is not None)

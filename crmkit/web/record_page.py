@@ -21,6 +21,7 @@ from crmkit.web.answers import check_buttons, check_entries, check_panels, plugi
 from crmkit.web.call_view import call_log_url
 from crmkit.web.deadline_view import deadline_panels
 from crmkit.web.document_view import document_entries, documents_of, documents_panel
+from crmkit.web.held_view import first_hand_over, held_on, held_panel, left_warning
 from crmkit.web.message_view import EMAIL, mail_tab, message_entries
 from crmkit.web.panels import find_tab, panels_of, slot_html, tab_names
 from crmkit.web.parts_view import parts_grids
@@ -110,9 +111,14 @@ async def full_page(
     step = (await next_steps(ctx, plan, [record_id])).get(record_id)
     related, moving = related_panels(ctx, record_id, await list_related(ctx, plan, record_id))
     papers = (documents_panel(ctx, plan, record_id, documents),) if documents else ()
-    panels = [*moving, *papers, *panels]
+    held = await held_on(ctx, plan, record)
+    panels = [*moving, *papers, *([held_panel(ctx, held)] if held else []), *panels]
     rows = await input_rows(ctx, fitting_actions(ctx, plan, record), record_id)
     page = record_page(ctx, plan, record, days, step, related=related, panels=tuple(panels))
+    if held and (warning := left_warning(ctx, record, held)):
+        page = msgspec.structs.replace(
+            page, warnings=(*page.warnings, warning), actions=first_hand_over(page.actions)
+        )
     page = msgspec.structs.replace(
         page,
         groups=(*page.groups, *side_groups(ctx, record, await list_sides(ctx, plan, record_id))),

@@ -47,6 +47,7 @@ CORE_JOBS: tuple[Job, ...] = (
         "sweep_deadlines", _at("crmkit.work.deadline_sweep", "sweep_deadlines"), every="41 * * * *"
     ),
     Job("recount_deadlines", _at("crmkit.work.deadline_recount", "recount_deadlines")),
+    Job("tell_of_held", _at("crmkit.records.holding", "tell_of_held")),
     Job("stand_in", _at("crmkit.work.standing_in", "stand_in")),
     Job("follow_deadlines", _at("crmkit.work.deadline_refollow", "follow_again")),
     Job(

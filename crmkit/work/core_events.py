@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from crmkit.model.job import JobOrder
 from crmkit.model.working_time import ABSENCE, CALENDAR, HOLIDAY, WEEKDAYS
 from crmkit.work.deadline_recount import Change, queue_recount
 from crmkit.work.events import publish
+from crmkit.work.jobs import enqueue
 from crmkit.work.notice_plans import plan_anew
 from crmkit.work.standing_in import plan_stand_in
 
@@ -55,6 +57,9 @@ async def tell_of_core(
             await publish(
                 ctx, name, entity=_USER, record_id=record_id, data={"team": after.get("team")}
             )
+        if was and not now:
+            args = {"user": record_id, "at": ctx.now().isoformat()}
+            await enqueue(ctx, "core.tell_of_held", [JobOrder(args=args)])
         if before and _differs(before, after, ("time_zone",)):
             await plan_anew(ctx, record_id)
 

@@ -32,6 +32,7 @@ CORE_KINDS = (
         "core.approval", N_("Approvals that wait for me, and answers to mine"), ("app", "digest")
     ),
     NotificationKind("core.handover", N_("What others hand over to me"), ("app", "digest")),
+    NotificationKind("core.left", N_("What people still hold who have left"), ("app", "digest")),
 )
 # Whether mail reaches user u.
 _REACHES = """u.email <> '' AND EXISTS (

@@ -181,6 +181,72 @@ def test_two_records_are_merged_by_their_numbers(tmp_path: Path) -> None:
     _refused(run(tmp_path, "merge", "crm.company", "1", "2"), "trash")
 
 
+def test_what_a_page_offers_is_listed_and_done_by_its_name(tmp_path: Path) -> None:
+    add_administrator(tmp_path)
+    crmkit(tmp_path, "user", "create", "tom@example.com", "--name", "Tom", "--password",
+           "a quite different staple")  # fmt: skip
+    file = tmp_path / "leads.csv"
+    file.write_text("name,company_name\nPat Baum,Kan-code\n")
+    crmkit(tmp_path, "import", "crm.lead", str(file))
+    offered = {each["action"]: each for each in json.loads(
+        crmkit(tmp_path, "run", "crm.lead", "1", "--json"))}  # fmt: skip
+    assert {"convert", "duplicate"} <= set(offered)
+    assert not offered["convert"]["refused"]
+    made = json.loads(crmkit(tmp_path, "run", "crm.lead", "1", "duplicate", "--json"))
+    assert "/crm.lead/2" == made["url"]
+    assert "Make a copy: done, http://" in crmkit(tmp_path, "run", "crm.lead", "1", "duplicate")
+    crmkit(tmp_path, "run", "core.user", "2", "hand-over", f"to={EMAIL}", "disable=true")
+    _refused(
+        run(tmp_path, "run", "crm.lead", "1", "duplicate", "--as", "tom@example.com"),
+        "may not sign in",
+    )
+    crmkit(tmp_path, "user", "enable", "tom@example.com")
+    words = ("run", "crm.lead", "1", "convert")
+    # A seller sees what nobody owns and may not change it.
+    _refused(run(tmp_path, *words, "--as", "tom@example.com"), "does not exist, or is not yours")
+    _refused(run(tmp_path, *words, "--version", "99"), "Somebody saved this record")
+    converted = json.loads(crmkit(tmp_path, *words, "--as", EMAIL, "--json"))
+    assert re.fullmatch(r"/crm\.\w+/\d+", converted["url"])
+    _refused(run(tmp_path, *words), "cannot be done in the state")
+    (again,) = (each for each in json.loads(crmkit(tmp_path, "run", "crm.lead", "1", "--json"))
+                if "convert" == each["action"])  # fmt: skip
+    assert "cannot be done in the state" in again["refused"]
+
+
+def test_a_call_of_an_action_that_cannot_be_is_refused_with_its_place(site: Path) -> None:
+    _refused(run(site, "run", "crm.nothing", "1", "duplicate"), "no entity `crm.nothing`")
+    _refused(run(site, "run", "crm.company", "1", "confirm"), "no action `confirm`")
+    _refused(run(site, "run", "crm.company", "999", "duplicate"), "does not exist")
+    _refused(run(site, "run", "core.user", "1", "hand-over", "to"), "name=value")
+    _refused(
+        run(site, "run", "core.user", "1", "hand-over", "to=x", "colour=red"), "colour: is not"
+    )
+    _refused(run(site, "run", "core.user", "1", "hand-over"), "to: is needed")
+    _refused(run(site, "run", "crm.company", "1", "duplicate", "--as", "nobody"), "Nobody signs in")
+    assert 2 == run(site, "run", "crm.company", "one", "duplicate").returncode
+    assert 2 == run(site, "run", "crm.company").returncode
+
+
+def test_who_holds_something_is_switched_off_with_a_hand_over_or_on_purpose(
+    tmp_path: Path,
+) -> None:
+    add_administrator(tmp_path)
+    crmkit(tmp_path, "user", "create", "tom@example.com", "--name", "Tom", "--password",
+           "a quite different staple")  # fmt: skip
+    file = tmp_path / "leads.csv"
+    file.write_text("name,owner\nPat Baum,Tom\nLee Ash,Tom\n")
+    crmkit(tmp_path, "import", "crm.lead", str(file))
+    words = ("user", "disable", "tom@example.com")
+    _refused(run(tmp_path, *words), r"holds: Leads 2\. Name who takes over with --hand-over-to")
+    told = crmkit(tmp_path, *words, "--without-hand-over")
+    assert "no longer" in told
+    assert "Leads: 2 with nobody" in told
+    crmkit(tmp_path, "user", "enable", "tom@example.com")
+    assert f"Leads: 2 now with {EMAIL}" in crmkit(tmp_path, *words, "--hand-over-to", EMAIL)
+    crmkit(tmp_path, "user", "enable", "tom@example.com")
+    assert "no longer" in crmkit(tmp_path, *words), "holds nothing by now"
+
+
 def test_hours_shows_calendars_and_counts_with_them(site: Path) -> None:
     assert "Office hours" in crmkit(site, "hours")
     calendar = json.loads(crmkit(site, "hours", "--json"))[0]

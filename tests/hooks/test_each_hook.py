@@ -15,6 +15,7 @@ from crmkit.errors import CrmkitError, InvalidError, NotFoundError, Veto
 from crmkit.plugin.hookspecs import HOOKS, Kind
 from crmkit.records.actions import run_action
 from crmkit.records.history import undo_operation
+from crmkit.records.holding import held_by
 from crmkit.records.plugins.archive import archive_plugin
 from crmkit.records.plugins.purge import purge_plugin
 from crmkit.records.plugins.switch import disable_plugin, enable_plugin
@@ -431,6 +432,30 @@ async def test_hook_load(place: Place) -> None:
         assert [480, 540, 0] == [each.free for each in days.values()], "at most the whole day"
         await running.ctx.create("core.absence", absentee=user, kind="leave", first_day=first)
         assert 0 == (await capacity_of(running.ctx, user, first, first))[first].working
+
+
+async def test_hook_holds(place: Place) -> None:
+    code = (
+        "class Every(Plugin):\n"
+        "    async def holds(self, event):\n"
+        "        return {'Points': 3, 'Companies': 1, 'Nothing': 0}\n"
+    )
+    place.write("every", code, manifest=_MANIFEST.format("1", "default = true\n"))
+    broken = "class Torn(Plugin):\n    async def holds(self, event):\n        return 'much'\n"
+    place.write("torn", broken, manifest=_MANIFEST.format("1", "default = true\n").replace(
+        '"every"', '"torn"').replace('"Every"', '"Torn"'))  # fmt: skip
+    async with place.start() as running:
+        ctx = running.ctx
+        eva = await ctx.create("core.user", name="Eva", role="seller", active=True)
+        for state in ("new", "disqualified"):
+            lead = await ctx.create("crm.lead", name="Pat Baum", owner=eva)
+            if state != "new":
+                await ctx.save("crm.lead", lead, state=state, reason="budget")
+        await ctx.trash("crm.lead", await ctx.create("crm.lead", name="Gone", owner=eva))
+        await ctx.create("crm.company", name="Kan-code", owner=eva)
+        held = await held_by(ctx, eva)
+        assert {"Companies": 2, "Leads": 1, "Points": 3} == held, "what is closed is not held"
+        assert ["Companies", "Leads", "Points"] == list(held)
 
 
 _HANDED = """

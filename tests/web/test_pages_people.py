@@ -136,3 +136,23 @@ async def test_roles_are_shown_as_they_hold(browse: Browse) -> None:
     assert "config/roles.toml" in page
     assert ">all<" in page
     assert ">of the team<" not in page
+
+
+async def test_the_page_of_a_person_says_what_is_to_be_handed_over(
+    browse: Browse, db: Database
+) -> None:
+    admin = await browse("administrator")
+    user = await db.value("INSERT INTO core_user (name) VALUES ('Tom') RETURNING id")
+    page = f"/core.user/{user}"
+    assert "Held by this person" not in (await admin.get(page)).text
+    await db.execute("INSERT INTO crm_lead (name, state, owner) VALUES ('Pat', 'new', $1)", user)
+    shown = (await admin.get(page)).text
+    assert "Held by this person" in shown
+    assert "still holds" not in shown
+    assert "Holds: Leads 1." in (await admin.get(f"{page}/edit")).text
+    await db.execute("UPDATE core_user SET active = false WHERE id = $1", user)
+    shown = (await admin.get(page)).text
+    assert "may no longer sign in and still holds: Leads 1." in shown
+    assert re.search(r"btn btn-primary[^>]*>[^<]*(<svg.*?</svg>)?Hand over", shown)
+    seller = await browse("seller")
+    assert "Held by this person" not in (await seller.get(page)).text

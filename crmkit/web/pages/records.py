@@ -9,6 +9,7 @@ from litestar.params import FromPath
 
 from crmkit.errors import InvalidError, NotFoundError, StaleVersionError
 from crmkit.model.context import Context
+from crmkit.model.field import Field
 from crmkit.plugin.events import FormEvent
 from crmkit.plugin.plan import EntityPlan
 from crmkit.records.duplicates import find_duplicates
@@ -20,6 +21,7 @@ from crmkit.records.save import (
 )
 from crmkit.records.values import parse_values
 from crmkit.web.fields import raw_text, show_text
+from crmkit.web.held_view import held_intro
 from crmkit.web.panels import find_panel
 from crmkit.web.record_page import crumbs_of, full_page, plan_of, sent_version
 from crmkit.web.record_view import field_editor, field_view, form_page
@@ -98,7 +100,7 @@ async def record_show(
     )
 
 
-def _form(
+def _form(  # noqa: PLR0913 - what a form knows
     request: AnyRequest,
     plan: EntityPlan,
     raw: Mapping[str, str],
@@ -107,9 +109,11 @@ def _form(
     displays: Mapping[str, str] | None = None,
     invalid: InvalidError | None = None,
     stale: StaleVersionError | None = None,
+    intro: str | None = None,
 ) -> Response[str]:
     ctx = context_of(request)
     page = form_page(ctx, plan, raw, record=record, displays=displays, invalid=invalid, stale=stale)
+    page = msgspec.structs.replace(page, intro=intro)
     status = 409 if stale else 422 if invalid else 200
     crumbs = crumbs_of(plan, page.title)
     return answer(request, "form.html", title=page.title, status=status, crumbs=crumbs, page=page)
@@ -194,7 +198,8 @@ async def record_edit(
         for name, field in plan.fields.items()
         if field.reference
     }
-    return _form(request, plan, raw, record=record, displays=displays)
+    intro = await held_intro(ctx, plan, record)
+    return _form(request, plan, raw, record=record, displays=displays, intro=intro)
 
 
 @post("/{entity:str}/{record_id:int}/edit", policy="entity.edit")
@@ -253,6 +258,13 @@ async def field_edit(
     return answer(request, "field.html", title=editor.field.label, block="editor", editor=editor)
 
 
+async def _currency(ctx: Context, plan: EntityPlan, field: Field, record_id: int) -> str:
+    """Answer in which currency one amount of a record is; "" where that does not matter."""
+    if field.kind not in {"money", "decimal"} or "currency" not in plan.fields:
+        return ""
+    return str((await get_record(ctx, plan, record_id)).get("currency") or "")
+
+
 @post("/{entity:str}/{record_id:int}/field/{name:str}", policy="entity.edit")
 async def field_update(
     request: AnyRequest, entity: FromPath[str], record_id: FromPath[int], name: FromPath[str]
@@ -269,7 +281,9 @@ async def field_update(
     problem: str | None = None
     stale: StaleVersionError | None = None
     try:
-        values = parse_values(ctx, plan, {name: typed})
+        values = parse_values(
+            ctx, plan, {name: typed}, await _currency(ctx, plan, field, record_id)
+        )
         await save_record(ctx, plan, record_id, values, sent_version(form))
     except InvalidError as error:
         problem = error.problems.get(name) or error.message.rstrip(".")

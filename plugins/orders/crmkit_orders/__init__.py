@@ -45,7 +45,7 @@ from crmkit_orders.sold import REPORT as SOLD
 from crmkit_orders.sold import sold_show
 from crmkit_orders.step_load import minutes_of
 from crmkit_orders.step_plans import check_plan_of_steps, name_seeded
-from crmkit_orders.steps import check_step, pass_steps
+from crmkit_orders.steps import check_step, count_steps, pass_steps
 from crmkit_orders.stock import catalogue_saved, check_catalogue
 from crmkit_orders.winning import WON, follow_won
 
@@ -192,6 +192,7 @@ class Orders(Plugin):
         await order_saved(event)
         await note_day(event)
         await following.receipt_saved(event)
+        await following.stock_saved(event)
         await line_promised(event)
         await catalogue_saved(event)
         await agreements.agreement_saved(event)
@@ -241,6 +242,10 @@ class Orders(Plugin):
     async def handover(self, event: PeriodEvent) -> Mapping[str, int]:
         """Pass the steps somebody holds to who stands in."""
         return await pass_steps(event)
+
+    async def holds(self, event: PeriodEvent) -> Mapping[str, int]:
+        """Answer how many steps somebody holds."""
+        return await count_steps(event)
 
     async def load(self, event: PeriodEvent) -> Mapping[date, int]:
         """Answer how long the steps take that somebody holds, by the day they are due."""

@@ -47,15 +47,20 @@ class BillableLine(msgspec.Struct, frozen=True, kw_only=True):
 
     Amounts are in `currency`, without tax. The line that ends an order has what is left of its
     net, so that all invoices together come to it to the cent.
+
+    A "part" is one of a bundle that was delivered or came back by itself, with its share of the
+    bundle's net. One that came back after it was invoiced has a minus, for a credit note.
     """
 
     source: str = SOURCE
-    kind: Literal["line", "prepayment", "deduction"]
+    kind: Literal["line", "part", "prepayment", "deduction"]
     #: Id of `orders.order`.
     order: int
-    #: Id of `orders.order_line`, or of the claim that is deducted; None of a prepayment.
+    #: Id of `orders.order_line`, of `orders.line_part`, or of the claim that is deducted; None of
+    #: a prepayment.
     part: int | None
     text: str
+    #: Of a part in the unit of its product; negative is to be credited.
     quantity: Decimal
     #: UN/ECE code.
     unit: str
@@ -72,7 +77,7 @@ class BillingClaim(msgspec.Struct, frozen=True, kw_only=True):
     """A line of an invoice that takes something: what `billing_claim` is told."""
 
     source: str = SOURCE
-    kind: Literal["line", "prepayment", "deduction"] = "line"
+    kind: Literal["line", "part", "prepayment", "deduction"] = "line"
     order: int
     part: int | None = None
     quantity: Decimal = Decimal(1)

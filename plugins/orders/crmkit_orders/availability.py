@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _ZERO = Decimal(0)
 _AHEAD = """
-SELECT l.product, l.unit, l.reserved FROM orders_order_line l
+SELECT l.id, l.product, l.unit, l.reserved FROM orders_order_line l
 JOIN orders_order o ON o.id = l."order"
 WHERE l.reserved > 0 AND o.id <> $2 AND o.confirmed_at IS NOT NULL
 AND ($3::timestamptz IS NULL OR (o.confirmed_at, o.id) < ($3, $2))
@@ -58,7 +58,8 @@ async def readiness_of(
         order: With `id`, and `confirmed_at` where it is confirmed.
         rows: Its lines, by position.
     """
-    needs = await needs_each(ctx, [(row, open_quantity(counts_of(row))) for row in rows])
+    open_lines = [(row, open_quantity(counts_of(row))) for row in rows]
+    needs = await needs_each(ctx, open_lines, less_sent=True)
     ids = sorted({number for each in needs for number in each})
     if not ids:
         return {}
@@ -122,7 +123,8 @@ async def _ahead(
     ctx: Context, order: int, confirmed: datetime | None, ids: Sequence[int]
 ) -> dict[int, Decimal]:
     rows = await read_rows(ctx, _AHEAD, list(ids), order, confirmed)
-    return await needs_of(ctx, [(row, row["reserved"]) for row in rows]) if rows else {}
+    held = [(row, row["reserved"]) for row in rows]
+    return await needs_of(ctx, held, less_sent=True) if rows else {}
 
 
 async def _arrivals(

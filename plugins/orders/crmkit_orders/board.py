@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     from crmkit import Context
 
 BOARD = "/orders/board"
-#: So many people, those with most late steps first, each with so many of his most urgent steps.
+#: So many people, those who have left and those with most late steps first, each with so many of
+#: his most urgent steps.
 _HOLDERS, _STEPS = 24, 5
 #: What the page of one person shows.
 _ALL = 100
@@ -65,17 +66,21 @@ def _none_yet() -> dict[str, Any]:
 
 
 async def _rows(ctx: Context, one: int | None) -> list[dict[str, Any]]:
-    """Answer the most urgent steps of each holder, with how many he has and how many are late."""
+    """Answer the most urgent steps of each holder, with how many he has and how many are late.
+
+    First those that nobody holds who may sign in.
+    """
     question = Question(ctx)
     now = question.add(ctx.now())
     own = "" if one is None else f"AND coalesce(t.holder, 0) = {question.add(one)}::bigint "
     return await question.rows(
-        "SELECT h.holder, h.who, h.many, h.late, s.* FROM ("  # noqa: S608 - predicates
-        "SELECT coalesce(t.holder, 0) AS holder, coalesce(u.name, '') AS who, count(*) AS many, "
+        "SELECT h.holder, h.who, h.is_here, h.many, h.late, s.* FROM ("  # noqa: S608 - predicates
+        "SELECT coalesce(t.holder, 0) AS holder, coalesce(u.name, '') AS who, "
+        "coalesce(u.active AND u.trashed_at IS NULL, false) AS is_here, count(*) AS many, "
         f"count(*) FILTER (WHERE t.due_at < {now}::timestamptz) AS late "
         "FROM orders_step t LEFT JOIN core_user u ON u.id = t.holder "
         f"WHERE t.state = 'active' {own}AND {question.may('orders.step')} "
-        f"GROUP BY 1, 2 ORDER BY late DESC, who, 1 LIMIT {_HOLDERS}) h CROSS JOIN LATERAL ("
+        f"GROUP BY 1, 2, 3 ORDER BY 3, late DESC, who, 1 LIMIT {_HOLDERS}) h CROSS JOIN LATERAL ("
         "SELECT t.id, t.name, t.due_at, t.began_at, "
         "o.id AS \"order\", o.number, coalesce(c.name, p.name, '') AS client, "
         f"coalesce(t.due_at < {now}::timestamptz, false) AS is_late, "
@@ -87,7 +92,7 @@ async def _rows(ctx: Context, one: int | None) -> list[dict[str, Any]]:
         "WHERE t.state = 'active' AND coalesce(t.holder, 0) = h.holder "
         f"AND {question.may('orders.step')} "
         f"ORDER BY t.due_at, t.id LIMIT {_STEPS if one is None else _ALL}) s "
-        "ORDER BY h.late DESC, h.who, h.holder, s.due_at, s.id"
+        "ORDER BY h.is_here, h.late DESC, h.who, h.holder, s.due_at, s.id"
     )
 
 
@@ -112,6 +117,7 @@ def _holders(ctx: Context, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
                 "id": holder,
                 "name": name or _("Nobody"),
                 "avatar": avatar_of(name) if name else None,
+                "has_left": bool(name) and not own[0]["is_here"],
                 "count": format_number(ctx, many),
                 "late": late,
                 "late_text": _("%(n)s late") % {"n": format_number(ctx, late)},

@@ -56,7 +56,8 @@ async def spread_bundles(
         if product is None and not known:
             continue
         wanted = product[1] if product is not None else ()
-        if known and (row["delivered"] or _ZERO) > 0:
+        has_left = (row["delivered"] or _ZERO) > 0 or any(each["delivered"] for each in known)
+        if known and has_left:
             wanted = [_kept(each, wanted) for each in known]
         counted = _ZERO
         if product is not None:
@@ -163,10 +164,10 @@ async def keep_part(event: SaveEvent) -> None:
 
 
 async def check_part_line(event: SaveEvent, delivery: Row, part_id: int) -> None:
-    """Fill a line of a return that is one part of a bundle.
+    """Fill a line of a delivery that is one part of a bundle.
 
     Raises:
-        Veto: It is of another order, or of a delivery to the client.
+        Veto: It is of another order.
     """
     ctx, values = event.ctx, event.values
     refused = ctx.translate(N_("The line was not saved."))
@@ -175,9 +176,6 @@ async def check_part_line(event: SaveEvent, delivery: Row, part_id: int) -> None
     )
     if part is None or part["order"] != delivery["order"]:
         text = N_("is no part of a bundle of this order; choose another")
-        raise Veto(refused, part=ctx.translate(text))
-    if delivery["direction"] != "return":
-        text = N_("can only come back by itself; a bundle is sent whole")
         raise Veto(refused, part=ctx.translate(text))
     values["line"] = part["line"]
     if not {**event.before, **values}.get("text"):
@@ -200,7 +198,7 @@ async def take_back_parts(ctx: Context, order: int, lines: Sequence[Mapping[str,
     back: Needs = {}
     rows = await read_rows(
         ctx,
-        "SELECT p.*, l.unit, b.unit AS own_unit, l.delivered, l.returned AS whole "
+        "SELECT p.*, l.unit, b.unit AS own_unit, l.delivered AS gone, l.returned AS whole "
         "FROM orders_line_part p JOIN orders_order_line l ON l.id = p.line "
         "JOIN orders_product b ON b.id = l.product "
         'WHERE p."order" = $1 AND p.trashed_at IS NULL',
@@ -209,10 +207,10 @@ async def take_back_parts(ctx: Context, order: int, lines: Sequence[Mapping[str,
     for row in rows:
         quantity = came.get(row["id"], _ZERO)
         returned = (row["returned"] or _ZERO) + quantity
-        bundles = (row["delivered"] or _ZERO) - (row["whole"] or _ZERO)
+        bundles = (row["gone"] or _ZERO) - (row["whole"] or _ZERO)
         kept = round(
             in_own_unit(ctx, row, {"unit": row["own_unit"]}, bundles) * row["each"], PLACES
-        )
+        ) + (row["delivered"] or _ZERO)
         if returned > kept and (quantity or returned):
             left = max(_ZERO, kept - returned + quantity)
             text = ctx.translate(N_("{part}: only {n} of it can still come back by itself."))

@@ -10,6 +10,7 @@ from crmkit_orders.domain.errors import CountsError
 from crmkit_orders.domain.quantities import LineCounts, check_counts
 from crmkit_orders.reading import read_row
 from crmkit_orders.settings import Settings
+from crmkit_orders.shares import count_part, parts_by_line, read_shares
 from crmkit_orders.states import FOLLOWING
 from crmkit_orders.steps import finish_after
 from crmkit_orders.told import told
@@ -54,6 +55,11 @@ async def claim_line(ctx: Context, order: Mapping[str, Any], claim: BillingClaim
         'SELECT * FROM orders_order_line WHERE id = $1 AND "order" = $2 AND trashed_at IS NULL',
         claim.part, order["id"],
     )  # fmt: skip
+    currency = order["currency"] or ctx.config.currency
+    parts = await parts_by_line(ctx, [order["id"]])
+    if row is not None and await read_shares(ctx, order["id"], [row], currency, parts):
+        text = N_("{order}: {line} is invoiced by its parts now.")
+        raise Veto(ctx.translate(text).format(order=order["number"], line=row["text"]))
     if row is None or order["state"] == "draft" or claim.quantity <= 0:
         text = N_("{order} has no such line to be invoiced.")
         raise Veto(ctx.translate(text).format(order=order["number"]))
@@ -68,6 +74,16 @@ async def claim_line(ctx: Context, order: Mapping[str, Any], claim: BillingClaim
         raise Veto(f"{order['number']}, {row['text']}: {told(ctx, error)}") from error
     await ctx.derive("orders.order_line", row["id"], invoiced=new.invoiced)
     await _write(ctx, order, claim, line=row["id"], tax_rate=row["tax_rate"])
+
+
+async def claim_part(ctx: Context, order: Mapping[str, Any], claim: BillingClaim) -> None:
+    """Count a quantity of a part of a bundle as invoiced, a negative one as credited.
+
+    Raises:
+        Veto: It is more than may be, or no part of the order.
+    """
+    row = await count_part(ctx, order, claim)
+    await _write(ctx, order, claim, line=row["id"], part=claim.part, tax_rate=row["tax_rate"])
 
 
 async def claim_share(ctx: Context, order: Mapping[str, Any], claim: BillingClaim) -> None:

@@ -6,18 +6,21 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from crmkit import N_, format_full_date, format_money, format_number, format_zone
-from crmkit_orders.domain.money import Line, round_money, share_of, totals_of
+from crmkit_orders.choosing import NOTHING, is_open_option, read_choice, span_of_row
+from crmkit_orders.domain.money import Line, line_net, round_money, share_of, totals_of
 from crmkit_orders.reading import read_row, read_rows
 from crmkit_orders.settings import Settings
 from crmkit_orders.states import DELIVERY_STATES, ORDER_STATES, RUNNING
+from crmkit_orders.step_names import client_name, client_names
 from crmkit_orders.tables import UNIT_CHOICES
 from crmkit_orders.told import full_moment, plain
 from crmkit_orders.totals import counted, every_order_row, money_line, order_rows, quote_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from crmkit import Context
+    from crmkit_orders.choosing import Choice
     from crmkit_orders.domain.money import Totals
     from crmkit_orders.reading import Row
 
@@ -98,21 +101,53 @@ def prepayment_line(ctx: Context, document: Mapping[str, Any], totals: Totals) -
     )
 
 
-async def quote_page(ctx: Context, quote: Row, ticked: Collection[int] = ()) -> dict[str, Any]:
+def shown_option(
+    ctx: Context, row: Mapping[str, Any], currency: str, choice: Choice
+) -> dict[str, Any]:
+    """Answer an option as it stands on the page of a quote, with what is entered of it."""
+    number, span = row["id"], span_of_row(row)
+    quantity = choice.taken.get(number, row["quantity"] or Decimal(0))
+    shown = shown_line(ctx, {**row, "quantity": quantity}, currency)
+    return shown | {
+        "net": format_money(ctx, line_net(money_line({**row, "quantity": quantity}), currency),
+                            currency),
+        "quantity": format_number(ctx, plain(row["quantity"] or Decimal(0))),
+        "is_ticked": number in choice.taken,
+        "is_fixed": span.least == span.most,
+        "span": span_text(ctx, row),
+        "typed": choice.typed.get(number, shown["quantity"]),
+        "problem": choice.problems.get(number, ""),
+    }  # fmt: skip
+
+
+def span_text(ctx: Context, row: Mapping[str, Any]) -> str:
+    """Answer how much of an option may be taken, such as "2–10"; "" of other lines."""
+    if not is_open_option(row):
+        return ""
+    least, most = (format_number(ctx, plain(bound)) for bound in span_of_row(row))
+    return least if least == most else f"{least}–{most}"
+
+
+async def quote_page(ctx: Context, quote: Row, form: Mapping[str, Any]) -> dict[str, Any]:
     """Answer what a client sees of a quote.
 
     Args:
-        ticked: Ids of the options that the client ticked and did not send yet.
+        form: What is chosen on it and was not sent yet, as `choosing.read_choice` takes it.
     """
     currency = quote["currency"] or ctx.config.currency
     until = quote["valid_until"]
     is_late = until is not None and until < ctx.now().astimezone(ctx.config.zone).date()
     is_open = quote["state"] == "sent" and not is_late
     rows = await quote_rows(ctx, quote["id"])
-    fixed = [row for row in rows if not row["is_optional"] or row["is_chosen"]]
-    options = [row for row in rows if row["is_optional"] and not row["is_chosen"]]
-    taken = [row for row in options if is_open and row["id"] in ticked]
-    totals = totals_of([*counted(rows), *map(money_line, taken)], currency)
+    fixed = [row for row in rows if not is_open_option(row)]
+    options = [row for row in rows if is_open_option(row)]
+    choice = read_choice(ctx, rows, form) if is_open else NOTHING
+    taken = [
+        money_line({**row, "quantity": choice.taken[row["id"]]})
+        for row in options
+        if row["id"] in choice.taken
+    ]
+    totals = totals_of([*counted(rows), *taken], currency)
     order = await ctx.db.value("SELECT number FROM orders_order WHERE quote = $1", quote["id"])
     ended = ctx.translate(_ENDED[quote["state"]]) if quote["state"] in _ENDED else ""
     if quote["state"] == "sent" and is_late:
@@ -125,9 +160,8 @@ async def quote_page(ctx: Context, quote: Row, ticked: Collection[int] = ()) -> 
         "note": quote["note"],
         "until": format_full_date(ctx, until) if until else "",
         "lines": [shown_line(ctx, row, currency) for row in fixed],
-        "options": [
-            shown_line(ctx, row, currency) | {"is_ticked": row in taken} for row in options
-        ],
+        "options": [shown_option(ctx, row, currency, choice) for row in options],
+        "is_flexible": any(span_of_row(row).least != span_of_row(row).most for row in options),
         "totals": shown_totals(ctx, totals, currency),
         "prepayment": prepayment_line(ctx, quote, totals),
         "is_open": is_open,
@@ -202,9 +236,10 @@ async def _steps(ctx: Context, order: int, *, with_names: bool) -> list[dict[str
         "ORDER BY s.position, s.id",
         order,
     )
+    names = await client_names(ctx)
     return [
         {
-            "label": ctx.translate(row["name"]),
+            "label": client_name(ctx, names, row),
             "state": row["state"],
             "who": row["who"] if with_names and row["state"] == "active" else "",
             "at": full_moment(ctx, row["ended_at"]) if row["ended_at"] else "",

@@ -20,6 +20,7 @@ from crmkit import (
     find_currency_places,
     format_number,
     get,
+    read_number,
 )
 from crmkit_orders.asking import Question
 from crmkit_orders.domain.errors import RuleError
@@ -120,12 +121,12 @@ async def _company(ctx: Context, text: str, problems: dict[str, str]) -> Mapping
 
 
 def _quantity(ctx: Context, text: str, problems: dict[str, str]) -> Decimal:
+    quantity = Decimal(1)
     try:
-        quantity = Decimal(text.replace(",", ".") or 1)
-    except ArithmeticError:
-        quantity = Decimal("NaN")
-    try:
+        quantity = read_number(ctx, text) if text.strip() else quantity
         check_quantity(quantity)
+    except InvalidError as error:
+        problems["quantity"] = error.message
     except RuleError as error:
         problems["quantity"] = told(ctx, error)
     return quantity

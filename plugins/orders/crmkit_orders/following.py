@@ -42,6 +42,8 @@ ORDER BY o.id LIMIT $4
 """
 _OF_RECEIPT = ("state", "expected_on", "trashed_at")
 _OF_LINE = ("product", "expected", "expected_on", "trashed_at")
+#: Each count has a moment of its own, also one that finds what the last one found.
+_OF_STOCK = ("counted_at", "is_stocked")
 
 
 async def hear(event: Event) -> None:
@@ -111,6 +113,13 @@ async def receipt_saved(event: SaveEvent) -> None:
             await goods_changed(ctx, (each for each in both if isinstance(each, int)))
     elif name == "orders.receipt" and record and set(_OF_RECEIPT) & set(event.values):
         await goods_changed(ctx, await _products_of(ctx, record))
+
+
+async def stock_saved(event: SaveEvent) -> None:
+    """Follow what was counted: more may be there than was thought, or less."""
+    is_stock = event.entity.name == "orders.product" and set(_OF_STOCK) & set(event.values)
+    if is_stock and event.before and event.record_id:
+        await goods_changed(event.ctx, [event.record_id])
 
 
 async def receipt_gone(event: SaveEvent) -> None:

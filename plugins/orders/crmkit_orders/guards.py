@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from crmkit import N_, Veto
+from crmkit_orders.shares import has_single, parts_by_line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -61,7 +62,8 @@ async def check_cancel(ctx: Context, order: int, rows: Sequence[Mapping[str, Any
     Raises:
         Veto: It is so; says what comes first.
     """
-    if any(row["delivered"] and row["delivered"] > (row["returned"] or 0) for row in rows):
+    has_whole = any(row["delivered"] and row["delivered"] > (row["returned"] or 0) for row in rows)
+    if has_whole or has_single(await parts_by_line(ctx, [order])):
         raise Veto(ctx.translate(N_("Something was delivered. Record its return first.")))
     is_invoiced = any(row["invoiced"] for row in rows) or await ctx.db.value(
         'SELECT EXISTS (SELECT FROM orders_claim WHERE "order" = $1 AND released_at IS NULL)',

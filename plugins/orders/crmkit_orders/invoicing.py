@@ -1,6 +1,7 @@
 """What may be invoiced of orders, and what invoices took: for whichever plugin writes invoices.
 
-A line is invoiced by quantity, never beyond what the settings allow. A prepayment is invoiced at
+A line is invoiced by quantity, never beyond what the settings allow; a bundle of which parts were
+delivered or came back by themselves, by the shares of its parts. A prepayment is invoiced at
 acceptance, a claim for each tax rate, and deducted once, on the invoice that ends the order.
 """
 
@@ -12,12 +13,15 @@ from typing import TYPE_CHECKING, Any
 from crmkit import N_, ConflictError, Veto
 from crmkit_orders.api import SOURCE, BillableLine
 from crmkit_orders.asking import Question
-from crmkit_orders.claiming import claim_line, claim_share, read_order, settle_order
-from crmkit_orders.domain.money import line_net, share_of, totals_of
+from crmkit_orders.bundles import PART
+from crmkit_orders.claiming import claim_line, claim_part, claim_share, read_order, settle_order
+from crmkit_orders.domain.money import PRICE_PLACES, line_net, share_of, totals_of
 from crmkit_orders.domain.quantities import invoiceable, open_quantity
+from crmkit_orders.domain.shares import due_of, net_of
 from crmkit_orders.domain.spreading import spread
 from crmkit_orders.reading import read_row, read_rows
 from crmkit_orders.settings import Settings
+from crmkit_orders.shares import parts_by_line, shares_of
 from crmkit_orders.totals import counts_of, money_line
 
 if TYPE_CHECKING:
@@ -25,13 +29,25 @@ if TYPE_CHECKING:
 
     from crmkit import Context
     from crmkit_orders.api import AsksLines, Claims, Releases
+    from crmkit_orders.reading import Row
+    from crmkit_orders.shares import Shares
 
 _ZERO, _ONE = Decimal(0), Decimal(1)
 _ORDERS_AT_ONCE = 500
+#: Kinds of claims that take goods.
+_GOODS = frozenset({"line", "part"})
+
+
+#: Of an order `t` a part of a bundle is invoiced that the client has no more.
+_OWED = """EXISTS (SELECT FROM orders_line_part p JOIN orders_order_line l ON l.id = p.line
+WHERE p."order" = t.id AND p.trashed_at IS NULL AND l.trashed_at IS NULL AND p.returned > 0
+AND coalesce(p.invoiced, 0) - coalesce(p.delivered, 0) + p.returned
+    > (coalesce(l.delivered, 0) - coalesce(l.returned, 0) - coalesce(l.invoiced, 0))
+    * p.quantity / nullif(l.quantity, 0))"""
 
 
 async def billable_lines(event: AsksLines) -> list[BillableLine]:
-    """Answer what may be invoiced now, as far as the reader sees orders; four statements.
+    """Answer what may be invoiced now, as far as the reader sees orders; six statements.
 
     Of orders that are confirmed, and of those made from an accepted quote, which are invoiced their
     prepayment. Oldest orders first.
@@ -46,8 +62,8 @@ async def billable_lines(event: AsksLines) -> list[BillableLine]:
         f"ORDER BY t.confirmed_at NULLS LAST, t.id LIMIT {_ORDERS_AT_ONCE}"
     )
     ids = [order["id"] for order in orders]
-    # What is full may still owe its client a deduction.
-    orders += await _with_open_prepayment(ctx, event.company, ids)
+    # What is full may still owe its client a deduction, or a part that came back.
+    orders += await _still_owing(ctx, event.company, ids)
     ids = [order["id"] for order in orders]
     rows = _by_order(await read_rows(
         ctx,
@@ -59,13 +75,15 @@ async def billable_lines(event: AsksLines) -> list[BillableLine]:
         ctx, 'SELECT * FROM orders_claim WHERE "order" = ANY($1) AND released_at IS NULL '
         "ORDER BY id", ids,
     ))  # fmt: skip
+    parts = await parts_by_line(ctx, ids)
     made: list[BillableLine] = []
     for order in orders:
-        made += lines_of(ctx, order, rows.get(order["id"], ()), claims.get(order["id"], ()))
+        own = rows.get(order["id"], ())
+        made += lines_of(ctx, order, own, claims.get(order["id"], ()), parts)
     return made
 
 
-async def _with_open_prepayment(
+async def _still_owing(
     ctx: Context, company: int | None, but: Sequence[int]
 ) -> list[dict[str, Any]]:
     question = Question(ctx)
@@ -73,10 +91,11 @@ async def _with_open_prepayment(
     left_out = question.add(list(but))
     return await question.rows(
         "SELECT t.* FROM orders_order t WHERE t.invoice_status = 'full' AND t.state <> 'cancelled' "  # noqa: S608
-        f"AND t.id <> ALL({left_out}::bigint[]) {of}AND {question.may('orders.order')} AND EXISTS ("
-        "SELECT FROM orders_claim c WHERE c.\"order\" = t.id AND c.kind = 'prepayment' "
+        f"AND t.id <> ALL({left_out}::bigint[]) {of}AND {question.may('orders.order')} AND (EXISTS "
+        "(SELECT FROM orders_claim c WHERE c.\"order\" = t.id AND c.kind = 'prepayment' "
         "AND c.released_at IS NULL AND NOT EXISTS (SELECT FROM orders_claim d "
-        f"WHERE d.deducts = c.id AND d.released_at IS NULL)) ORDER BY t.id LIMIT {_ORDERS_AT_ONCE}"
+        f"WHERE d.deducts = c.id AND d.released_at IS NULL)) OR {_OWED}) "
+        f"ORDER BY t.id LIMIT {_ORDERS_AT_ONCE}"
     )
 
 
@@ -89,17 +108,18 @@ def _by_order(rows: Sequence[Mapping[str, Any]]) -> dict[int, list[Mapping[str, 
 
 def lines_of(
     ctx: Context, order: Mapping[str, Any], rows: Sequence[Mapping[str, Any]],
-    claims: Sequence[Mapping[str, Any]],
+    claims: Sequence[Mapping[str, Any]], parts: Mapping[int, Sequence[Row]],
 ) -> list[BillableLine]:  # fmt: skip
     """Answer what may be invoiced of one order: its prepayment, its lines, what is deducted.
 
     Args:
         rows: Its lines.
         claims: What invoices took and did not give back.
+        parts: Of bundles, by their line.
     """
     prepaid = [each for each in claims if each["kind"] == "prepayment"]
     made: list[BillableLine] = []
-    if order["prepayment"] and not prepaid and not any(row["invoiced"] for row in rows):
+    if order["prepayment"] and not prepaid and not any(c["kind"] in _GOODS for c in claims):
         made += _prepayment(ctx, order, rows)
     if order["state"] == "draft":
         return made
@@ -108,7 +128,11 @@ def lines_of(
     for row in rows:
         left = invoiceable(counts_of(row), policy)
         is_last = is_last and not (policy == "delivered" and open_quantity(counts_of(row)) > 0)
-        if left > 0:
+        own = parts.get(row["id"], ())
+        shares = shares_of(ctx, row, own, claims, order["currency"] or ctx.config.currency)
+        if shares:
+            made += _parts(ctx, order, row, own, shares)
+        elif left > 0:
             made.append(_line(ctx, order, row, left, claims))
     if is_last:
         made += _deductions(ctx, order, prepaid, claims)
@@ -141,6 +165,27 @@ def _line(
         unit_price=row["unit_price"] or _ZERO, discount=row["discount"] or _ZERO,
         tax_rate=row["tax_rate"] or _ZERO, net=net, **shape,
     )  # fmt: skip
+
+
+def _parts(
+    ctx: Context, order: Mapping[str, Any], row: Mapping[str, Any], parts: Sequence[Row],
+    shares: Shares,
+) -> list[BillableLine]:  # fmt: skip
+    shape, made = _shape(ctx, order), []
+    for part in parts:
+        counts = shares[part["id"]]
+        due = due_of(counts)
+        if not due:
+            continue
+        net = net_of(counts, due, shape["currency"])
+        made.append(
+            BillableLine(
+                kind="part", part=part["id"], text=f"{row['text']}: {part['text']}", quantity=due,
+                unit=part["unit"] or row["unit"], unit_price=round(net / due, PRICE_PLACES),
+                discount=_ZERO, tax_rate=row["tax_rate"] or _ZERO, net=net, **shape,
+            )
+        )  # fmt: skip
+    return made
 
 
 def _prepayment(
@@ -206,6 +251,8 @@ async def claim_lines(event: Claims) -> None:
                 continue
             if each.kind == "line":
                 await claim_line(ctx, order, each)
+            elif each.kind == "part":
+                await claim_part(ctx, order, each)
             else:
                 await claim_share(ctx, order, each)
         await settle_order(ctx, order)
@@ -266,4 +313,11 @@ async def release_lines(event: Releases) -> None:
                 )
                 left = max(_ZERO, (invoiced or _ZERO) - (row["quantity"] or _ZERO))
                 await ctx.derive("orders.order_line", row["line"], invoiced=left)
+            elif row["part"] is not None:
+                counted = await ctx.db.value(
+                    "SELECT invoiced FROM orders_line_part WHERE id = $1", row["part"]
+                )
+                await ctx.derive(
+                    PART, row["part"], invoiced=(counted or _ZERO) - (row["quantity"] or _ZERO)
+                )
         await settle_order(ctx, order)

@@ -53,6 +53,7 @@ class LinePromise(msgspec.Struct, frozen=True):
         goods_on: Day it waits for.
         ready_at: When what it waited for came, or comes.
         is_open: Nothing more is expected of what it lacks.
+        there: Of what it lacks, how much is there.
     """
 
     due: datetime
@@ -60,6 +61,7 @@ class LinePromise(msgspec.Struct, frozen=True):
     goods_on: date | None = None
     ready_at: datetime | None = None
     is_open: bool = False
+    there: Decimal | None = None
 
 
 def open_agreed(row: Mapping[str, Any]) -> Decimal:
@@ -115,6 +117,7 @@ async def line_promises(
             rule=ctx.translate(N_("Promised by hand")) if by_hand
             else _explain(ctx, begin, hours, own, planned, due, calendar),
             goods_on=goods_on, ready_at=ready_at, is_open=is_open,
+            there=own.cover.there if own is not None else None,
         )  # fmt: skip
     return found
 

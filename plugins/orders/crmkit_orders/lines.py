@@ -10,11 +10,14 @@ from crmkit_orders.agreed import called_price
 from crmkit_orders.calling import check_called_line
 from crmkit_orders.discounts import check_running
 from crmkit_orders.domain.errors import RuleError
+from crmkit_orders.domain.options import span_of
 from crmkit_orders.domain.quantities import lowest_ordered
 from crmkit_orders.domain.units import convert
 from crmkit_orders.ordering import mark_amended
 from crmkit_orders.pricing import price_of, taken
 from crmkit_orders.reading import Row, read_row
+from crmkit_orders.shares import parts_by_line
+from crmkit_orders.single_parts import begun
 from crmkit_orders.states import OPEN_ORDER
 from crmkit_orders.told import plain, told
 from crmkit_orders.totals import add_up_order, add_up_quote, counts_of, money_line
@@ -50,7 +53,7 @@ async def prepare_line(event: SaveEvent) -> None:
         event.values["rule_price"] = None  # no product, so no rule
         if event.before.get("agreement_line") is not None:
             event.values["agreement_line"] = None
-    _check(event)
+    await _check(event)
     if event.entity.name == ORDER_LINE:
         await check_called_line(event, document)
         check_running(event, document)
@@ -196,7 +199,7 @@ def _take_of_agreement(event: SaveEvent, found: FoundPrice | None) -> None:
         values["agreement_line"] = line
 
 
-def _check(event: SaveEvent) -> None:
+async def _check(event: SaveEvent) -> None:
     """Refuse numbers that no document can hold, and fewer than were delivered."""
     ctx = event.ctx
     whole = {**event.before, **event.values}
@@ -206,12 +209,37 @@ def _check(event: SaveEvent) -> None:
     except RuleError as error:
         field = next((n for n in row if n in event.values), "quantity")
         raise Veto(told(ctx, error), **{field: told(ctx, error)}) from error
+    if event.entity.name == QUOTE_LINE:
+        _check_option(event, whole)
     if event.entity.name == ORDER_LINE and event.before:
-        least = lowest_ordered(counts_of(event.before))
+        least = lowest_ordered(counts_of(event.before)) + await _begun(event)
         if (whole.get("quantity") or 0) < least:
             text = ctx.translate(N_("cannot be less than {least}, which left the house already"))
             shown = text.format(least=format_number(ctx, plain(least)))
             raise Veto(ctx.translate(N_("The line was not changed.")), quantity=shown)
+
+
+def _check_option(event: SaveEvent, whole: Row) -> None:
+    """Refuse bounds of what is no option, and a quantity that is not within them."""
+    ctx, names = event.ctx, ("min_quantity", "max_quantity")
+    given = [name for name in names if whole.get(name) is not None]
+    if not given:
+        return
+    refused = ctx.translate(N_("The line was not saved."))
+    if not whole.get("is_optional"):
+        text = ctx.translate(N_("is for options only; tick Option, or empty it"))
+        raise Veto(refused, **dict.fromkeys(given, text))
+    try:
+        span_of(whole.get("quantity") or Decimal(0), *(whole.get(name) for name in names))
+    except RuleError as error:
+        field = next((n for n in ("quantity", *given) if n in event.values), "quantity")
+        raise Veto(told(ctx, error), **{field: told(ctx, error)}) from error
+
+
+async def _begun(event: SaveEvent) -> Decimal:
+    """Answer of how many bundles of a line single parts have left."""
+    parts = await parts_by_line(event.ctx, [event.before["order"]])
+    return begun(event.before, parts.get(event.record_id or 0, ()))
 
 
 async def refuse_removal(event: SaveEvent) -> None:
@@ -225,7 +253,9 @@ async def refuse_removal(event: SaveEvent) -> None:
     document = await _document(event)
     if document is not None:
         check_open(event, document)
-    if event.entity.name == ORDER_LINE and lowest_ordered(counts_of(event.before)) > 0:
+    if event.entity.name != ORDER_LINE:
+        return
+    if lowest_ordered(counts_of(event.before)) + await _begun(event) > 0:
         text = N_("Something of this line left the house or was invoiced. Record a return first.")
         raise Veto(event.ctx.translate(text))
 

@@ -14,6 +14,7 @@ from crmkit import (
     speaking,
 )
 from crmkit_orders.reading import read_row
+from crmkit_orders.step_names import present_step
 from crmkit_orders.told import full_moment
 
 if TYPE_CHECKING:
@@ -145,10 +146,12 @@ async def send_status(ctx: Context, order: Mapping[str, Any]) -> None:
     """
     email, name, language = await _reached(ctx, order)
     with speaking(ctx, language) as client:
-        lines = [
-            client.translate(N_("Dear {name},")).format(name=name),
-            *_status_lines(ctx, client, order),
-        ]
+        lines = [client.translate(N_("Dear {name},")).format(name=name)]
+        step = await present_step(client, order["id"])
+        if step:
+            text = client.translate(N_("this is where your order {number} is now: {step}."))
+            lines.append(text.format(number=order["number"], step=step))
+        lines += _status_lines(ctx, client, order)
         subject = client.translate(N_("Order {number}")).format(number=order["number"])
         key = f"status:{ctx.now():%Y%m%d%H%M}"
         await _send(ctx, client, email, subject, lines, "orders.order", order["id"], key)

@@ -16,7 +16,13 @@ from crmkit_orders.domain.quantities import open_quantity
 from crmkit_orders.guards import check_cancel, check_move
 from crmkit_orders.line_promises import settle_lines
 from crmkit_orders.mailing import send_confirmation
-from crmkit_orders.promising import note_hand, prepare_promise, promise_changes, promise_moved
+from crmkit_orders.promising import (
+    by_rule,
+    note_hand,
+    prepare_promise,
+    promise_changes,
+    promise_moved,
+)
 from crmkit_orders.quoting import check_lines, copy_lines
 from crmkit_orders.reading import read_row
 from crmkit_orders.reserving import follow_order, release, reserve
@@ -228,7 +234,8 @@ async def confirm_changes(
     await recount_lines(ctx, lines_called(rows))
     number = (order["amendment"] or 0) + 1
     promised = await promise_changes(ctx, order)
-    await ctx.save("orders.order", order_id, version=version, amendment=number, **promised)
+    with by_rule():
+        await ctx.save("orders.order", order_id, version=version, amendment=number, **promised)
     await ctx.derive("orders.order", order_id, is_amended=False, confirmed_to=order["deliver_to"])
     await follow_order(ctx, order_id)
     order = await ctx.get("orders.order", order_id)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 from crmkit import (
@@ -21,20 +20,21 @@ from crmkit import (
     post,
     read_link,
 )
+from crmkit_orders.choosing import read_choice
 from crmkit_orders.client_pages import order_status, quote_page
 from crmkit_orders.mailing import ORDER_USE, QUOTE_USE, client_of
 from crmkit_orders.quoting import accept_quote, refuse_quote
 from crmkit_orders.reading import read_row
+from crmkit_orders.totals import quote_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Mapping
 
     from crmkit import Context
     from crmkit_orders.reading import Row
 
 _GONE, _CONFLICT, _WRONG = 410, 409, 422
-#: The box of an option in the form, by the id of its line.
-_OPTION = re.compile(r"option\.([0-9]{1,18})")
+_EMPTY: Mapping[str, Any] = {}
 
 
 def nowhere() -> NotFoundError:
@@ -63,29 +63,24 @@ async def open_quote(request: Request[Any, Any, Any], token: str) -> tuple[Conte
 
 async def show_quote(
     request: Request[Any, Any, Any], token: str, problem: str = "", status: int = 200,
-    typed: str = "", ticked: Collection[int] = (),
+    form: Mapping[str, Any] = _EMPTY,
 ) -> Response[str]:  # fmt: skip
     """Answer the page of a quote.
 
     Args:
         problem: Why what was sent was refused.
-        typed: The name that was entered.
-        ticked: Ids of the options that are ticked.
+        form: What was entered: a name, and what is chosen of the options.
     """
     ctx, quote = await open_quote(request, token)
-    page = await quote_page(ctx, quote, ticked)
+    page = await quote_page(ctx, quote, form)
     if page["ended"] and not problem:
         status = _GONE
     title = _("Quote %(number)s") % {"number": quote["number"]}
     return answer(
         request, "orders/quote.html", title=title, block="sums", status=status, page=page,
-        problem=problem, typed=typed, url=f"/orders/quotes/{token}",
+        problem=problem, typed=str(form.get("name") or "")[:200], url=f"/orders/quotes/{token}",
         is_asked="asked" in request.query_params,
     )  # fmt: skip
-
-
-def _ticked(names: Iterable[str]) -> set[int]:
-    return {int(found[1]) for name in names if (found := _OPTION.fullmatch(name))}
 
 
 @get("/orders/quotes/{token:str}", policy="public")
@@ -97,9 +92,7 @@ async def quote_show(request: Request[Any, Any, Any], token: FromPath[str]) -> R
 @post("/orders/quotes/{token:str}/total", policy="public", status_code=200)
 async def quote_total(request: Request[Any, Any, Any], token: FromPath[str]) -> Response[str]:
     """Show what a quote comes to with the ticked options; nothing is kept."""
-    form = await request.form()
-    typed = str(form.get("name") or "")[:200]
-    return await show_quote(request, token, typed=typed, ticked=_ticked(form))
+    return await show_quote(request, token, form=await request.form())
 
 
 @post("/orders/quotes/{token:str}/acceptance", policy="public")
@@ -108,16 +101,17 @@ async def quote_accept(request: Request[Any, Any, Any], token: FromPath[str]) ->
     ctx, quote = await open_quote(request, token)
     form = await request.form()
     name = str(form.get("name") or "").strip()[:200]
-    chosen = _ticked(form)
-    if not name:
-        problem = _("Enter your name: it says who accepted.")
-        return await show_quote(request, token, problem, _WRONG, ticked=chosen)
+    choice = read_choice(ctx, await quote_rows(ctx, quote["id"]), form)
+    problem = "" if name else _("Enter your name: it says who accepted.")
+    if problem or choice.problems:
+        said = " ".join([*choice.problems.values(), *([problem] if problem else [])])
+        return await show_quote(request, token, said, _WRONG, form)
     address = request.client.host if request.client else "unknown"
     try:
         async with ctx.db.transaction():
-            await accept_quote(ctx, quote["id"], name, address, chosen)
+            await accept_quote(ctx, quote["id"], name, address, choice.taken)
     except (ConflictError, InvalidError, Veto) as error:
-        return await show_quote(request, token, error.message, _CONFLICT, name, chosen)
+        return await show_quote(request, token, error.message, _CONFLICT, form)
     return go(request, f"/orders/quotes/{token}")
 
 

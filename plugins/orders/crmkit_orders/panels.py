@@ -188,10 +188,15 @@ async def bundles_panel(ctx: Context, order_id: int) -> object:
     texts = {row["id"]: row["text"] for row in await order_rows(ctx, order_id)}
     bundles: dict[int, list[dict[str, str]]] = {}
     for part in sold:
-        back = part["returned"] or Decimal(0)
-        note = _("%(n)s came back") % {"n": format_number(ctx, plain(back))} if back else ""
+        said = {"delivered": _("%(n)s sent ahead"), "returned": _("%(n)s came back"),
+                "invoiced": _("%(n)s invoiced alone")}  # fmt: skip
+        notes = [
+            text % {"n": format_number(ctx, plain(part[name]))}
+            for name, text in said.items()
+            if part[name]
+        ]
         shown = {
-            "text": part["text"], "note": note,
+            "text": part["text"], "note": " · ".join(notes),
             "quantity": format_number(ctx, plain(part["quantity"] or Decimal(0))),
             "share": format_money(ctx, part["net"] or Decimal(0), currency),
         }  # fmt: skip

@@ -13,6 +13,7 @@ from crmkit_orders.client_pages import (
     prepayment_line,
     shown_line,
     shown_totals,
+    span_text,
     unit_label,
 )
 from crmkit_orders.domain.money import totals_of
@@ -65,6 +66,7 @@ def _language(entity: str) -> Any:  # noqa: ANN401 - as DocumentTemplate wants i
 
 def _table(ctx: Context, rows: Sequence[Mapping[str, Any]], currency: str) -> dict[str, Any]:
     shown = [shown_line(ctx, row, currency) for row in rows]
+    spans = [span_text(ctx, row) if "is_optional" in row else "" for row in rows]
     names = ("quantity", "price", "discount", "tax", "net")
     return {
         "columns": [
@@ -78,10 +80,10 @@ def _table(ctx: Context, rows: Sequence[Mapping[str, Any]], currency: str) -> di
         "rows": [
             [
                 line["text"],
-                f"{line['quantity']} {line['unit']}".strip(),
+                f"{span or line['quantity']} {line['unit']}".strip(),
                 *(line[n] for n in names[1:]),
             ]
-            for line in shown
+            for line, span in zip(shown, spans, strict=True)
         ],
     }
 

@@ -142,12 +142,15 @@ async def _orders(ctx: Context, client: Client) -> list[Row]:
         ctx,
         "SELECT d.*, x.lines, x.first, "  # noqa: S608 - of our own
         '(SELECT max(o.number) FROM orders_reorder r JOIN orders_order o ON o.id = r."order" '
-        "WHERE r.source = d.id AND o.state = 'draft' AND o.trashed_at IS NULL) AS waiting "
+        "WHERE r.source = d.id AND o.state = 'draft' AND o.trashed_at IS NULL) AS waiting, "
+        "(SELECT n.name FROM orders_step s JOIN orders_step_name n ON n.step = s.plan "
+        'AND n.language = $4 AND n.trashed_at IS NULL WHERE s."order" = d.id '
+        "AND s.state = 'active' AND s.trashed_at IS NULL LIMIT 1) AS step_name "
         f"FROM orders_order d {_lines('orders_order_line', 'order')} "
         f"WHERE d.{client.kind} = $1 AND d.trashed_at IS NULL AND d.confirmed_at IS NOT NULL "
         "AND d.state <> 'draft' "
         "ORDER BY d.state = ANY($2::text[]) DESC, d.confirmed_at DESC, d.id DESC LIMIT $3",
-        client.id, sorted(RUNNING), MOST,
+        client.id, sorted(RUNNING), MOST, ctx.language,
     )  # fmt: skip
 
 
@@ -199,7 +202,7 @@ def _status(ctx: Context, row: Mapping[str, Any]) -> str:
     said = [ctx.translate(_STATES[row["state"]])]
     if row["state"] in RUNNING:
         if row["step"]:
-            said.append(ctx.translate(row["step"]))
+            said.append(row["step_name"] or ctx.translate(row["step"]))
         if row["promised_at"]:
             text = ctx.translate(N_("by {moment}"))
             said.append(text.format(moment=full_moment(ctx, row["promised_at"])))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -20,14 +22,17 @@ from crmkit_orders.mailing import client_of, tell_promise
 from crmkit_orders.reading import read_row
 from crmkit_orders.settings import Settings
 from crmkit_orders.states import RUNNING
+from crmkit_orders.told import plain
 from crmkit_orders.totals import order_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from crmkit import Context, SaveEvent
     from crmkit_orders.line_promises import LinePromise
 
+_ZERO = Decimal(0)
+_is_rule: ContextVar[bool] = ContextVar("crmkit_orders_rule", default=False)
 #: What made a promise another one; what clients read of it.
 Why = Literal["calendar", "absence", "goods", "rule"]
 _REASONS = {
@@ -88,10 +93,20 @@ async def _latest(
     return promise(ctx.now(), hours, await calendar_for(ctx, order["team"], order["owner"]))
 
 
+@contextmanager
+def by_rule() -> Iterator[None]:
+    """Save a promise as the rule's own, which is nobody's word and moves again."""
+    before = _is_rule.set(True)
+    try:
+        yield
+    finally:
+        _is_rule.reset(before)
+
+
 def note_hand(event: SaveEvent) -> None:
     """Note whether a promise that is saved is somebody's word or the rule's."""
     values = event.values
-    if "is_promised_by_hand" in values or "promised_at" not in values:
+    if "is_promised_by_hand" in values or "promised_at" not in values or _is_rule.get():
         return
     if values["promised_at"] != event.before.get("promised_at"):
         values["is_promised_by_hand"] = values["promised_at"] is not None
@@ -117,7 +132,7 @@ async def recount_promise(ctx: Context, order_id: int, why: Why) -> bool:
     found = await line_promises(ctx, order, rows)
     if not found:
         return False
-    await _tell_open(ctx, order, rows, found)
+    await _tell_open(ctx, order, rows, found, why)
     quiet = timedelta(minutes=ctx.settings(Settings).quiet_minutes)
     latest, old = max(each.due for each in found.values()), order["promised_at"]
     is_moved = latest > ctx.now() and (abs(latest - old) >= quiet if quiet else latest != old)
@@ -130,10 +145,8 @@ async def recount_promise(ctx: Context, order_id: int, why: Why) -> bool:
     await write_promises(ctx, found)
     if is_moved:
         reason = await _reason(ctx, order, why, is_later=latest > old)
-        await ctx.save(
-            "orders.order", order_id, promised_at=latest, promise_reason=reason,
-            is_promised_by_hand=False,
-        )  # fmt: skip
+        with by_rule():
+            await ctx.save("orders.order", order_id, promised_at=latest, promise_reason=reason)
     await settle_lines(ctx, order_id)
     return is_moved
 
@@ -152,18 +165,23 @@ async def _reason(ctx: Context, order: Mapping[str, Any], why: Why, *, is_later:
 
 async def _tell_open(
     ctx: Context, order: Mapping[str, Any], rows: Sequence[Mapping[str, Any]],
-    found: Mapping[int, LinePromise],
+    found: Mapping[int, LinePromise], why: Why,
 ) -> None:  # fmt: skip
-    """Tell the owner when nothing more is expected of what an order waited for."""
+    """Tell the owner when nothing more is expected of what an order waits for.
+
+    It waited for a day that is no more, or fewer goods are there than were; each is told once.
+    """
     for row in rows:
         each = found.get(row["id"])
-        if each is not None and each.is_open and row["goods_on"] and order["owner"]:
+        if each is None or not each.is_open or not order["owner"]:
+            continue
+        if row["goods_on"] or (why == "goods" and each.rule != row["promise_rule"]):
             await ctx.notify(
                 [order["owner"]], "orders.step",
                 N_("{order}: {line} waits for goods, and nothing is expected. Promise it anew."),
                 values={"order": str(order["number"]), "line": row["text"]},
                 entity="orders.order", record_id=order["id"],
-                key=f"open:{row['id']}:{row['goods_on']}",
+                key=f"open:{row['id']}:{row['goods_on'] or plain(each.there or _ZERO)}",
             )  # fmt: skip
 
 
@@ -192,7 +210,7 @@ async def line_promised(event: SaveEvent) -> None:
 
 
 async def promise_changes(ctx: Context, order: Mapping[str, Any]) -> dict[str, Any]:
-    """Promise the lines of an amendment; answer what is to be saved at its order.
+    """Promise the lines of an amendment; answer what is to be saved at its order `by_rule`.
 
     The confirmation of the amendment says the new moment: no other mail does.
     """
@@ -210,7 +228,6 @@ async def promise_changes(ctx: Context, order: Mapping[str, Any]) -> dict[str, A
     return {
         "promised_at": latest,
         "promise_reason": await _reason(ctx, order, "rule", is_later=True),
-        "is_promised_by_hand": False,
     }
 
 

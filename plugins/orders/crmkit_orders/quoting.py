@@ -8,19 +8,25 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 
 from crmkit import N_, ConflictError, Veto, format_full_date
+from crmkit_orders.choosing import is_open_option, span_of_row
+from crmkit_orders.domain.errors import RuleError
 from crmkit_orders.domain.hashing import shown_hash
+from crmkit_orders.domain.options import check_taken
 from crmkit_orders.guards import check_move
 from crmkit_orders.mailing import send_quote_mail
 from crmkit_orders.reading import read_rows
 from crmkit_orders.settings import Settings
 from crmkit_orders.states import needs_second_person
+from crmkit_orders.told import told
 from crmkit_orders.totals import add_up_quote, quote_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
+    from decimal import Decimal
 
     from crmkit import Context, SaveEvent, TransitionEvent
 
+_NO_OPTION: Mapping[int, Decimal] = {}
 #: What a line of an order or of another version takes over from a line of a quote.
 _COPIED = (
     "product", "text", "quantity", "unit", "unit_price", "discount", "tax_rate", "price_rule",
@@ -149,25 +155,25 @@ async def accept_by_hand(
 
 
 async def accept_quote(
-    ctx: Context, quote_id: int, name: str, address: str, chosen: Collection[int] = ()
+    ctx: Context, quote_id: int, name: str, address: str, chosen: Mapping[int, Decimal] = _NO_OPTION
 ) -> int:
     """Accept a quote and answer its order; accepted again, it is the same order.
 
     Args:
         name: Who accepts it.
         address: Network address the answer came from; "" when a colleague noted it.
-        chosen: Ids of the options that are taken.
+        chosen: Ids of the options that are taken, each with how much of it.
 
     Raises:
         ConflictError: It was refused, has expired or is superseded; says which.
-        Veto: It is not complete.
+        Veto: It is not complete, or less or more of an option is taken than is offered.
     """
     async with ctx.db.transaction():
         return await _accept(ctx, quote_id, name, address, chosen)
 
 
 async def _accept(
-    ctx: Context, quote_id: int, name: str, address: str, chosen: Collection[int]
+    ctx: Context, quote_id: int, name: str, address: str, chosen: Mapping[int, Decimal]
 ) -> int:
     # Who comes second waits here, and finds it accepted.
     quote = await ctx.get("orders.quote", quote_id, "edit", lock=True)
@@ -176,10 +182,7 @@ async def _accept(
         if made is not None:
             return int(made)
     await check_acceptable(ctx, quote, by_hand=not address)
-    rows = await quote_rows(ctx, quote_id)
-    for row in rows:
-        if row["is_optional"] and row["id"] in chosen:
-            await ctx.derive("orders.quote_line", row["id"], is_chosen=True)
+    await _take_options(ctx, await quote_rows(ctx, quote_id), chosen)
     await add_up_quote(ctx, quote_id)
     quote = await ctx.get("orders.quote", quote_id)
     rows = await quote_rows(ctx, quote_id)
@@ -191,6 +194,21 @@ async def _accept(
         accepted_from=address[:60], shown=shown_hash(shown_of(quote, rows)),
     )  # fmt: skip
     return order
+
+
+async def _take_options(
+    ctx: Context, rows: Sequence[Mapping[str, Any]], chosen: Mapping[int, Decimal]
+) -> None:
+    for row in rows:
+        if not is_open_option(row) or row["id"] not in chosen:
+            continue
+        try:
+            check_taken(chosen[row["id"]], span_of_row(row))
+        except RuleError as error:
+            raise Veto(f"{row['text']}: {told(ctx, error)}") from error
+        await ctx.derive(
+            "orders.quote_line", row["id"], is_chosen=True, chosen_quantity=chosen[row["id"]]
+        )
 
 
 async def check_acceptable(ctx: Context, quote: Mapping[str, Any], *, by_hand: bool) -> None:
@@ -216,11 +234,16 @@ async def check_acceptable(ctx: Context, quote: Mapping[str, Any], *, by_hand: b
 def shown_of(quote: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Answer what a client saw of a quote, for its digest."""
     names = ("id", *(n for n in _COPIED if n not in _UNSEEN), "is_optional", "is_chosen", "net")
+    bounds = ("min_quantity", "max_quantity")
     head = ("number", "revision", "currency", "valid_until", "prepayment", "note", "net", "tax",
             "gross")  # fmt: skip
     return {
         **{name: quote[name] for name in head},
-        "lines": [{name: row[name] for name in names} for row in rows],
+        "lines": [
+            {name: row[name] for name in names}
+            | {name: row[name] for name in bounds if row[name] is not None}
+            for row in rows
+        ],
     }
 
 
@@ -246,7 +269,8 @@ async def copy_lines(
         if at_todays_prices and row["product"] is not None:
             del values["unit_price"], values["price_rule"], values["rule_price"]
         if entity == "orders.quote_line":
-            values["is_optional"] = row["is_optional"]
+            names = ("is_optional", "min_quantity", "max_quantity")
+            values |= {name: row[name] for name in names}
         if row["is_unmatched"]:
             values["is_unmatched"] = True
         await ctx.create(entity, **values, **{column: document}, position=place)

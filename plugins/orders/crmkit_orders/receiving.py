@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 
-from crmkit import N_, InvalidError, Veto, format_number
+from crmkit import N_, InvalidError, Veto, format_number, read_number
 from crmkit_orders.following import goods_changed
 from crmkit_orders.guards import check_move
 from crmkit_orders.reading import read_rows
@@ -92,17 +92,18 @@ def _read(ctx: Context, text: str, rows: Sequence[Mapping[str, Any]]) -> list[De
     if not text.strip():
         return [_open(row) for row in rows]
     refused = ctx.translate(N_("Nothing was received."))
-    words = text.replace(",", ".").split()
+    words = text.split()
     if len(words) > len(rows):
         told = ctx.translate(N_("are more than there are lines"))
         raise InvalidError(refused, {"counts": told})
     counts = []
     for word, row in zip(words, rows, strict=False):
         try:
-            count = Decimal(word)
-        except InvalidOperation:
-            count = Decimal("NaN")
-        if not count.is_finite() or count < 0 or count > _open(row):
+            count = read_number(ctx, word)
+        except InvalidError as error:
+            told = f"“{word[:20]}” {error.message}"
+            raise InvalidError(refused, {"counts": told}) from error
+        if count < 0 or count > _open(row):
             told = ctx.translate(N_("“{word}” does not fit: of {text} {open} are open"))
             shown = told.format(
                 word=word[:20], text=row["text"], open=format_number(ctx, plain(_open(row)))

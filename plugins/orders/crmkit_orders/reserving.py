@@ -39,7 +39,7 @@ async def reserve(
         agreed = row["quantity"] if confirming else row["confirmed"]
         wanted = _ZERO if row["trashed_at"] and confirming else open_of(row, agreed or _ZERO)
         changes.append((row, row["reserved"] or _ZERO, wanted))
-    await change_counts(ctx, reserved=await change_of_needs(ctx, changes))
+    await change_counts(ctx, reserved=await change_of_needs(ctx, changes, less_sent=True))
     for row, old, wanted in changes:
         is_gone = row["trashed_at"] is not None
         values: dict[str, Any] = {"reserved": wanted}
@@ -53,7 +53,7 @@ async def reserve(
 async def release(ctx: Context, rows: Sequence[Mapping[str, Any]]) -> None:
     """Give back what lines have reserved, and cancel what is open of them."""
     changes = [(row, row["reserved"] or _ZERO, _ZERO) for row in rows]
-    await change_counts(ctx, reserved=await change_of_needs(ctx, changes))
+    await change_counts(ctx, reserved=await change_of_needs(ctx, changes, less_sent=True))
     for row in rows:
         cancelled = (row["cancelled"] or _ZERO) + open_quantity(counts_of(row))
         await ctx.derive("orders.order_line", row["id"], reserved=_ZERO, cancelled=cancelled)
@@ -67,7 +67,7 @@ async def follow_order(ctx: Context, order_id: int) -> None:
         return
     rows = await order_rows(ctx, order_id)
     is_open = any(open_quantity(counts_of(row)) > 0 for row in rows)
-    any_gone = any((row["delivered"] or 0) > (row["returned"] or 0) for row in rows)
+    any_gone = order["delivery_status"] != "none"
     wanted = "fulfilled" if not is_open else "in_progress" if any_gone else "confirmed"
     if wanted != order["state"]:
         if order["state"] == "fulfilled" and wanted == "confirmed":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import msgspec
 
@@ -17,18 +17,23 @@ from crmkit_orders.mailing import tell_shipped
 from crmkit_orders.reading import read_row, read_rows
 from crmkit_orders.reserving import follow_order
 from crmkit_orders.settings import Settings
+from crmkit_orders.shares import parts_by_line
+from crmkit_orders.single_parts import send_parts, split_open
 from crmkit_orders.states import RUNNING
-from crmkit_orders.stock import change_counts, change_of_needs
+from crmkit_orders.stock import change_counts, change_of_needs, difference, needs_of
 from crmkit_orders.told import plain, told
 from crmkit_orders.totals import counts_of, order_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from crmkit import Context, SaveEvent, TransitionEvent
+    from crmkit_orders.stock import Needs
 
 _ZERO = Decimal(0)
 _HUNDRED = Decimal(100)
+#: A line of an order, how much of it, and the part of it that travels by itself.
+_Line: TypeAlias = "tuple[Mapping[str, Any], Decimal, Mapping[str, Any] | None]"
 
 
 class ShipLines(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -54,12 +59,15 @@ async def prepare_delivery(
         ConflictError: Nothing is open.
     """
     order = await ctx.get("orders.order", order_id, "edit", lock=True)
-    planned = await _planned(ctx, order_id)
-    open_lines = []
+    planned, single = await _planned(ctx, order_id), await _planned_parts(ctx, order_id)
+    parts = await parts_by_line(ctx, [order_id])
+    open_lines: list[_Line] = []
     for row in await order_rows(ctx, order_id):
         left = open_agreed(row) - planned.get(row["id"], _ZERO)
-        if left > 0:
-            open_lines.append((row, left))
+        whole, missing = split_open(row, parts.get(row["id"], ()), left, single)
+        if whole > 0:
+            open_lines.append((row, whole, None))
+        open_lines += [(row, quantity, part) for part, quantity in missing]
     if not open_lines:
         raise ConflictError(ctx.translate(N_("Nothing is left to deliver.")))
     return await _make(
@@ -78,27 +86,33 @@ async def prepare_return(
     """
     order = await ctx.get("orders.order", order_id, "edit", lock=True)
     announced = await _planned(ctx, order_id, "return")
-    kept = []
+    single = await _planned_parts(ctx, order_id, "return")
+    parts = await parts_by_line(ctx, [order_id])
+    kept: list[_Line] = []
     for row in await order_rows(ctx, order_id):
         counts = counts_of(row)
         left = counts.delivered - counts.returned - announced.get(row["id"], _ZERO)
         if left > 0:
-            kept.append((row, left))
+            kept.append((row, left, None))
+        for part in parts.get(row["id"], ()):
+            back = (part["returned"] or _ZERO) + single.get(part["id"], _ZERO)
+            if (part["delivered"] or _ZERO) > back:
+                kept.append((row, part["delivered"] - back, part))
     if not kept:
         raise ConflictError(ctx.translate(N_("The client has nothing of this order.")))
     return await _make(ctx, order, kept, direction="return")
 
 
 async def _make(
-    ctx: Context, order: Mapping[str, Any], lines: Sequence[tuple[Mapping[str, Any], Decimal]],
-    **values: object,
-) -> str:  # fmt: skip
+    ctx: Context, order: Mapping[str, Any], lines: Sequence[_Line], **values: object
+) -> str:
     made = await ctx.create(
         "orders.delivery", order=order["id"], owner=order["owner"], team=order["team_id"], **values
     )
-    for place, (row, quantity) in enumerate(lines, 1):
+    for place, (row, quantity, part) in enumerate(lines, 1):
+        text, number = (row["text"], None) if part is None else (part["text"], part["id"])
         await ctx.create(
-            "orders.delivery_line", delivery=made, line=row["id"], text=row["text"],
+            "orders.delivery_line", delivery=made, line=row["id"], part=number, text=text,
             quantity=quantity, position=place,
         )  # fmt: skip
     return f"/orders.delivery/{made}"
@@ -115,6 +129,19 @@ async def _planned(ctx: Context, order_id: int, way: str = "out") -> dict[int, D
         order_id, way,
     )  # fmt: skip
     return {row["line"]: row["quantity"] for row in rows}
+
+
+async def _planned_parts(ctx: Context, order_id: int, way: str = "out") -> dict[int, Decimal]:
+    """Answer how much of each part is by itself in deliveries that have not left yet."""
+    rows = await read_rows(
+        ctx,
+        "SELECT l.part, sum(l.quantity) AS quantity FROM orders_delivery_line l "
+        "JOIN orders_delivery d ON d.id = l.delivery AND d.trashed_at IS NULL "
+        "WHERE d.\"order\" = $1 AND d.state IN ('planned', 'packed') AND d.direction = $2 "
+        "AND l.part IS NOT NULL AND l.trashed_at IS NULL GROUP BY l.part",
+        order_id, way,
+    )  # fmt: skip
+    return {row["part"]: row["quantity"] for row in rows}
 
 
 async def check_delivery_line(event: SaveEvent) -> None:
@@ -261,14 +288,37 @@ async def _ship(
         taken.append((row, counts.delivered, counts.delivered - quantity))
         freed.append((row, held, left))
     await change_counts(
-        ctx, on_hand=await change_of_needs(ctx, taken), reserved=await change_of_needs(ctx, freed)
-    )
+        ctx, on_hand=await change_of_needs(ctx, taken),
+        reserved=await change_of_needs(ctx, freed, less_sent=True),
+    )  # fmt: skip
+    await _ship_parts(ctx, order, lines)
     await ctx.save("orders.delivery", delivery["id"], shipped_at=ctx.now())
     await follow_order(ctx, order["id"])
     goods = "\n".join(
         f"{format_number(ctx, plain(line['quantity']))} x {line['text']}" for line in lines
     )
     await tell_shipped(ctx, order, delivery, goods)
+
+
+async def _ship_parts(
+    ctx: Context, order: Mapping[str, Any], lines: Sequence[Mapping[str, Any]]
+) -> None:
+    """Send off single parts of bundles; those that make a bundle whole are one from then on."""
+    rows = {row["id"]: row for row in await order_rows(ctx, order["id"])}
+    before = await _held(ctx, rows.values())
+    sent = await send_parts(ctx, order["id"], rows, lines)
+    for number, bundles in sent.whole.items():
+        await _count(ctx, rows[number], delivered=bundles)
+        left = max(_ZERO, (rows[number]["reserved"] or _ZERO) - bundles)
+        await ctx.derive("orders.order_line", number, reserved=left)
+    if any(sent.goods.values()) or sent.whole:
+        after = await _held(ctx, await order_rows(ctx, order["id"]))
+        gone = {number: -quantity for number, quantity in sent.goods.items()}
+        await change_counts(ctx, on_hand=gone, reserved=difference(before, after))
+
+
+async def _held(ctx: Context, rows: Iterable[Mapping[str, Any]]) -> Needs:
+    return await needs_of(ctx, [(row, row["reserved"] or _ZERO) for row in rows], less_sent=True)
 
 
 async def _return(

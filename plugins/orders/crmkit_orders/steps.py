@@ -227,6 +227,14 @@ async def _give(
     await _tell(ctx, order, step, taker, f"step:{step['id']}:{taker}:{ctx.now()}")
 
 
+async def count_steps(event: PeriodEvent) -> dict[str, int]:
+    """Answer how many steps somebody holds that would pass when he leaves."""
+    ctx = event.ctx
+    rows = await read_rows(ctx, _HELD, event.user_id, event.is_leaving, event.last,
+                           str(ctx.config.time_zone))  # fmt: skip
+    return {"Steps of orders": len(rows)}
+
+
 async def pass_steps(event: PeriodEvent) -> dict[str, int]:
     """Pass the steps somebody holds to the deputy; answer how many.
 

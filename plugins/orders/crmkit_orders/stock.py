@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 
-from crmkit import N_, InvalidError, Veto, format_number
+from crmkit import N_, InvalidError, Veto, format_number, read_number
 from crmkit_orders.domain.errors import UnitError
 from crmkit_orders.domain.money import QUANTITY_PLACES as PLACES
 from crmkit_orders.domain.units import convert
@@ -45,15 +45,15 @@ async def count_stock(
     The count and its reason are fields of the product, so who, when and why stand in its history.
 
     Raises:
-        InvalidError: It is no number, or negative.
+        InvalidError: It is no number, can be read in two ways, or is negative.
     """
+    refused = ctx.translate(N_("The stock was not changed."))
     try:
-        counted = Decimal(data.on_hand.replace(",", ".").strip())
-    except ArithmeticError:
-        counted = Decimal("NaN")
-    if not counted.is_finite() or not 0 <= counted < _MOST:
-        text = ctx.translate(N_("is no count; enter 0 or more"))
-        raise InvalidError(ctx.translate(N_("The stock was not changed.")), {"on_hand": text})
+        counted = read_number(ctx, data.on_hand)
+    except InvalidError as error:
+        raise InvalidError(refused, {"on_hand": error.message}) from error
+    if not 0 <= counted < _MOST:
+        raise InvalidError(refused, {"on_hand": ctx.translate(N_("is no count; enter 0 or more"))})
     counted = round(counted, PLACES)
     await lock_products(ctx, [product_id])
     await ctx.save(
@@ -81,28 +81,32 @@ async def lock_products(ctx: Context, ids: Iterable[int]) -> dict[int, Row]:
     return {row["id"]: row for row in rows}
 
 
-async def needs_of(ctx: Context, lines: Sequence[tuple[Mapping[str, Any], Decimal]]) -> Needs:
+async def needs_of(
+    ctx: Context, lines: Sequence[tuple[Mapping[str, Any], Decimal]], *, less_sent: bool = False
+) -> Needs:
     """Answer how much of which product so much of these lines takes, as `needs_each` adds up."""
     found: Needs = {}
-    for each in await needs_each(ctx, lines):
+    for each in await needs_each(ctx, lines, less_sent=less_sent):
         for number, amount in each.items():
             found[number] = found.get(number, _ZERO) + amount
     return found
 
 
 async def needs_each(
-    ctx: Context, lines: Sequence[tuple[Mapping[str, Any], Decimal]]
+    ctx: Context, lines: Sequence[tuple[Mapping[str, Any], Decimal]], *, less_sent: bool = False
 ) -> list[Needs]:
-    """Answer what each line takes of which product, bundles by their parts; two statements.
+    """Answer what each line takes of which product, bundles by their parts; three statements.
 
     Args:
         lines: Rows with `product` and `unit`, each with a quantity in that unit.
+        less_sent: Leave out parts of bundles that left by themselves; rows of orders, with `id`.
 
     Raises:
         Veto: A unit does not convert into that of the product.
     """
     wanted = {row["product"] for row, quantity in lines if row["product"] and quantity}
     products, parts = await _catalogue(ctx, wanted)
+    sent = await _sent(ctx, [row["id"] for row, _quantity in lines] if less_sent and parts else ())
     made = []
     for row, quantity in lines:
         found: Needs = {}
@@ -114,19 +118,44 @@ async def needs_each(
         is_bundle = product["kind"] == "bundle"
         for number, each in parts.get(product["id"], ()) if is_bundle else ((product["id"], _ONE),):
             found[number] = found.get(number, _ZERO) + round(counted * each, PLACES)
+        for number, gone in sent.get(row.get("id"), {}).items():
+            found[number] = max(_ZERO, found.get(number, _ZERO) - gone)
     return made
 
 
+async def _sent(ctx: Context, lines: Sequence[int]) -> dict[int | None, Needs]:
+    """Answer what left of bundles part by part and is in no whole one yet, by line."""
+    found: dict[int | None, Needs] = {}
+    for row in (
+        await read_rows(
+            ctx,
+            "SELECT line, product, delivered FROM orders_line_part WHERE line = ANY($1) "
+            "AND delivered > 0 AND product IS NOT NULL AND trashed_at IS NULL",
+            list(lines),
+        )
+        if lines
+        else ()
+    ):
+        found.setdefault(row["line"], {})[row["product"]] = row["delivered"]
+    return found
+
+
 async def change_of_needs(
-    ctx: Context, lines: Sequence[tuple[Mapping[str, Any], Decimal, Decimal]]
-) -> Needs:
+    ctx: Context, lines: Sequence[tuple[Mapping[str, Any], Decimal, Decimal]],
+    *, less_sent: bool = False,
+) -> Needs:  # fmt: skip
     """Answer what is needed more when lines go from one quantity to another.
 
     The difference of both needs, not the need of the difference: what is rounded when units are
     converted is given back as it was taken.
     """
-    before = await needs_of(ctx, [(row, old) for row, old, _new in lines])
-    after = await needs_of(ctx, [(row, new) for row, _old, new in lines])
+    before = await needs_of(ctx, [(row, old) for row, old, _new in lines], less_sent=less_sent)
+    after = await needs_of(ctx, [(row, new) for row, _old, new in lines], less_sent=less_sent)
+    return difference(before, after)
+
+
+def difference(before: Needs, after: Needs) -> Needs:
+    """Answer what is needed more after than before, of each product."""
     return {
         number: after.get(number, _ZERO) - before.get(number, _ZERO)
         for number in sorted({*before, *after})
@@ -209,12 +238,12 @@ async def recount(ctx: Context, ids: Sequence[int]) -> None:
     products = await lock_products(ctx, ids)
     lines = await read_rows(
         ctx,
-        "SELECT product, unit, reserved FROM orders_order_line WHERE reserved > 0 AND "
+        "SELECT id, product, unit, reserved FROM orders_order_line WHERE reserved > 0 AND "
         "(product = ANY($1) OR product IN (SELECT bundle FROM orders_bundle_part "
         "WHERE product = ANY($1)))",
         list(products),
     )
-    held = await needs_of(ctx, [(row, row["reserved"]) for row in lines])
+    held = await needs_of(ctx, [(row, row["reserved"]) for row in lines], less_sent=True)
     for number, product in products.items():
         holds = held.get(number, _ZERO) if product["is_stocked"] else _ZERO
         await ctx.derive("orders.product", number, reserved=holds)

@@ -143,7 +143,13 @@ class Quote(Record, tablename="orders_quote"):
 
 
 class QuoteLine(Record, tablename="orders_quote_line"):
-    """A line of a quote; an option counts only when it is chosen."""
+    """A line of a quote; an option counts only when it is chosen.
+
+    Attributes:
+        min_quantity: Of an option, the least that may be taken; empty is its quantity.
+        max_quantity: The most, likewise.
+        chosen_quantity: What was taken of it.
+    """
 
     quote = Reference("orders_quote", on_delete="cascade", required=True)
     position = Number()
@@ -156,6 +162,9 @@ class QuoteLine(Record, tablename="orders_quote_line"):
     tax_rate = Measure(digits=_PERCENT)
     is_optional = Flag(default=False)
     is_chosen = Flag(default=False)
+    min_quantity = Measure(digits=_QUANTITY)
+    max_quantity = Measure(digits=_QUANTITY)
+    chosen_quantity = Measure(digits=_QUANTITY)
     is_unmatched = Flag(default=False)
     price_rule = Text()
     rule_price = Measure(digits=_PRICE)
@@ -256,7 +265,10 @@ class OrderLine(Record, tablename="orders_order_line"):
 
 
 class LinePart(Record, tablename="orders_line_part"):
-    """A product of a sold bundle, `each` in one of it, with its share of the line's net."""
+    """A product of a sold bundle, `each` in one of it, with its share of the line's net.
+
+    What was delivered, came back or was invoiced of it by itself is counted beside whole bundles.
+    """
 
     order = Reference("orders_order", on_delete="cascade", required=True)
     line = Reference("orders_order_line", on_delete="cascade", required=True)
@@ -265,7 +277,9 @@ class LinePart(Record, tablename="orders_line_part"):
     text = Name(length=300)
     each = Measure(digits=_QUANTITY)
     quantity = Measure(digits=_QUANTITY)
+    delivered = Measure(digits=_QUANTITY)
     returned = Measure(digits=_QUANTITY)
+    invoiced = Measure(digits=_QUANTITY)
     net = Money()
     unit_cost = Measure(digits=_PRICE)
 

@@ -12,6 +12,7 @@ from crmkit_orders.domain.money import Line, Totals, line_net, totals_of
 from crmkit_orders.domain.quantities import LineCounts, delivery_status, invoice_status
 from crmkit_orders.reading import read_row, read_rows
 from crmkit_orders.settings import MARGIN, Settings
+from crmkit_orders.shares import has_single, parts_by_line, read_shares
 from crmkit_orders.states import OPEN_ORDER
 
 if TYPE_CHECKING:
@@ -49,13 +50,14 @@ def counts_of(row: Mapping[str, Any]) -> LineCounts:
 
 
 async def quote_rows(ctx: Context, quote: int) -> Sequence[Mapping[str, Any]]:
-    """Answer the lines of a quote in their order."""
-    return await read_rows(
+    """Answer the lines of a quote in their order, of a chosen option what was taken of it."""
+    rows = await read_rows(
         ctx,
         "SELECT * FROM orders_quote_line WHERE quote = $1 AND trashed_at IS NULL "
         "ORDER BY position, id",
         quote,
     )
+    return [{**row, "quantity": row["chosen_quantity"] or row["quantity"]} for row in rows]
 
 
 async def order_rows(ctx: Context, order: int) -> Sequence[Mapping[str, Any]]:
@@ -115,6 +117,8 @@ async def add_up_order(ctx: Context, order: int) -> Totals:
     lines = [money_line(row) for row in rows]
     totals = totals_of(lines, currency)
     counts = [counts_of(row) for row in rows]
+    parts = await parts_by_line(ctx, [order])
+    shares = await read_shares(ctx, order, rows, currency, parts)
     most = largest(zip(rows, lines, strict=True), currency)
     is_approved = record is not None and (
         record["state"] != "draft" or most <= (record["approved"] or _ZERO)
@@ -126,8 +130,12 @@ async def add_up_order(ctx: Context, order: int) -> Totals:
         tax=totals.tax,
         gross=totals.gross,
         most_discount=_ZERO if is_approved else most,
-        delivery_status=delivery_status(counts),
-        invoice_status=invoice_status(counts, ctx.settings(Settings).invoice_by),
+        delivery_status=delivery_status(counts, has_parts=has_single(parts)),
+        invoice_status=invoice_status(
+            counts,
+            ctx.settings(Settings).invoice_by,
+            [tuple(shares.get(row["id"], {}).values()) for row in rows],
+        ),
     )
     return totals
 

@@ -13,6 +13,7 @@ from crmkit.model.columns import (
     Pick,
     Reference,
 )
+from crmkit.model.people import LANGUAGES
 
 #: What ends a step by itself, where somebody does not end it before.
 STEP_ENDS = (
@@ -29,6 +30,7 @@ RESPONSIBLE = (
 )
 CLAIM_KINDS = (
     Choice("line", N_("Line")),
+    Choice("part", N_("Part of a bundle")),
     Choice("prepayment", N_("Prepayment")),
     Choice("deduction", N_("Deduction of a prepayment")),
 )
@@ -61,6 +63,15 @@ class StepPlan(Record, tablename="orders_step_plan"):
     hours = Number()
     minutes = Number()
     is_active = Flag(default=True)
+
+
+class StepName(Record, tablename="orders_step_name"):
+    """What clients read of a step in a language."""
+
+    step = Reference("orders_step_plan", on_delete="cascade", required=True)
+    position = Number()
+    language = Pick(LANGUAGES, required=True)
+    name = Name(length=60, required=True)
 
 
 class OrderStep(Record, tablename="orders_step"):
@@ -97,6 +108,7 @@ class Claim(Record, tablename="orders_claim"):
 
     order = Reference("orders_order", on_delete="cascade", required=True)
     line = Reference("orders_order_line")
+    part = Reference("orders_line_part")
     kind = Pick(CLAIM_KINDS, default="line")
     key = Line(length=120, required=True)
     document = Name(length=80)

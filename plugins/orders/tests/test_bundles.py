@@ -6,18 +6,23 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from crmkit_orders.api import BillingClaim
 from crmkit_orders.domain.spreading import spread
+from crmkit_orders.invoicing import billable_lines, claim_lines, release_lines
 from crmkit_orders.papers import order_values, slip_values
 from crmkit_orders.sold import sold_by_product
+from crmkit_orders.stock import recount
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crmkit import Veto, find_currency_places
+from crmkit import ConflictError, Veto, find_currency_places
 from crmkit.records.history import undo_operation
 from crmkit.records.journal import one_operation
 
 if TYPE_CHECKING:
-    from conftest import Act
+    from collections.abc import Sequence
+
+    from conftest import Act, Decide
 
     from crmkit.model.context import Context
 
@@ -112,11 +117,6 @@ async def test_one_part_comes_back_and_no_more_of_it_than_the_client_has(
     await act("orders.order/confirm", bundle["order"])
     delivery = await act("orders.order/deliver", bundle["order"])
     part = (await _parts(ctx))[1]["id"]
-    with pytest.raises(Veto) as refused:  # a bundle is sent whole
-        await ctx.create(
-            "orders.delivery_line", delivery=delivery, part=part, line=bundle["line"], quantity=Q(1)
-        )
-    assert ["part"] == list(refused.value.problems)
     await act("orders.delivery/ship", delivery)
     assert Q(-6) == (await ctx.get("orders.product", kit))["on_hand"]
 
@@ -136,6 +136,163 @@ async def test_one_part_comes_back_and_no_more_of_it_than_the_client_has(
     whole = await act("orders.order/return", bundle["order"])
     with pytest.raises(Veto):  # of one kit nothing else is left
         await act("orders.delivery/take-back", whole, reason="All of it")
+
+
+async def _send(ctx: Context, act: Act, order: int, part: int, count: int) -> None:
+    delivery = await ctx.create("orders.delivery", order=order)
+    await ctx.create("orders.delivery_line", delivery=delivery, part=part, quantity=Q(count))
+    await act("orders.delivery/ship", delivery)
+
+
+async def _stock(ctx: Context, bundle: dict[str, int]) -> list[tuple[Decimal, Decimal]]:
+    rows = [await ctx.get("orders.product", bundle[name]) for name in ("pro", "kit")]
+    return [(row["on_hand"], row["reserved"]) for row in rows]
+
+
+async def test_a_part_is_sent_ahead_and_the_rest_makes_its_bundle_whole(
+    ctx: Context, act: Act, bundle: dict[str, int]
+) -> None:
+    order = bundle["order"]
+    for name, count in (("pro", 2), ("kit", 6)):
+        await ctx.save("orders.product", bundle[name], is_stocked=True)
+        await act("orders.product/count", bundle[name], on_hand=str(count))
+    await act("orders.order/confirm", order)
+    assert [(Q(2), Q(2)), (Q(6), Q(6))] == await _stock(ctx, bundle)
+    pro, kit = (part["id"] for part in await _parts(ctx))
+    with pytest.raises(Veto, match="the order allows 2 of it"):
+        await _send(ctx, act, order, pro, 3)
+    await ctx.db.execute("DELETE FROM orders_delivery")
+    await _send(ctx, act, order, pro, 1)
+    assert [(Q(1), Q(1)), (Q(6), Q(6))] == await _stock(ctx, bundle)
+    stored, line = await ctx.get(ORDER, order), await ctx.get(LINE, bundle["line"])
+    assert ("in_progress", "partial") == (stored["state"], stored["delivery_status"])
+    assert (None, Q(2)) == (line["delivered"] or None, line["reserved"])
+    await recount(ctx, [bundle["pro"], bundle["kit"]])
+    assert [(Q(1), Q(1)), (Q(6), Q(6))] == await _stock(ctx, bundle)
+    for refused in (
+        act("orders.order/cancel", order, reason="Too late"),
+        ctx.save(LINE, bundle["line"], quantity=Q("0.5")),
+        ctx.trash(LINE, bundle["line"]),
+    ):
+        with pytest.raises(Veto):
+            await refused
+
+    rest = await act("orders.order/deliver", order)
+    lines = await ctx.db.rows(
+        "SELECT text, quantity, part FROM orders_delivery_line WHERE delivery = $1 "
+        "ORDER BY position", rest,
+    )  # fmt: skip
+    assert [("Starter", Q(1), None), ("MG Special", Q(3), kit)] == [tuple(row) for row in lines]
+    assert 409 == (await _again(ctx, act, order)), "all of it is planned"
+    await act("orders.delivery/ship", rest)
+    line = await ctx.get(LINE, bundle["line"])
+    assert (Q(2), Q(0)) == (line["delivered"], line["reserved"])
+    assert [Q(0), Q(0)] == [part["delivered"] or Q(0) for part in await _parts(ctx)]
+    assert [(Q(0), Q(0)), (Q(0), Q(0))] == await _stock(ctx, bundle)
+    assert "fulfilled" == (await ctx.get(ORDER, order))["state"]
+
+
+async def _again(ctx: Context, act: Act, order: int) -> int:
+    with pytest.raises(ConflictError):
+        await act("orders.order/deliver", order)
+    return 409
+
+
+async def test_a_bundle_is_not_sent_whole_where_too_many_parts_went_ahead(
+    ctx: Context, act: Act, bundle: dict[str, int]
+) -> None:
+    await act("orders.order/confirm", bundle["order"])
+    whole = await act("orders.order/deliver", bundle["order"])
+    _pro, kit = (part["id"] for part in await _parts(ctx))
+    await _send(ctx, act, bundle["order"], kit, 4)
+    with pytest.raises(Veto, match="besides whole bundles"):
+        await act("orders.delivery/ship", whole)
+    back = await act("orders.order/return", bundle["order"])
+    await act("orders.delivery/take-back", back, reason="Not wanted")
+    assert [Q(0), Q(4)] == [part["returned"] or Q(0) for part in await _parts(ctx)]
+    await act("orders.order/cancel", bundle["order"], reason="Not wanted")
+    rows = await ctx.db.rows("SELECT reserved FROM orders_product WHERE is_stocked")
+    assert not any(row["reserved"] for row in rows)
+
+
+class _Ask:
+    """What a plugin that invoices asks with."""
+
+    def __init__(
+        self, ctx: Context, claims: Sequence[BillingClaim] = (), keys: Sequence[str] = ()
+    ) -> None:
+        self.ctx, self.claims, self.keys = ctx, claims, keys
+        self.company: int | None = None
+
+
+async def _due(ctx: Context) -> list[tuple[str, Decimal, str]]:
+    lines = await billable_lines(_Ask(ctx))
+    return [(each.kind, each.quantity, str(each.net)) for each in lines]
+
+
+async def _invoice(ctx: Context, number: str, *, quantity: Decimal | None = None) -> None:
+    lines = await billable_lines(_Ask(ctx))
+    claims = [
+        BillingClaim(kind=each.kind, order=each.order, part=each.part, net=each.net,
+                     quantity=quantity or each.quantity, key=f"{number}:{place}")
+        for place, each in enumerate(lines)
+    ]  # fmt: skip
+    async with ctx.db.transaction():
+        await claim_lines(_Ask(ctx, claims))
+
+
+async def test_what_was_delivered_of_a_bundle_is_invoiced_by_shares_and_credited_by_them(
+    ctx: Context, act: Act, bundle: dict[str, int], decide: Decide
+) -> None:
+    decide(invoice_by="delivered")
+    order = bundle["order"]
+    await act("orders.order/confirm", order)
+    pro, kit = (part["id"] for part in await _parts(ctx))
+    await _send(ctx, act, order, pro, 1)
+    assert [("part", Q(1), "2900.72")] == await _due(ctx)
+    with pytest.raises(Veto, match="cannot be invoiced"):
+        await _invoice(ctx, "I-0", quantity=Q(2))
+    await _invoice(ctx, "I-1")
+    assert ([], "partial") == (await _due(ctx), (await ctx.get(ORDER, order))["invoice_status"])
+    await act("orders.delivery/ship", await act("orders.order/deliver", order))
+    assert [("part", Q(1), "2900.72"), ("part", Q(6), "198.56")] == await _due(ctx)
+    line = BillingClaim(order=order, part=bundle["line"], net=Q(3000), key="whole")
+    with pytest.raises(Veto, match="by its parts now"):
+        await claim_lines(_Ask(ctx, [line]))
+    await _invoice(ctx, "I-2")
+    assert ([], "full") == (await _due(ctx), (await ctx.get(ORDER, order))["invoice_status"])
+    taken = await ctx.db.value("SELECT sum(net) FROM orders_claim")
+    assert Q(6000) == taken, "to the cent"
+
+    back = await ctx.create("orders.delivery", order=order, direction="return")
+    await ctx.create("orders.delivery_line", delivery=back, part=kit, quantity=Q(1))
+    await act("orders.delivery/take-back", back, reason="Broken")
+    assert [("part", Q(-1), "-33.09")] == await _due(ctx)
+    with pytest.raises(Veto, match="cannot be invoiced"):
+        await _invoice(ctx, "C-0", quantity=Q(-2))
+    await _invoice(ctx, "C-1")
+    assert [] == await _due(ctx)
+    async with ctx.db.transaction():
+        await release_lines(_Ask(ctx, keys=["C-1:0"]))
+    assert [("part", Q(-1), "-33.09")] == await _due(ctx)
+
+
+async def test_a_part_that_comes_back_from_an_invoiced_bundle_gives_its_share_back(
+    ctx: Context, act: Act, bundle: dict[str, int], decide: Decide
+) -> None:
+    decide(invoice_by="delivered")
+    order = bundle["order"]
+    await act("orders.order/confirm", order)
+    await act("orders.delivery/ship", await act("orders.order/deliver", order))
+    assert [("line", Q(2), "6000.00")] == await _due(ctx)
+    await _invoice(ctx, "I-1")
+    kit = (await _parts(ctx))[1]["id"]
+    back = await ctx.create("orders.delivery", order=order, direction="return")
+    await ctx.create("orders.delivery_line", delivery=back, part=kit, quantity=Q(6))
+    await act("orders.delivery/take-back", back, reason="Broken")
+    assert [("part", Q(-6), "-198.56")] == await _due(ctx)
+    decide(invoice_by="ordered")
+    assert [] == await _due(ctx), "where all that is ordered is invoiced, a credit is by hand"
 
 
 async def test_what_was_delivered_keeps_its_parts_when_the_bundle_becomes_another(

@@ -16,7 +16,7 @@ from orders_machine_run import run_machine
 from orders_model import TOLERANCE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from conftest import Decide
     from crmkit_orders.reading import Row
@@ -74,7 +74,7 @@ _accept = quoting._accept
 
 
 async def _accept_again(
-    ctx: Context, quote_id: int, name: str, address: str, chosen: Collection[int]
+    ctx: Context, quote_id: int, name: str, address: str, chosen: Mapping[int, Decimal]
 ) -> int:
     quote = await ctx.get("orders.quote", quote_id, "edit", lock=True)
     if quote["state"] != "accepted":

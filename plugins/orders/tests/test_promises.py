@@ -169,6 +169,111 @@ async def test_goods_that_come_early_or_never_are_followed(
     assert kit["goods_on"] is None
 
 
+async def test_what_is_counted_moves_promises_and_is_told_of_once(
+    site: Running, shop: dict[str, int], draft: Draft, act: Act
+) -> None:
+    ctx = site.ctx
+    await _scarce(ctx, shop, on_hand=8)
+    await _expect(ctx, shop["kit"], 30)
+    first, second = await draft(), await draft()
+    for each in (first, second):
+        await act("orders.order/confirm", each)
+    before = await ctx.get(ORDER, second)
+    await act("orders.product/count", shop["kit"], on_hand="6", reason="Two are broken")
+    await act("orders.product/count", shop["kit"], on_hand="5", reason="Three are broken")
+    await _work(site)
+    fewer = await ctx.get(ORDER, second)
+    assert fewer["promised_at"] > before["promised_at"] + 10 * _DAY
+    assert before["first_promise"] == fewer["first_promise"]
+    assert "come later than we expected" in fewer["promise_reason"]
+    assert 1 == len(await _told(ctx)), "who was confirmed before is served before"
+    pro, kit = await _rows(ctx, second)
+    assert "MG Special: 1 of 4 are there, the rest is expected on" in kit["promise_rule"]
+    assert pro["promise_rule"], "a line that comes sooner still says why"
+    await act("orders.product/count", shop["kit"], on_hand="8", reason="They are whole")
+    await _work(site)
+    more = await ctx.get(ORDER, second)
+    assert more["promised_at"] < fewer["promised_at"] - 10 * _DAY
+    assert "sooner" in (await _told(ctx))[-1]
+    _pro, kit = await _rows(ctx, second)
+    assert kit["goods_on"] is None
+    await act("orders.product/count", shop["kit"], on_hand="8", reason="Once more")
+    await _work(site)
+    assert 2 == len(await _told(ctx))
+    assert more["promised_at"] == (await ctx.get(ORDER, second))["promised_at"]
+
+
+async def test_a_promise_that_the_rule_moved_is_still_the_rules(
+    site: Running, shop: dict[str, int], draft: Draft, act: Act
+) -> None:
+    ctx = site.ctx
+    await _scarce(ctx, shop)
+    receipt = await _expect(ctx, shop["kit"], 30)
+    order = await draft()
+    await act("orders.order/confirm", order)
+    moments = [(await ctx.get(ORDER, order))["promised_at"]]
+    for days in (50, 70):
+        await ctx.save("orders.receipt", receipt, expected_on=ctx.now().date() + days * _DAY)
+        await _work(site)
+        stored = await ctx.get(ORDER, order)
+        assert not stored["is_promised_by_hand"]
+        assert stored["promised_at"] > moments[-1] + 10 * _DAY
+        moments.append(stored["promised_at"])
+    await ctx.save(ORDER, order, promised_at=moments[-1] + _DAY, promise_reason="As agreed")
+    assert (await ctx.get(ORDER, order))["is_promised_by_hand"]
+
+
+async def test_a_count_that_finds_what_an_earlier_one_found_is_followed(
+    site: Running, shop: dict[str, int], draft: Draft, act: Act
+) -> None:
+    ctx = site.ctx
+    await _scarce(ctx, shop)
+    await act("orders.product/count", shop["kit"], on_hand="4")
+    await ctx.derive("orders.product", shop["kit"], on_hand=Decimal(1))  # three have left since
+    await _expect(ctx, shop["kit"], 30)
+    order = await draft()
+    await act("orders.order/confirm", order)
+    await _work(site)
+    before = await ctx.get(ORDER, order)
+    await act("orders.product/count", shop["kit"], on_hand="4")
+    await _work(site)
+    after = await ctx.get(ORDER, order)
+    assert after["promised_at"] < before["promised_at"] - 10 * _DAY
+
+
+async def test_little_that_is_counted_moves_no_promise(
+    site: Running, shop: dict[str, int], draft: Draft, act: Act, decide: Decide
+) -> None:
+    ctx = site.ctx
+    await _scarce(ctx, shop, on_hand=4)
+    await _expect(ctx, shop["kit"], 30)
+    order = await draft()
+    await act("orders.order/confirm", order)
+    decide(quiet_minutes=10_000 * 60)
+    before = await ctx.get(ORDER, order)
+    await act("orders.product/count", shop["kit"], on_hand="3")
+    await _work(site)
+    assert before["promised_at"] == (await ctx.get(ORDER, order))["promised_at"]
+    assert [] == await _told(ctx)
+
+
+async def test_an_owner_hears_once_that_too_few_are_there_and_none_is_expected(
+    site: Running, shop: dict[str, int], draft: Draft, act: Act
+) -> None:
+    ctx = site.ctx
+    await _scarce(ctx, shop, on_hand=4)
+    order = await draft()
+    await act("orders.order/confirm", order)
+    text = "SELECT count(*) FROM core_notification WHERE text LIKE '%nothing is expected%'"
+    before = await ctx.get(ORDER, order)
+    for _time in range(2):
+        await act("orders.product/count", shop["kit"], on_hand="3")
+        await _work(site)
+    assert 1 == await ctx.db.value(text)
+    assert before["promised_at"] == (await ctx.get(ORDER, order))["promised_at"]
+    assert [] == await _told(ctx)
+
+
 async def test_a_new_holiday_moves_promises_by_the_rule_and_little_moves_none(
     site: Running, draft: Draft, act: Act, decide: Decide
 ) -> None:
@@ -256,7 +361,9 @@ async def test_an_amendment_tells_of_its_later_promise_in_its_own_mail(
     _pro, kit = await _rows(ctx, order)
     await ctx.save(LINE, kit["id"], quantity=Decimal(9))
     await act("orders.order/confirm-changes", order)
-    assert (await ctx.get(ORDER, order))["promised_at"] > before + 15 * _DAY
+    stored = await ctx.get(ORDER, order)
+    assert stored["promised_at"] > before + 15 * _DAY
+    assert not stored["is_promised_by_hand"]
     assert [] == await _told(ctx)
     last = await ctx.db.value("SELECT body FROM core_message ORDER BY id DESC LIMIT 1")
     assert "has changed" in last

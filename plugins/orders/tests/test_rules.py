@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from crmkit_orders.pasted import paste_order
 from crmkit_orders.settings import discount_limit
+from crmkit_orders.totals import quote_rows
 
 from crmkit import ConflictError, InvalidError, Veto
 from crmkit.errors import SecondPersonError, StaleVersionError
 from crmkit.records.actions import run_action
 from crmkit.records.approvals import ask_approval, decide_approval
 from crmkit.records.history import undo_operation
+from crmkit.records.parts import SentPart, find_parts, save_parts
 
 if TYPE_CHECKING:
     from conftest import Act, Decide, Draft
@@ -405,3 +407,22 @@ async def test_a_limit_has_one_currency_and_others_need_a_reason(
     await boris.save(ORDER, dollars, credit_override="Small")
     await run_action(boris, boris.site.entity(ORDER), "confirm", dollars)
     assert 1 == await _notices(boris, "orders.credit")
+
+
+async def test_a_price_in_dinars_that_may_mean_two_things_is_asked_back(
+    ctx: Context, shop: dict[str, int]
+) -> None:
+    plan = ctx.site.entity("orders.quote")
+    parts = find_parts(plan, "orders.quote_line")
+    raw = {"product": str(shop["pro"]), "quantity": "1", "unit_price": "1,234"}
+    for currency, kept in (("EUR", Decimal(1234)), ("KWD", None)):
+        quote = await ctx.create("orders.quote", company=shop["company"], currency=currency)
+        sent = [SentPart(id=None, version=None, raw=raw, place=1)]
+        if kept is None:
+            with pytest.raises(InvalidError) as refused:
+                await save_parts(ctx, plan, parts, quote, sent)
+            assert "1234 or as 1.234" in refused.value.problems["1.unit_price"]
+            continue
+        await save_parts(ctx, plan, parts, quote, sent)
+        (line,) = await quote_rows(ctx, quote)
+        assert kept == line["unit_price"]

@@ -6,9 +6,10 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from crmkit_orders.mailing import client_link, status_link
 from crmkit_orders.winning import WON
 
-from crmkit.errors import Veto
+from crmkit.errors import InvalidError, Veto
 from crmkit.records.actions import run_action
 from crmkit.records.metrics import metric_values
 from crmkit.records.plugins.settings import save_settings
@@ -16,6 +17,7 @@ from crmkit.records.plugins.settings import save_settings
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    import httpx
     from conftest import Act, Decide, Draft
 
     from crmkit.model.context import Context
@@ -34,6 +36,10 @@ async def plan(site: Running) -> AsyncIterator[Context]:
                           "('Check', 'Prepare', 'Deliver', 'Invoice')")  # fmt: skip
     await site.db.execute("UPDATE orders_step_plan SET is_active = name <> 'Check'")
     await site.db.execute("UPDATE core_user SET team = NULL")
+
+
+def _path(link: str) -> str:
+    return "/orders/" + link.partition("/orders/")[2]
 
 
 async def _steps(ctx: Context, order: int) -> list[dict[str, Any]]:
@@ -67,6 +73,37 @@ async def test_orders_go_through_the_companys_own_steps_with_who_it_names(
     assert {"done"} == {step["state"] for step in await _steps(ctx, order)}
 
 
+async def test_clients_read_steps_in_their_language_and_colleagues_as_the_company_names_them(
+    plan: Context, shop: dict[str, int], draft: Draft, act: Act, guest: httpx.AsyncClient,
+    site: Running,
+) -> None:  # fmt: skip
+    ctx = plan
+    step = await ctx.create(PLAN, name="Gravieren", ends_with="hand")
+    await ctx.create("orders.step_name", step=step, language="ru", name="Гравировка")
+    english = await ctx.create("orders.step_name", step=step, language="en", name="Engraving")
+    with pytest.raises(InvalidError):
+        await ctx.create("orders.step_name", step=step, language="ru", name="Ещё раз")
+    await ctx.save("crm.person", shop["person"], language="Russian")
+    order = await draft()
+    await act("orders.order/confirm", order)
+    status = _path(status_link(ctx, order, 1))
+    own = _path(client_link(ctx, "person", shop["person"], 1))
+    for path in (status, own):
+        page = (await guest.get(path)).text
+        assert "Гравировка" in page
+        assert "Gravieren" not in page
+    await act("orders.order/send-status", order)
+    mail = await ctx.db.value("SELECT body FROM core_message ORDER BY id DESC LIMIT 1")
+    assert "Гравировка" in mail
+    browser = await site.client()
+    assert "Gravieren" in (await browser.get(f"/orders.order/{order}")).text
+    await ctx.save("crm.person", shop["person"], language="English")
+    assert "Engraving" in (await guest.get(status)).text
+    await ctx.trash("orders.step_name", english)
+    for path in (status, own):
+        assert "Gravieren" in (await guest.get(path)).text
+
+
 async def test_what_a_leaver_has_open_passes_in_one_operation(
     site: Running, draft: Draft, act: Act
 ) -> None:
@@ -92,6 +129,41 @@ async def test_what_a_leaver_has_open_passes_in_one_operation(
         assert 3 <= await ctx.db.value(count, done.operation)
     finally:
         await ctx.db.execute("DELETE FROM crm_company WHERE name = 'Of Anna'")
+
+
+async def test_steps_of_who_has_left_stand_first_and_administrators_hear_once(
+    site: Running, draft: Draft, act: Act
+) -> None:
+    ctx = site.ctx
+    await ctx.db.execute("UPDATE core_user SET role = 'seller' WHERE id = 9001")
+    order = await draft()
+    await act("orders.order/confirm", order)
+    browser = await site.client()
+    told = "SELECT values ->> 'what' FROM core_notification WHERE kind = 'core.left'"
+    try:
+        assert "May no longer sign in" not in (await browser.get("/orders/board")).text
+        await ctx.save("core.user", 9001, active=False)
+        await ctx.save("core.user", 9001, phone="100")
+        for _twice in range(2):
+            await site.work()
+        assert ["Orders 1, Steps of orders 1"] == [
+            row[0] for row in await ctx.db.rows(f"{told} AND user_id = 9002")
+        ]
+        assert "May no longer sign in" in (await browser.get("/orders/board")).text
+        assert "Steps of orders" in (await browser.get("/core.user/9001")).text
+        users = ctx.site.entity("core.user")
+        await run_action(ctx, users, "hand-over", 9001, {"to": "boris@example.org"})
+        assert "May no longer sign in" not in (await browser.get("/orders/board")).text
+        await ctx.save("core.user", 9001, active=True)
+        await run_action(
+            ctx, users, "hand-over", 9001, {"to": "boris@example.org", "disable": "true"}
+        )
+        await site.work()
+        assert 1 == len(await ctx.db.rows(f"{told} AND user_id = 9002")), "nothing was left"
+    finally:
+        await ctx.db.execute(
+            "UPDATE core_user SET role = 'administrator', active = true WHERE id = 9001"
+        )
 
 
 async def test_late_counts_from_the_moment_of_the_promise(

@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import re
-from decimal import Decimal
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import msgspec
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+from crmkit import plain_number
 
-# Narrow and wide blanks that stand between thousands, and apostrophes that do.
-_GROUPS = str.maketrans(dict.fromkeys("\u00a0\u2007\u2009\u202f", " ") | {"\u2019": "'"})
 _NUMBER = re.compile(r"[0-9]{1,3}(?:[ .,'][0-9]{3})*(?:[.,][0-9]+)?|[0-9]+(?:[.,][0-9]+)?")
-_WHOLE = re.compile(r"[0-9]+|[0-9]{1,3}(?:[ .,'][0-9]{3})+")
 _DIGIT = re.compile(r"[0-9]")
-_GROUP = 3
 
 TIMES = frozenset({"x", "×", "х", "*"})  # the third one is Cyrillic
 UNIT_WORDS = TIMES | {
@@ -45,7 +39,7 @@ class Written(msgspec.Struct, frozen=True):
 
 def find_written(text: str) -> Written | None:
     """Answer the number a text consists of, with at most a known mark around it; else None."""
-    plain = text.translate(_GROUPS).strip()
+    plain = plain_number(text)
     first = _DIGIT.search(plain)
     if first is None:
         return None
@@ -54,7 +48,7 @@ def find_written(text: str) -> Written | None:
         end -= 1
     body = plain[begin:end]
     before, after = plain[:begin].strip(), plain[end:].strip()
-    sign = before[-1:] in {"-", "\u2212"}
+    sign = before[-1:] == "-"
     before = before[:-1] if sign or before[-1:] == "+" else before
     kinds = {kind for kind in (_kind_of(before), _kind_of(after)) if kind}
     if None in {_kind_of(before), _kind_of(after)} or len(kinds) > 1:
@@ -72,53 +66,3 @@ def _kind_of(mark: str) -> Literal["", "quantity", "price"] | None:
     if word in UNIT_WORDS:
         return "quantity"
     return "price" if word in _MONEY_WORDS else None
-
-
-def decimal_mark(bodies: Iterable[str]) -> str:
-    """Answer the decimal mark of numbers that stand together, by those that leave no doubt.
-
-    Returns:
-        "," or "."; "" when none of them tells, or they contradict each other.
-    """
-    marks = {_sure_mark(body) for body in bodies} - {""}
-    return marks.pop() if len(marks) == 1 else ""
-
-
-def _sure_mark(body: str) -> str:
-    """Answer the decimal mark a number proves: its own, or the other than that of its groups."""
-    last = max(body.rfind(","), body.rfind("."))
-    if last < 0:
-        return ""
-    mark, other = body[last], "." if body[last] == "," else ","
-    if other in body:
-        return mark
-    if body.count(mark) > 1:
-        return other
-    head, tail = body[:last], body[last + 1 :]
-    is_grouped = " " in head or "'" in head
-    is_sure = is_grouped or len(tail) != _GROUP or len(head) > _GROUP or head.startswith("0")
-    return mark if is_sure else ""
-
-
-def read_number(body: str, mark: str) -> Decimal | None:
-    """Answer the value of a number; None when it can be read in two ways, or not at all.
-
-    "1,234" is 1234 where the decimal mark is a point and 1.234 where it is a comma. Taking the
-    wrong one would be wrong by a thousand, so without a mark nobody decides.
-
-    Args:
-        mark: Decimal mark of the numbers around, from `decimal_mark`; "" is unknown.
-    """
-    last = max(body.rfind(","), body.rfind("."))
-    own = ""
-    if last >= 0:
-        own = _sure_mark(body) or mark
-        if not own:
-            return None
-    whole, fraction = body, ""
-    if last >= 0 and body[last] == own:
-        whole, fraction = body[:last], body[last + 1 :]
-    if not _WHOLE.fullmatch(whole):
-        return None
-    digits = re.sub(r"[^0-9]", "", whole)
-    return Decimal(f"{digits}.{fraction}" if fraction else digits)

@@ -10,16 +10,18 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from crmkit import N_
+from crmkit import N_, marks_proved, read_written
 from crmkit_orders.domain.errors import AmountError
 from crmkit_orders.domain.matching import How, KnownProduct, Match, Products
 from crmkit_orders.domain.money import check_price, check_quantity
-from crmkit_orders.domain.pasted_numbers import decimal_mark, find_written, read_number
+from crmkit_orders.domain.pasted_numbers import find_written
 from crmkit_orders.domain.pasted_phrases import name_of, readings_of
 from crmkit_orders.domain.pasted_tables import cells_of, guess_columns, heading_of, separator_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+
+    from crmkit import NumberMarks
 
 __all__ = ["KnownProduct", "MatchedLine", "PastedLine", "match_lines", "parse_lines"]
 
@@ -110,8 +112,8 @@ def parse_lines(text: str) -> tuple[PastedLine, ...]:
         number, line = too_many
         raws[number] = _Raw(number, line[:MOST_CHARACTERS], problem=TOO_MANY)
     ordered = [raws[number] for number in sorted(raws.keys() - headings)]
-    mark = decimal_mark(_bodies(text for raw in ordered for text in (raw.quantity, raw.price)))
-    return tuple(_line(raw, mark) for raw in ordered)
+    marks = marks_proved(_bodies(text for raw in ordered for text in (raw.quantity, raw.price)))
+    return tuple(_line(raw, marks) for raw in ordered)
 
 
 def _lines_of(text: str) -> tuple[list[tuple[int, str]], tuple[int, str] | None]:
@@ -172,9 +174,9 @@ def _bodies(texts: Iterable[str]) -> Iterator[str]:
             yield written.body
 
 
-def _line(raw: _Raw, mark: str) -> PastedLine:
-    quantity, quantity_problem = _quantity(raw.quantity, mark)
-    price, price_problem = _price(raw.price, mark)
+def _line(raw: _Raw, marks: NumberMarks) -> PastedLine:
+    quantity, quantity_problem = _quantity(raw.quantity, marks)
+    price, price_problem = _price(raw.price, marks)
     nothing = "" if raw.code or raw.name else NO_PRODUCT
     return PastedLine(
         number=raw.number,
@@ -188,13 +190,13 @@ def _line(raw: _Raw, mark: str) -> PastedLine:
     )
 
 
-def _quantity(text: str, mark: str) -> tuple[Decimal | None, str]:
+def _quantity(text: str, marks: NumberMarks) -> tuple[Decimal | None, str]:
     if not text:
         return None, NO_QUANTITY
     written = find_written(text)
     if written is None:
         return None, NO_NUMBER
-    number = read_number(written.body, mark)
+    number = read_written(written.body, marks)
     if number is None:
         return None, TWO_WAYS
     try:
@@ -204,13 +206,13 @@ def _quantity(text: str, mark: str) -> tuple[Decimal | None, str]:
     return (None, NOT_POSITIVE) if written.is_negative or not number else (number, "")
 
 
-def _price(text: str, mark: str) -> tuple[Decimal | None, str]:
+def _price(text: str, marks: NumberMarks) -> tuple[Decimal | None, str]:
     if not text:
         return None, ""
     written = find_written(text)
     if written is None:
         return None, NO_PRICE
-    number = read_number(written.body, mark)
+    number = read_written(written.body, marks)
     if number is None:
         return None, TWO_WAYS
     try:
@@ -240,14 +242,14 @@ def match_lines(
     """
     known = Products(products)
     free = [reading for line in lines if line.is_free for reading in readings_of(line.text)]
-    mark = decimal_mark(_bodies(reading.quantity for reading in free))
-    return tuple(_matched(line, known, mark) for line in lines)
+    marks = marks_proved(_bodies(reading.quantity for reading in free))
+    return tuple(_matched(line, known, marks) for line in lines)
 
 
-def _matched(line: PastedLine, known: Products, mark: str) -> MatchedLine:
+def _matched(line: PastedLine, known: Products, marks: NumberMarks) -> MatchedLine:
     exact: dict[int, tuple[PastedLine, Match]] = {}
     unsure: list[int] = []
-    for each in _ways(line, mark):
+    for each in _ways(line, marks):
         found = known.find_exact(each.code, each.name)
         if found.product_id is not None:
             exact.setdefault(found.product_id, (each, found))
@@ -261,13 +263,13 @@ def _matched(line: PastedLine, known: Products, mark: str) -> MatchedLine:
     return MatchedLine(line, found.product_id, found.how, found.candidates)
 
 
-def _ways(line: PastedLine, mark: str) -> Iterator[PastedLine]:
+def _ways(line: PastedLine, marks: NumberMarks) -> Iterator[PastedLine]:
     """Give the line, and if it is a free one, the other ways to read it."""
     yield line
     if not line.is_free:
         return
     for reading in readings_of(line.text):
-        quantity, problem = _quantity(reading.quantity, mark)
+        quantity, problem = _quantity(reading.quantity, marks)
         if reading.name != line.name:
             yield msgspec.structs.replace(
                 line, name=reading.name, quantity=quantity, problem=problem

@@ -10,9 +10,12 @@ import msgspec
 from crmkit import N_
 from crmkit_orders.domain.errors import CountsError
 from crmkit_orders.domain.money import QUANTITY_PLACES, check_number
+from crmkit_orders.domain.shares import due_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
+
+    from crmkit_orders.domain.shares import PartCounts
 
 #: What may be invoiced: what is ordered, at once, or only what was delivered.
 Policy: TypeAlias = Literal["ordered", "delivered"]
@@ -119,33 +122,43 @@ def lowest_ordered(counts: LineCounts) -> Decimal:
     return counts.cancelled + max(_kept(counts), counts.invoiced)
 
 
-def delivery_status(counts: Iterable[LineCounts]) -> Status:
+def delivery_status(counts: Iterable[LineCounts], *, has_parts: bool = False) -> Status:
     """Say how far the lines of an order are delivered, from their counts.
 
     "none" while the client keeps nothing, also of a cancelled order; "full" when nothing is open.
+
+    Args:
+        has_parts: The client keeps parts of a bundle that is not whole yet.
 
     Source:
         Order rule "delivery and invoice status are derived from lines, never typed".
     """
     lines = tuple(counts)
-    if not any(_kept(line) > 0 for line in lines):
+    if not any(_kept(line) > 0 for line in lines) and not has_parts:
         return "none"
     return "partial" if any(open_quantity(line) > 0 for line in lines) else "full"
 
 
-def invoice_status(counts: Iterable[LineCounts], policy: Policy) -> Status:
+def invoice_status(
+    counts: Iterable[LineCounts], policy: Policy, parts: Sequence[Sequence[PartCounts]] = ()
+) -> Status:
     """Say how far the lines of an order are invoiced, from their counts.
 
     "full" when no line has anything to invoice, now or, under the policy "delivered", after the
     rest is delivered; "none" while nothing is invoiced.
 
+    Args:
+        parts: Of each line the parts it is invoiced by; none of a line that is invoiced whole.
+
     Source:
         Order rule "delivery and invoice status are derived from lines, never typed".
     """
     lines = tuple(counts)
-    if not any(line.invoiced > 0 for line in lines):
+    by_parts = parts or [()] * len(lines)
+    each = tuple(zip(lines, by_parts, strict=True))
+    if not any(line.invoiced > 0 or any(p.invoiced > 0 for p in own) for line, own in each):
         return "none"
-    return "partial" if any(_is_to_invoice(line, policy) for line in lines) else "full"
+    return "partial" if any(_is_to_invoice(line, policy, own) for line, own in each) else "full"
 
 
 def _wanted(counts: LineCounts) -> Decimal:
@@ -160,8 +173,10 @@ def _allowed(counts: LineCounts, policy: Policy) -> Decimal:
     return _wanted(counts) if policy == "ordered" else _kept(counts)
 
 
-def _is_to_invoice(counts: LineCounts, policy: Policy) -> bool:
+def _is_to_invoice(counts: LineCounts, policy: Policy, parts: Sequence[PartCounts]) -> bool:
     later = policy == "delivered" and open_quantity(counts) > 0
+    if parts:
+        return later or any(due_of(part) > 0 for part in parts)
     return later or invoiceable(counts, policy) > 0
 
 

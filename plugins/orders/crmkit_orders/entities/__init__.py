@@ -17,7 +17,7 @@ from crmkit_orders.entities.deliveries import (
 )
 from crmkit_orders.entities.orders import LINE_PARTS, ORDER_LINES, ORDERS, PLANS
 from crmkit_orders.entities.quotes import QUOTE_LINES, QUOTES
-from crmkit_orders.entities.work import CLAIMS, HANDOVERS, STEP_PLANS, STEPS
+from crmkit_orders.entities.work import CLAIMS, HANDOVERS, STEP_NAMES, STEP_PLANS, STEPS
 
 ENTITIES = (
     ORDERS,
@@ -40,6 +40,7 @@ ENTITIES = (
     BUNDLE_PARTS,
     COSTS,
     STEPS,
+    STEP_NAMES,
     HANDOVERS,
     COMPANY_PAGES,
     PERSON_PAGES,

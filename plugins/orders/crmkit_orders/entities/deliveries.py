@@ -127,7 +127,7 @@ DELIVERY_LINES = Entity(
         DeliveryLine.line: FieldOptions(label=N_("Line of the order")),
         DeliveryLine.part: FieldOptions(
             label=N_("Only this part"),
-            help=N_("Of a bundle, in a return: one part of it comes back by itself."),
+            help=N_("Of a bundle: one part of it travels by itself."),
         ),
         DeliveryLine.text: FieldOptions(label=N_("Text")),
         DeliveryLine.quantity: FieldOptions(label=N_("Quantity"), required=True),

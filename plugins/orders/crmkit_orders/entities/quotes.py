@@ -58,10 +58,16 @@ QUOTES = Entity(
                 QuoteLine.discount,
                 QuoteLine.tax_rate,
                 QuoteLine.is_optional,
+                QuoteLine.min_quantity,
+                QuoteLine.max_quantity,
                 QuoteLine.net,
             ],
             order=QuoteLine.position,
             below=[QuoteLine.text, QuoteLine.price_rule],
+            needed=dict.fromkeys(
+                (QuoteLine.min_quantity, QuoteLine.max_quantity),
+                lambda row: bool(row["is_optional"]),
+            ),
             totals=quote_totals,
             locked=quote_locked,
             paste=paste_quote,
@@ -153,6 +159,13 @@ QUOTE_LINES = Entity(
             label=N_("Option"), help=N_("The client may take it; it is not in the total.")
         ),
         QuoteLine.is_chosen: FieldOptions(label=N_("Chosen"), derived=True),
+        QuoteLine.min_quantity: FieldOptions(
+            label=N_("At least"), help=N_("Of an option; empty is its quantity.")
+        ),
+        QuoteLine.max_quantity: FieldOptions(
+            label=N_("At most"), help=N_("Of an option; empty is its quantity.")
+        ),
+        QuoteLine.chosen_quantity: FieldOptions(label=N_("Chosen quantity"), derived=True),
         QuoteLine.is_unmatched: shared.UNMATCHED,
         QuoteLine.price_rule: shared.PRICE_RULE,
         QuoteLine.rule_price: shared.RULE_PRICE,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from crmkit import N_, Entity, FieldOptions, Group
+from crmkit import N_, Entity, FieldOptions, Group, Parts
 from crmkit_orders.entities import shared
-from crmkit_orders.work_tables import Claim, Handover, OrderStep, StepPlan
+from crmkit_orders.work_tables import Claim, Handover, OrderStep, StepName, StepPlan
 
 STEP_PLANS = Entity(
     StepPlan,
@@ -30,6 +30,14 @@ STEP_PLANS = Entity(
         Group(N_("Who does it"), [StepPlan.responsible, StepPlan.person, StepPlan.of_team]),
         Group(N_("By when"), [StepPlan.hours, StepPlan.minutes, StepPlan.ends_with]),
     ],
+    parts=[
+        Parts(
+            StepName.step,
+            N_("Names for clients"),
+            columns=[StepName.language, StepName.name],
+            order=StepName.position,
+        )
+    ],
     fields={
         StepPlan.name: FieldOptions(label=N_("Step")),
         StepPlan.position: FieldOptions(
@@ -53,6 +61,26 @@ STEP_PLANS = Entity(
         ),
         StepPlan.created_at: shared.CREATED,
         StepPlan.updated_at: shared.UPDATED,
+    },
+)
+
+STEP_NAMES = Entity(
+    StepName,
+    N_("Names of steps"),
+    singular=N_("Name of a step"),
+    title=StepName.name,
+    icon="list-check",
+    part_of=StepName.step,
+    list=[StepName.name, StepName.language],
+    filters=[StepName.step, StepName.language],
+    fields={
+        StepName.step: FieldOptions(label=N_("Step")),
+        StepName.position: shared.POSITION,
+        StepName.language: FieldOptions(label=N_("Language")),
+        StepName.name: FieldOptions(
+            label=N_("Name"),
+            help=N_("What clients of this language read; without it, the step's own name."),
+        ),
     },
 )
 
@@ -125,6 +153,7 @@ CLAIMS = Entity(
     fields={
         Claim.order: FieldOptions(label=N_("Order"), readonly=True),
         Claim.line: FieldOptions(label=N_("Line of an order"), readonly=True),
+        Claim.part: FieldOptions(label=N_("Part of a bundle"), readonly=True, related=False),
         Claim.kind: FieldOptions(label=N_("Kind"), readonly=True),
         Claim.key: FieldOptions(label=N_("Line of the invoice"), readonly=True),
         Claim.document: FieldOptions(label=N_("Invoice"), readonly=True),
