@@ -204,6 +204,12 @@ async def check_agreement(event: TransitionEvent) -> None:
         )
 
 
+async def agreement_moved(event: TransitionEvent) -> None:
+    """Say that an agreement was begun, closed or cancelled."""
+    name = {"running": "begun"}.get(event.new, event.new)
+    await event.ctx.publish(f"orders.agreement.{name}", AGREEMENT, event.record_id)
+
+
 async def keep_agreed(event: SaveEvent) -> None:
     """Keep lines of agreements that were begun.
 
