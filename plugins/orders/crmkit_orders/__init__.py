@@ -232,6 +232,8 @@ class Orders(Plugin):
             await order_moved(event)
         elif event.entity.name == "orders.delivery":
             await delivery_moved(event)
+        elif event.entity.name == "orders.agreement":
+            await agreements.agreement_moved(event)
 
     async def on_event(self, event: Event) -> None:
         """Say that an order is late, count promises anew, and make orders of what was won."""

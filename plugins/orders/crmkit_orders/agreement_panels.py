@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from crmkit import N_, Extension, Panel, _, format_date, format_moment, format_money, format_number
 from crmkit_orders.agreed import called_of, lines_of, today_of
 from crmkit_orders.asking import Question
+from crmkit_orders.settings import Settings
 from crmkit_orders.states import ORDER_STATES
 from crmkit_orders.told import plain
 
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 _MOST = 50
 #: Lines of an order that its note names.
 _NAMED = 3
-_SOON = 14
 _ZERO = Decimal(0)
 _STATES = {each.name: each for each in ORDER_STATES.states}
 
@@ -105,7 +105,8 @@ def _agreement(ctx: Context, row: Mapping[str, Any]) -> dict[str, Any]:
     currency, until = row["currency"] or ctx.config.currency, row["valid_until"]
     is_running = row["state"] == "running"
     money = format_money(ctx, row["net_left"] or _ZERO, currency) if row["net"] else ""
-    is_soon = is_running and until is not None and (until - today_of(ctx)).days <= _SOON
+    days = ctx.settings(Settings).agreement_days
+    is_soon = is_running and until is not None and (until - today_of(ctx)).days <= days
     return {
         "url": f"/orders.agreement/{row['id']}",
         "label": row["number"],

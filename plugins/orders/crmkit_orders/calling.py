@@ -19,7 +19,8 @@ from crmkit_orders.agreed import (
     runs_on,
     today_of,
 )
-from crmkit_orders.agreements import AGREEMENT, Typed, left_text, read_quantities
+from crmkit_orders.agreeing import Typed, read_quantities
+from crmkit_orders.agreements import AGREEMENT, left_text
 from crmkit_orders.client_pages import unit_label
 from crmkit_orders.domain.errors import UnitError
 from crmkit_orders.reading import read_row, read_rows

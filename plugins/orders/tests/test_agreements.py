@@ -15,6 +15,7 @@ from crmkit_orders.watching import warn_owners
 from crmkit import ConflictError, InvalidError, Veto
 from crmkit.errors import StaleVersionError
 from crmkit.records.actions import run_action
+from crmkit.records.handing_over import pass_on
 from crmkit.records.merge import merge_records
 
 if TYPE_CHECKING:
@@ -533,6 +534,27 @@ async def test_a_recurring_order_calls_off_each_period_while_something_is_left(
         "ORDER BY id DESC LIMIT 1"
     )
     assert "has ended" in told
+
+
+async def test_what_happens_to_it_is_published_and_it_is_handed_over_while_it_runs(
+    ctx: Context, agree: Agree, act: Act, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    publish = type(ctx).publish
+
+    async def noted(self: Context, name: str, *args: Any, **data: Any) -> None:  # noqa: ANN401 - as the method
+        said.append(name)
+        await publish(self, name, *args, **data)
+
+    monkeypatch.setattr(type(ctx), "publish", noted)
+    first, second = await agree(), await agree()
+    await act("orders.agreement/close", first)
+    await pass_on(ctx, 9001, 9002)
+    owners = [(await ctx.get(AGREEMENT, each))["owner"] for each in (first, second)]
+    assert [9001, 9002] == owners  # what is done stays with who did it
+    await act("orders.agreement/cancel", second, reason="No more")
+    begun = ["orders.agreement.begun"] * 2
+    assert [*begun, "orders.agreement.closed", "orders.agreement.cancelled"] == said
 
 
 async def test_a_draft_of_the_client_without_a_blanket_order_is_as_ever(

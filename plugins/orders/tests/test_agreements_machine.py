@@ -28,6 +28,7 @@ async def _nothing(*_args: Any) -> None:  # noqa: ANN401 - as the function
     pass
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("guard", ["check_calls", "recount_lines"])
 def test_the_machine_finds_a_guard_that_is_gone(
     site: Running, guard: str, monkeypatch: pytest.MonkeyPatch

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from crmkit import N_, Action, Entity, FieldOptions, Group, Parts
-from crmkit_orders import agreements, calling
+from crmkit_orders import agreeing, calling
 from crmkit_orders.agreement_tables import Agreement, AgreementLine
 from crmkit_orders.entities import shared
 from crmkit_orders.states import AGREEMENT_STATES, agreement_locked
@@ -84,7 +84,7 @@ AGREEMENTS = Entity(
         Action(
             "begin",
             N_("Begin"),
-            agreements.begin_agreement,
+            agreeing.begin_agreement,
             icon="player-play",
             states=("draft",),
             undoable=False,
@@ -103,11 +103,11 @@ AGREEMENTS = Entity(
         Action(
             "raise",
             N_("Raise or extend"),
-            agreements.raise_or_extend,
-            input=agreements.RaiseOrExtend,
+            agreeing.raise_or_extend,
+            input=agreeing.RaiseOrExtend,
             icon="arrow-up",
             states=("running",),
-            rows={"quantities": agreements.agreed_inputs},
+            rows={"quantities": agreeing.agreed_inputs},
             labels={"until": N_("Valid until")},
             bulk=False,
             quiet=True,
@@ -116,7 +116,7 @@ AGREEMENTS = Entity(
         Action(
             "renew",
             N_("Renew"),
-            agreements.renew_agreement,
+            agreeing.renew_agreement,
             "read",
             icon="repeat",
             states=("running", "closed"),
@@ -127,7 +127,7 @@ AGREEMENTS = Entity(
         Action(
             "close",
             N_("Close"),
-            agreements.close_agreement,
+            agreeing.close_agreement,
             icon="archive",
             states=("running",),
             quiet=True,
@@ -137,8 +137,8 @@ AGREEMENTS = Entity(
         Action(
             "cancel",
             N_("Cancel"),
-            agreements.cancel_agreement,
-            input=agreements.CancelAgreement,
+            agreeing.cancel_agreement,
+            input=agreeing.CancelAgreement,
             icon="ban",
             states=("draft", "running"),
             quiet=True,
