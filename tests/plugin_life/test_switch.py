@@ -106,6 +106,32 @@ async def test_an_archive_brings_back_the_same_rows(loyalty: Place) -> None:
             await restore_archive(running.ctx, "loyalty", path, running.dsn)
 
 
+@pytest.mark.parametrize("is_changed", [False, True])
+async def test_what_migrations_put_there_makes_room_until_somebody_changed_it(
+    loyalty: Place, *, is_changed: bool
+) -> None:
+    more = "INSERT INTO loyalty_points (amount) VALUES (1), (2);\n-- backwards\nSELECT 1;\n"
+    (loyalty.plugins / "loyalty" / "migrations" / "0009_more.sql").write_text(more)
+    async with loyalty.start() as running:
+        await _with_points(running)
+        before = await running.digest("loyalty_points", "crm_person")
+        await disable_plugin(running.ctx, "loyalty")
+        await running.rebuild()
+        path = await archive_plugin(running.ctx, "loyalty", running.dsn)
+        await running.rebuild()
+        await enable_plugin(running.ctx, "loyalty", running.dsn)
+        await running.rebuild()
+        if is_changed:
+            await running.ctx.save("loyalty.points", 2, amount=20)
+            with pytest.raises(ConflictError, match="holds rows already"):
+                await restore_archive(running.ctx, "loyalty", path, running.dsn)
+            amounts = await running.db.rows("SELECT amount FROM loyalty_points ORDER BY id")
+            assert [1, 20] == [row["amount"] for row in amounts]
+        else:
+            assert 4 == await restore_archive(running.ctx, "loyalty", path, running.dsn)
+            assert before == await running.digest("loyalty_points", "crm_person")
+
+
 async def test_an_archive_that_was_changed_is_refused(loyalty: Place) -> None:
     async with loyalty.start() as running:
         await _with_points(running)

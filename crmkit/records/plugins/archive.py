@@ -209,6 +209,8 @@ async def clear_values(ctx: Context, plugin: str) -> None:
 async def restore_archive(ctx: Context, plugin: str, path: Path, owner_dsn: str) -> int:
     """Bring the data of an archive back into the empty tables of a plugin that is on.
 
+    What its migrations put there, and nobody changed since, makes room.
+
     Returns:
         How many rows came back.
 
@@ -226,7 +228,10 @@ async def restore_archive(ctx: Context, plugin: str, path: Path, owner_dsn: str)
         tables = [
             each.name.removesuffix(".jsonl") for each in listed.files if each.name not in apart
         ]
-        for table in await _in_order(ctx, tables):
+        order = await _in_order(ctx, tables)
+        for table in reversed(order):
+            await _make_room(ctx, plugin, table)
+        for table in order:
             number += await _fill(ctx, table, files[f"{table}.jsonl"])
         for table in _KEPT:
             # Archives written before these were kept have no such file.
@@ -274,6 +279,19 @@ def _read(path: Path) -> tuple[ArchiveList, dict[str, list[bytes]]]:
         if hashlib.sha256(texts[each.name]).hexdigest() != each.sha256:
             raise InvalidError(f"{path}: {each.name} was changed after it was written.")
     return listed, {name: text.splitlines() for name, text in texts.items()}
+
+
+async def _make_room(ctx: Context, plugin: str, table: str) -> None:
+    """Remove records that are as migrations made them: of their moment, and never saved since."""
+    plans = site_in(ctx).entities.values()
+    plan = next((each for each in plans if each.tablename == table), None)
+    if plan is not None:
+        await ctx.db.execute(
+            f'WITH gone AS (DELETE FROM "{table}" WHERE version = 1 AND created_at IN '  # noqa: S608 - declared
+            "(SELECT applied_at FROM core_migration WHERE plugin = $1) RETURNING id) "
+            "DELETE FROM core_search s USING gone WHERE s.entity = $2 AND s.record = gone.id",
+            plugin, plan.name,
+        )  # fmt: skip
 
 
 async def _fill(ctx: Context, table: str, rows: list[bytes]) -> int:
