@@ -102,5 +102,5 @@ async def test_what_is_wrong_with_an_action_stands_beside_its_field(
     assert "data-open" in menu
     assert 'value="many"' in menu
     assert 'aria-invalid="true"' in menu
-    assert "does not fit; enter another value" in menu
+    assert "is not a number, such as 1234.50" in menu
     assert 0 == await db.value("SELECT count(*) FROM crm_opportunity")

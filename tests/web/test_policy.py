@@ -32,7 +32,8 @@ def test_every_route_has_a_policy(site: Site, db: Database, config: Config) -> N
                "/orders/status/{token:str}"}  # fmt: skip
     page = "/orders/clients/{token:str}"
     clients |= {f"{quote}/question", page, f"{page}/orders/{{number:int}}",
-                f"{page}/papers/{{kind:str}}/{{number:int}}"}  # fmt: skip
+                f"{page}/papers/{{kind:str}}/{{number:int}}",
+                f"{page}/agreements/{{number:int}}"}  # fmt: skip
     site_own = {"/healthz", "/readyz", "/login", way, "/setup/{token:str}", theme, feed, hook}
     assert site_own | clients == public
 
