@@ -132,6 +132,24 @@ async def test_what_migrations_put_there_makes_room_until_somebody_changed_it(
             assert before == await running.digest("loyalty_points", "crm_person")
 
 
+async def test_numbers_that_were_given_are_not_given_again_after_an_archive(
+    loyalty: Place,
+) -> None:
+    more = "CREATE SEQUENCE loyalty_card START 100;\n-- backwards\nDROP SEQUENCE loyalty_card;\n"
+    (loyalty.plugins / "loyalty" / "migrations" / "0009_more.sql").write_text(more)
+    async with loyalty.start() as running:
+        await _with_points(running)
+        assert 100 == await running.db.value("SELECT nextval('loyalty_card')")
+        await disable_plugin(running.ctx, "loyalty")
+        await running.rebuild()
+        path = await archive_plugin(running.ctx, "loyalty", running.dsn)
+        await running.rebuild()
+        await enable_plugin(running.ctx, "loyalty", running.dsn)
+        await running.rebuild()
+        await restore_archive(running.ctx, "loyalty", path, running.dsn)
+        assert 101 == await running.db.value("SELECT nextval('loyalty_card')")
+
+
 async def test_an_archive_that_was_changed_is_refused(loyalty: Place) -> None:
     async with loyalty.start() as running:
         await _with_points(running)

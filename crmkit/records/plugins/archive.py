@@ -2,8 +2,8 @@
 
 A zip of one JSONL file a table, with every column; what it holds in `custom` of other records;
 external keys, stage history and merges of its records; its row of core_plugin; and `archive.json`
-with counts and SHA-256 of each. Journal and search rows stay in the database: the journal is the
-company's, search rows are made anew.
+with counts and SHA-256 of each, and how far its sequences have counted. Journal and search rows
+stay in the database: the journal is the company's, search rows are made anew.
 """
 
 from __future__ import annotations
@@ -33,6 +33,14 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 _CUSTOM = "custom.jsonl"
+#: Those that count for themselves; ids have theirs from their column.
+_SEQUENCES = """
+SELECT sequencename AS name, last_value AS last FROM pg_sequences
+WHERE schemaname = 'public' AND starts_with(sequencename, $1 || '_') AND last_value IS NOT NULL
+    AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = sequencename::regclass
+                    AND d.deptype IN ('i', 'a'))
+ORDER BY 1
+"""
 #: Tables of the core with rows on records of any plugin, which go and come with the records.
 _KEPT = ("core_external", "core_stage_history", "core_merged")
 
@@ -46,7 +54,11 @@ class ArchivedFile(msgspec.Struct, frozen=True):
 
 
 class ArchiveList(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What `archive.json` says."""
+    """What `archive.json` says.
+
+    Attributes:
+        sequences: Name of a sequence of the plugin's own to the last number it gave.
+    """
 
     format: int
     plugin: str
@@ -55,6 +67,7 @@ class ArchiveList(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     migrations: tuple[str, ...]
     settings: dict[str, Any]
     files: tuple[ArchivedFile, ...]
+    sequences: dict[str, int] = {}
 
 
 async def archive_plugin(ctx: Context, plugin: str, owner_dsn: str) -> Path:
@@ -146,6 +159,7 @@ async def _write(ctx: Context, plugin: str, archive: zipfile.ZipFile) -> None:
         migrations=tuple(row["name"] for row in names),
         settings=stored.settings if stored else {},
         files=tuple(files),
+        sequences={row["name"]: row["last"] for row in await ctx.db.rows(_SEQUENCES, plugin)},
     )
     archive.writestr("archive.json", msgspec.json.format(msgspec.json.encode(listed)))
 
@@ -259,7 +273,7 @@ async def restore_archive(ctx: Context, plugin: str, path: Path, owner_dsn: str)
                 rows = await ctx.db.rows(f'SELECT id FROM "{plan.tablename}"')  # noqa: S608 - declared
                 await write_search(ctx, plan, [row["id"] for row in rows])
         await raise_generation(ctx.db)
-    await _advance_numbers(owner_dsn, tables)
+    await _advance_numbers(owner_dsn, tables, listed)
     return number
 
 
@@ -326,8 +340,8 @@ async def _in_order(ctx: Context, tables: list[str]) -> list[str]:
     return list(sorter.static_order())
 
 
-async def _advance_numbers(owner_dsn: str, tables: list[str]) -> None:
-    """Let new ids follow those that came back; only the owner may."""
+async def _advance_numbers(owner_dsn: str, tables: list[str], listed: ArchiveList) -> None:
+    """Let new ids and numbers follow those that came back; only the owner may."""
     connection = await asyncpg.connect(owner_dsn, timeout=10)
     try:
         for table in tables:
@@ -342,5 +356,11 @@ async def _advance_numbers(owner_dsn: str, tables: list[str]) -> None:
                     f"SELECT setval(pg_get_serial_sequence('\"{quoted}\"', 'id'), "  # noqa: S608
                     f'(SELECT coalesce(max(id), 1) FROM "{quoted}"))'
                 )
+        for name, last in listed.sequences.items():
+            await connection.execute(
+                "SELECT setval(sequencename::regclass, greatest($2, last_value)) FROM pg_sequences "
+                "WHERE schemaname = 'public' AND sequencename = $1 AND starts_with($1, $3)",
+                name, last, f"{listed.plugin}_",
+            )  # fmt: skip
     finally:
         await connection.close()

@@ -35,6 +35,11 @@ ALTER TABLE orders_line_part ADD COLUMN delivered numeric(18, 4),
 ALTER TABLE orders_claim ADD COLUMN part bigint REFERENCES orders_line_part (id) ON DELETE SET NULL;
 CREATE INDEX orders_claim_part_idx ON orders_claim (part);
 
+-- Steps that came with the plugin are found as those that were entered.
+INSERT INTO core_search (entity, record, title, body)
+SELECT 'orders.step_plan', id, name, '' FROM orders_step_plan WHERE trashed_at IS NULL
+ON CONFLICT DO NOTHING;
+
 -- backwards
 DELETE FROM orders_claim WHERE kind = 'part';
 ALTER TABLE orders_claim DROP COLUMN part;
