@@ -27,13 +27,19 @@ class Samples:
 
     Records that are referred to are made as well, ten of each entity; one for each record where
     the reference is unique.
+
+    Args:
+        after: Whose numbers go on, so that no value is made twice.
+
+    Attributes:
+        number: Of the last record.
     """
 
-    def __init__(self, ctx: Context, site: Site) -> None:
+    def __init__(self, ctx: Context, site: Site, after: Samples | None = None) -> None:
         self._ctx = ctx
         self._site = site
         self._made: dict[str, list[int]] = {}
-        self._number = 0
+        self.number: int = after.number if after else 0
         self._turn = 0
 
     async def make(self, entity: str, **fixed: int) -> int:
@@ -75,7 +81,7 @@ class Samples:
             fixed: References it must have.
             least: Only what is required, and the title.
         """
-        self._number += 1
+        self.number += 1
         values: dict[str, Any] = {}
         for name, field in plan.fields.items():
             # What code alone writes is made up where a record cannot be without it.
@@ -111,14 +117,14 @@ class Samples:
         if field.kind == "reference":
             return await self._target(plan, field, least=least)
         if field.choices:
-            return field.choices[self._number % len(field.choices)].value
-        text = f"Sample {self._number}"[: field.max_length or None]
+            return field.choices[self.number % len(field.choices)].value
+        text = f"Sample {self.number}"[: field.max_length or None]
         return {
-            "text": text, "textarea": text, "number": self._number, "checkbox": True,
+            "text": text, "textarea": text, "number": self.number, "checkbox": True,
             "decimal": Decimal("1.50"), "money": Decimal("10.00"), "currency": "EUR",
             "date": date(2026, 3, 2), "datetime": datetime(2026, 3, 2, 9, tzinfo=UTC),
-            "email": f"sample{self._number}@example.com", "phone": "+442079460958",
-            "url": f"https://example.com/{self._number}",
+            "email": f"sample{self.number}@example.com", "phone": "+442079460958",
+            "url": f"https://example.com/{self.number}",
         }.get(field.kind)  # fmt: skip
 
     async def _target(self, plan: EntityPlan, field: Field, *, least: bool) -> int | None:

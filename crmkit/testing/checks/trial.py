@@ -76,7 +76,7 @@ class Trial:
         await self.running.rebuild()
         self.running.fit()
         self._clients.clear()
-        self.samples = Samples(self.running.ctx, self.running.site)
+        self.samples = Samples(self.running.ctx, self.running.site, after=self.samples)
 
     async def client(self, role: str = "administrator") -> httpx.AsyncClient:
         """Answer a signed-in browser for the Site of the moment."""
