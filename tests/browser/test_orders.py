@@ -217,3 +217,5 @@ def test_orders_speak_russian(open_page: Open, folder: Path) -> None:
     page.goto("/settings/account")
     page.select_option('select[name="language"]', "en")
     page.locator('form:has(select[name="language"]) button[type="submit"]').click()
+    # A browser that is closed while it goes to another page may never end.
+    page.locator('html[lang="en"]').wait_for(state="attached")
