@@ -1,9 +1,10 @@
-"""Prints how much slower pages are while the rest works: `python -m bench.busy`.
+"""Prints how much slower pages are while the rest works: `python -m bench.busy [--inside]`.
 
 A serving process without work of its own answers the list of companies to one visitor; a worker
 process has nothing to do, then sends mail to servers that are slow, refuse, or die after the
-message, works jobs and fires deadlines. Quiet and busy seconds take turns, so that a machine that
-is busy for a while is so for both. The bar is a p95 that changes by less than 10 %.
+message, works jobs and fires deadlines. With --inside the serving process does that as well.
+Quiet and busy seconds take turns, so that a machine that is busy for a while is so for both. The
+bar is a p95 that changes by less than 10 %.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,11 +32,12 @@ from crmkit.work.mail_accounts import save_account
 from crmkit.work.outbox import queue_mail
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterator
 
     from crmkit.model.context import Context
 
 ROUNDS, SECONDS, MAILS, JOBS, BAR = 8, 4.0, 40, 400, 0.10
+_LEFT = "SELECT count(*) FROM core_job WHERE name = 'core.remove_done_jobs' AND state = 'ready'"
 EMAIL, PASSWORD = "bench@example.com", "correct horse battery"
 
 
@@ -122,6 +125,18 @@ async def _visit(client: httpx.AsyncClient, seconds: float) -> list[float]:
     return taken
 
 
+@contextmanager
+def _counting() -> Iterator[None]:
+    """A process of the lowest priority that counts: what any work beside the pages costs here."""
+    count = "import os\nos.nice(19)\nwhile True: pass"
+    process = subprocess.Popen([sys.executable, "-c", count])
+    try:
+        yield
+    finally:
+        process.kill()
+        process.wait()
+
+
 def _p95(values: list[float]) -> float:
     return statistics.quantiles(values, n=20)[-1]
 
@@ -160,28 +175,35 @@ async def main() -> None:
     async with open_site(folder) as opened:
         ctx = system_context(opened.config, opened.db, opened.site)
         servers = await _accounts(ctx)
-        serve = _spawn(folder, "serve", "--port", str(port), "--no-work")
-        worker = _spawn(folder, "worker")
-        quiet, busy = list[float](), list[float]()
+        inside = "--inside" in sys.argv
+        words = ("serve", "--port", str(port), *(() if inside else ("--no-work",)))
+        started = [_spawn(folder, *words), *(() if inside else (_spawn(folder, "worker"),))]
+        quiet, counting, busy, left = list[float](), list[float](), list[float](), 0
         try:
             async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
                 await _sign_in(client)
                 await _visit(client, SECONDS)
                 for turn in range(ROUNDS):
                     quiet += await _visit(client, SECONDS)
+                    with _counting():
+                        counting += await _visit(client, SECONDS)
                     await _load(ctx, turn)
                     busy += await _visit(client, SECONDS)
+                    left += await opened.db.value(_LEFT)
                     cleared = "DELETE FROM core_job WHERE state IN ('ready', 'later', 'running')"
                     await opened.db.execute(cleared)
                     await asyncio.sleep(1)
         finally:
-            for process in (worker, serve):
+            for process in reversed(started):
                 process.terminate()
                 process.wait(timeout=30)
             for server in servers:
                 server.close()
+    print(f"jobs worked {ROUNDS * JOBS - left} of {ROUNDS * JOBS}")
     change = _p95(busy) / _p95(quiet) - 1
     print(f"p95 quiet {_p95(quiet):.1f} ms, busy {_p95(busy):.1f} ms: {change:+.0%}; bar 10 %")
+    floor = _p95(counting) / _p95(quiet) - 1
+    print(f"p95 beside a process that only counts {_p95(counting):.1f} ms: {floor:+.0%}")
     print(f"p50 quiet {statistics.median(quiet):.1f} ms, busy {statistics.median(busy):.1f} ms")
     sys.exit(0 if change < BAR else 1)
 

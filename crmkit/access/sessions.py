@@ -127,6 +127,15 @@ async def is_open(db: Database, token: str) -> bool:
     )
 
 
+async def is_anybody_here(db: Database) -> bool:
+    """Say whether anybody used a page in the last two minutes."""
+    # When a session was used is written once a minute.
+    sql = (
+        "SELECT EXISTS (SELECT FROM core_session WHERE seen_at > now() - make_interval(secs => $1))"
+    )
+    return bool(await db.value(sql, 2 * _TOUCH_SECONDS))
+
+
 async def end_session(db: Database, token: str) -> None:
     """End a session on the server."""
     await db.execute("DELETE FROM core_session WHERE id = $1", digest(token))

@@ -21,6 +21,7 @@ from crmkit.work.claims import claim, promote, seconds_until_due
 from crmkit.work.execution import Execution
 from crmkit.work.heartbeat import keep_leases, report_progress
 from crmkit.work.listening import listen
+from crmkit.work.pace import Pace
 from crmkit.work.parking import fit_to
 from crmkit.work.schedule import queue_periodic
 from crmkit.work.watching import Watching
@@ -56,13 +57,20 @@ class Worker:
         context: Makes the system's context with the Site in force, on a pool.
         slots: Jobs at the same time.
         lease: How long a job is held without a sign of life.
+        pace: How many of them work at once.
 
     Attributes:
         name: Of this worker, as its jobs bear it.
     """
 
     def __init__(
-        self, dsn: str, context: MakeContext, *, slots: int = 8, lease: timedelta = _LEASE
+        self,
+        dsn: str,
+        context: MakeContext,
+        *,
+        slots: int = 8,
+        lease: timedelta = _LEASE,
+        pace: Pace | None = None,
     ) -> None:
         self.name = f"{socket.gethostname()[:60]}-{os.getpid()}-{secrets.token_hex(3)}"
         self._dsn = dsn
@@ -78,6 +86,7 @@ class Worker:
         self._control = Database(
             dsn, pool_min=1, pool_max=1, settings={"synchronous_commit": "off"}
         )
+        self._pace = pace or Pace()
         self._running: set[asyncio.Task[None]] = set()
         self._seen: dict[int, tuple[int, int]] = {}
         self._wake = asyncio.Event()
@@ -118,6 +127,7 @@ class Worker:
             for work in (
                 listen(self._dsn, self._wake.set),
                 keep_leases(self._control, self.name, self._lease, self._slots, self._wake.set),
+                self._pace.keep_looking(self._control),
                 report_progress(self._control, self.name, self._seen),
                 Watching(self._control, lambda: self._context(self._handlers), self.name).run(),
             )
@@ -213,9 +223,13 @@ class Worker:
 
     def _start(self, job: Claimed) -> None:
         # Nothing of this task is inherited: not its transaction, not its log.
-        task = asyncio.create_task(self.execution(job).run(), context=contextvars.Context())
+        task = asyncio.create_task(self._run(job), context=contextvars.Context())
         self._running.add(task)
         task.add_done_callback(self._ended)
+
+    async def _run(self, job: Claimed) -> None:
+        async with self._pace.turn():
+            await self.execution(job).run()
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         """Take more at once; when more wait than there are slots, a few at a time."""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from crmkit.testing.sites import Running
+    from crmkit.work.pace import Pace
 
     MakeWorker = Callable[..., Worker]
 
@@ -99,12 +100,13 @@ async def notes(notes_site: Running) -> Running:
 def worker(notes: Running) -> MakeWorker:
     """Make a worker of the site: `async with worker(slots=2) as one: ...`."""
 
-    def make(slots: int = 4, lease: timedelta | None = None) -> Worker:
+    def make(slots: int = 4, lease: timedelta | None = None, pace: Pace | None = None) -> Worker:
         more = {} if lease is None else {"lease": lease}
         return Worker(
             notes.dsn,
             lambda db: system_context(notes.config, db, notes.site, "job"),
             slots=slots,
+            pace=pace,
             **more,
         )
 
