@@ -7,6 +7,7 @@ The bars are those of lists and boards in SPEED.md.
 
 from __future__ import annotations
 
+import logging
 import os
 import statistics
 import tempfile
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import asyncpg
+import structlog
 import uvloop
 
 from crmkit.records.plugins.switch import enable_plugin
@@ -51,7 +53,9 @@ ANALYZE;
 """
 PAGES = (
     "/orders.order", "/orders.order?sort=promised_at", "/orders.order?f=state:is:confirmed",
-    "/orders.order?f=company:is:42", "/orders.order/board", "/orders.order/5", "/orders.product",
+    "/orders.order?f=company:is:42", "/orders.order?f=number:contains:4711",
+    "/orders.order?f=promised_at:under:2026-01-01", "/orders.order?f=company:contains:4711",
+    "/orders.order?q=4711", "/orders.order/board", "/orders.order/5", "/orders.product",
     "/orders/board", "/orders/report", "/",
 )  # fmt: skip
 
@@ -76,6 +80,7 @@ async def _median(running: Running, role: str) -> dict[str, float]:
 
 async def main() -> None:
     """Fill a site and print the medians."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     async with new_place(Path(tempfile.mkdtemp())) as place, place.start() as running:
         await enable_plugin(running.ctx, "orders", running.dsn)
         await running.rebuild()
