@@ -323,6 +323,9 @@ def test(words: list) -> int:
     if not any(word.startswith(("-n", "--numprocesses")) for word in rest):
         # Neighbours stay together, so that two processes seldom make the same site.
         command += ["-n", "2", "--dist", "worksteal"]
+    if marks:
+        # A test that stands still fails by name with its stack, and the others go on.
+        command += ["-o", "faulthandler_timeout=240", "-o", "faulthandler_exit_on_timeout=true"]
     if failed:
         say("failed: {}; the tests follow.".format(", ".join(failed)))
     code = subprocess.call(command + rest, cwd=str(ROOT))
