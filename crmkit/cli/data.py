@@ -14,14 +14,16 @@ from crmkit.cli import _SITE, _commands, _run
 from crmkit.cli.opening import Opened, open_site
 from crmkit.errors import InvalidError
 from crmkit.records.exports import export_csv
-from crmkit.records.import_plan import ImportPlan, ImportReport, suggest_mapping
+from crmkit.records.import_plan import ImportPlan, ImportReport, unused_columns
+from crmkit.records.import_suggest import suggest
 from crmkit.records.imports import dry_run, run_import
 from crmkit.records.query import ListQuery
 from crmkit.records.recipe import define_fields, open_file, read_recipe
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from crmkit.plugin.plan import EntityPlan
-    from crmkit.records.csv_file import CsvFile
 
 _MOST_SHOWN = 20
 
@@ -31,8 +33,12 @@ _MOST_SHOWN = 20
 @click.argument("what")
 @click.argument("file", type=click.Path(exists=True, path_type=Path), required=False)
 @click.option("--recipe", type=click.Path(exists=True, path_type=Path), help="Several imports.")
-@click.option("--map", "pairs", multiple=True, help="column=field; default by the headings.")
-@click.option("--key", default="", help="Field that tells whether a row is known.")
+@click.option(
+    "--map", "pairs", multiple=True, help="column=field; default is what the page would offer."
+)
+@click.option(
+    "--key", default="", help="Field that tells whether a row is known; default is found out."
+)
 @click.option("--external", default="", help="Column with the number another system gives a row.")
 @click.option("--source", default="", help="Name of that system; default is the file's name.")
 @click.option("--constant", "constants", multiple=True, help="field=value for every row.")
@@ -62,9 +68,11 @@ def import_(
                 raise InvalidError("Name the entity and the file: crmkit import crm.company a.csv")
             plan = opened.site.entity(what)
             csv_file = open_file(file.parent, file.name)
-            wanted = _wanted(csv_file, plan, file.stem, options)
+            offered = await suggest(opened.context(), plan, csv_file)
+            wanted = _wanted(offered.plan, file.stem, options)
             run = dry_run if dry else run_import
-            _show(plan, await run(opened.context(), plan, csv_file, wanted), as_json=as_json)
+            report = await run(opened.context(), plan, csv_file, wanted)
+            _show(plan, report, unused_columns(wanted, csv_file.columns), as_json=as_json)
 
     _run(work())
 
@@ -81,13 +89,19 @@ def read_pairs(option: str, texts: tuple[str, ...]) -> dict[str, str]:
     return dict(text.split("=", 1) for text in texts)
 
 
-def _wanted(file: CsvFile, plan: EntityPlan, name: str, options: dict[str, Any]) -> ImportPlan:
-    raw = {
-        "map": read_pairs("--map", options["pairs"]) or suggest_mapping(plan, file.columns),
+def _wanted(offered: ImportPlan, name: str, options: dict[str, Any]) -> ImportPlan:
+    """Answer the plan that was asked for; what was not asked is as the page would offer it."""
+    pairs = read_pairs("--map", options["pairs"])
+    raw: dict[str, Any] = {"map": pairs} if pairs else msgspec.structs.asdict(offered)
+    if options["key"] or options["external"]:
+        raw |= {"key": options["key"], "external": options["external"]}
+    if options["templates"]:
+        raw["templates"] = read_pairs("--template", options["templates"])
+    raw |= {
         "constants": read_pairs("--constant", options["constants"]),
-        "templates": read_pairs("--template", options["templates"]),
-        "source": options["source"] or (name if options["external"] else "file"),
-        **{key: options[key] for key in ("key", "external", "dates", "mode")},
+        "source": options["source"] or (name if raw.get("external") else "file"),
+        "dates": options["dates"],
+        "mode": options["mode"],
     }
     try:
         return msgspec.convert(raw, ImportPlan)
@@ -119,14 +133,19 @@ async def _run_recipe(
         click.echo("Nothing was written.", err=True)
 
 
-def _show(plan: EntityPlan, report: ImportReport, *, as_json: bool) -> None:
+def _show(
+    plan: EntityPlan, report: ImportReport, unused: Sequence[str] = (), *, as_json: bool
+) -> None:
     if as_json:
-        click.echo(json.dumps({"entity": plan.name, **msgspec.to_builtins(report)}))
+        told = {"entity": plan.name, **msgspec.to_builtins(report), "unused": list(unused)}
+        click.echo(json.dumps(told))
         return
     click.echo(
         f"{plan.label}: {report.created:,} created, {report.updated:,} updated, "
         f"{report.unchanged:,} unchanged, {len(report.refused):,} refused"
     )
+    for column in unused:
+        click.echo(f"  {column}: no field has this name; name one: --map {column}=FIELD", err=True)
     for field, spellings in report.read_as.items():
         for text, meant in spellings.items():
             click.echo(f"  {field}: {text!r} was read as {meant!r}", err=True)

@@ -134,6 +134,13 @@ class ImportReport(msgspec.Struct, frozen=True):
         return len({each.line for each in self.refused if not each.written})
 
 
+def unused_columns(wanted: ImportPlan, columns: Sequence[str]) -> list[str]:
+    """Answer the columns of a file that a plan brings nowhere."""
+    places = {place for text in wanted.templates.values() for place in _PLACE.findall(text)}
+    used = {*wanted.map, wanted.external, *places, LINE_COLUMN, REASON_COLUMN}
+    return [column for column in columns if column not in used]
+
+
 def fill(template: str, cells: Mapping[str, str]) -> str:
     """Put cells into the {column} places of a text; nothing else in it means anything."""
     return " ".join(_PLACE.sub(lambda place: cells.get(place[1], ""), template).split())
@@ -178,6 +185,13 @@ _SYNONYMS = {
     "telephone": "phone",
     "title": "job_title",
     "company": "company_name",
+    "salesprice": "price",
+    "sellingprice": "price",
+    "unitprice": "price",
+    "sku": "code",
+    "articlenumber": "code",
+    "itemnumber": "code",
+    "productcode": "code",
 }
 #: Headings that name a record: in its own entity they are the title, elsewhere a reference.
 _NAMES = {

@@ -67,6 +67,19 @@ def test_an_import_can_be_tried_and_repeated(site: Path, tmp_path: Path) -> None
     assert "tools" in crmkit(site, "export", "crm.company", "--machine")
 
 
+def test_an_import_says_what_it_leaves_out_and_knows_its_rows_again(
+    site: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "firms.csv"
+    file.write_text("Name,Year established,Mood\nOctopart,1987,blue\nZimtex,1990,-\n")
+    done = run(site, "import", "crm.company", str(file))
+    assert (0, "2 created" in done.stdout) == (done.returncode, True)
+    assert "Mood: no field has this name; name one: --map Mood=FIELD" in done.stderr
+    again = json.loads(crmkit(site, "import", "crm.company", str(file), "--json"))
+    assert (0, 2, ["Mood"]) == (again["created"], again["unchanged"], again["unused"])
+    assert "1987" in crmkit(site, "export", "crm.company", "--machine")
+
+
 def test_an_import_that_cannot_be_is_refused_with_its_place(site: Path, tmp_path: Path) -> None:
     file = tmp_path / "a.csv"
     file.write_text("firm\nKan\n")
