@@ -48,6 +48,8 @@ class _Running:
     meter: Meter = field(default_factory=Meter)
     transaction: str = ""
     wants_end: bool = False
+    #: Its row says by which transaction it is known, or it ended before.
+    begun: asyncio.Event = field(default_factory=asyncio.Event)
     ended: asyncio.Event = field(default_factory=asyncio.Event)
 
 
@@ -106,21 +108,24 @@ async def start_run(ctx: Context, plan: EntityPlan, label: str, work: Work) -> i
         ctx.user_id, plan.name, label,
     )  # fmt: skip
     # The page's answer ends before the run does.
-    task = asyncio.create_task(_run(ctx, number, work))
+    now = _Running()
+    task = asyncio.create_task(_run(ctx, number, work, now))
     _tasks.add(task)
     task.add_done_callback(_tasks.discard)
+    # From then on everybody sees whether it goes on, also when this process is killed.
+    await now.begun.wait()
     return number
 
 
-async def _run(ctx: Context, number: int, work: Work) -> None:
-    now = _Running()
+async def _run(ctx: Context, number: int, work: Work, now: _Running) -> None:
     this = asyncio.current_task()
-    # What the watcher writes must be seen at once, so it is outside of the run's transaction.
-    watcher = asyncio.create_task(_watch(ctx, number, now, this), context=contextvars.Context())
     state, error = "failed", ""
     try:
         async with ctx.db.transaction():
             now.transaction = await ctx.db.value("SELECT pg_current_xact_id()::text")
+            # What the watcher writes must be seen at once, so it is outside of this transaction.
+            watching = _watch(ctx, number, now, this)
+            watcher = asyncio.create_task(watching, context=contextvars.Context())
             result = await work(now.meter)
             now.ended.set()
             await watcher
@@ -140,6 +145,7 @@ async def _run(ctx: Context, number: int, work: Work) -> None:
     else:
         return
     finally:
+        now.begun.set()
         now.ended.set()
     await ctx.db.execute(
         "UPDATE core_run SET state = $2, error = $3, ended_at = now() WHERE id = $1",
@@ -169,6 +175,7 @@ async def _watch(ctx: Context, number: int, now: _Running, run: asyncio.Task[Non
                 "RETURNING wants_end",
                 number, now.transaction, now.meter.done, now.meter.total,
             )  # fmt: skip
+            now.begun.set()
         if now.wants_end and run is not None and not now.ended.is_set():
             run.cancel()
             return

@@ -105,6 +105,17 @@ async def test_a_run_whose_process_is_gone_is_interrupted(
     assert 30 == await _left(running)
 
 
+async def test_a_run_is_known_by_its_transaction_before_its_page_is_answered(
+    running: Running,
+) -> None:
+    wait = asyncio.Event()
+    number = await _start(running.ctx, wait)
+    sql = "SELECT pg_xact_status(transaction::xid8) FROM core_run WHERE id = $1"
+    assert "in progress" == await running.db.value(sql, number)
+    wait.set()
+    await _ended(running.ctx, number)
+
+
 async def test_a_run_that_never_began_is_not_waited_for(running: Running) -> None:
     await running.db.execute(
         "INSERT INTO core_run (entity, label, started_at) "
