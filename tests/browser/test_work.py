@@ -257,6 +257,13 @@ def test_a_call_is_logged_and_a_task_done_and_undone(open_page: Open) -> None:
 def test_rows_are_corrected_in_bulk_and_put_back(open_page: Open) -> None:
     page = open_page("/crm.company?f=sector:is:technolgy")
     page.check('input[name="ids"]')
+    # Whatever plugins add to the bar, all of it is on the page.
+    page.set_viewport_size({"width": 820, "height": 700})
+    bar = page.locator(".crm-bulk").bounding_box()
+    assert bar is not None
+    assert page.locator(".crm-bulk").evaluate("e => e.scrollWidth <= e.clientWidth")
+    assert bar["x"] >= 0
+    assert bar["x"] + bar["width"] <= 820
     page.click("[popovertarget=bulk-set-sector]")
     page.fill("[name='set-sector.sector']", "technology")
     page.click("#bulk-set-sector button[type=submit]")
