@@ -35,6 +35,8 @@ FOREIGN = {
 }
 _WANTED = "990001"
 _REFUSED = {400, 403, 404, 405, 409, 422}
+#: Nothing of it may be written, whatever its names.
+_WHOLE = {403, 404, 405}
 #: What a form sends besides fields.
 _OF_FORM = frozenset({"version", "id"})
 
@@ -66,6 +68,8 @@ class Assignment:
             answer = await self._client.request(method, path, json=sent)
             problems = _problems(answer)
             missed = [n for n in asked if not any(_names(n, each) for each in problems)]
+            if answer.status_code in _WHOLE:
+                missed = []
             if answer.status_code not in _REFUSED or missed:
                 yield f"{method} {path} answers {answer.status_code} and takes {missed}"
         for path, form in self._forms(plan, record, before["version"], asked):

@@ -165,7 +165,7 @@ class Routes:
             return Verdict.OPEN
         if self._principal in NOBODY or (self._principal in TOKENS and is_page):
             return Verdict.BARRED
-        if self._principal == "scoped token" and cell.entity not in {"", "crm.person"}:
+        if self._principal == "scoped token" and self._whole(cell.entity) not in {"", "crm.person"}:
             return Verdict.DENIED
         if self._role is None or policy == SIGNED_IN:
             return Verdict.OPEN
@@ -173,6 +173,11 @@ class Routes:
             is_admin = self._role.scope("core.user", "admin") != "none"
             return Verdict.ALLOWED if is_admin else Verdict.DENIED
         return self._of_role(cell, self._role)
+
+    def _whole(self, entity: str) -> str:
+        """Answer the entity whose rights hold: parts are as their whole."""
+        plan = self._stage.running.site.entities.get(entity)
+        return entity if plan is None or plan.part_of is None else self._whole(plan.part_of.entity)
 
     def _of_role(self, cell: Cell, role: Role) -> Verdict:
         name, _dot, verb = cell.route.policy.rpartition(".")
