@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ import httpx
 import msgspec
 import pytest
 from crmkit_orders.settings import Settings
+from orders_agreements import AGREED, AGREEMENT, today_of
 
 from crmkit.model.context import Principal
 from crmkit.plugin.site import Site
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     Act = Callable[..., Awaitable[int]]
     Draft = Callable[..., Awaitable[int]]
     Decide = Callable[..., None]
+    Agree = Callable[..., Awaitable[int]]
 
 _TABLES = (
     "orders_claim", "orders_handover", "orders_step", "orders_delivery_line", "orders_delivery",
@@ -124,6 +127,30 @@ def draft(ctx: Context, shop: dict[str, int]) -> Draft:
                     quantity=Decimal(count),
                 )  # fmt: skip
         return order
+
+    return make
+
+
+@pytest.fixture
+def agree(ctx: Context, shop: dict[str, int], act: Act) -> Agree:
+    """Make a blanket order of 100 kits at 50 and as much work as is wanted at 90, that runs."""
+
+    async def make(*, runs: bool = True, days: int = 60, kits: int = 100, **more: Any) -> int:  # noqa: ANN401 - of any field
+        values = {"company": shop["company"], "person": shop["person"], "currency": "EUR"}
+        until = today_of(ctx) + timedelta(days=days)
+        made = await ctx.create(
+            AGREEMENT, **{**values, "owner": 9001, "valid_until": until, **more}
+        )
+        await ctx.create(
+            AGREED, agreement=made, product=shop["kit"], quantity=Decimal(kits),
+            unit_price=Decimal(50), position=1,
+        )  # fmt: skip
+        await ctx.create(
+            AGREED, agreement=made, product=shop["work"], unit_price=Decimal(90), position=2
+        )
+        if runs:
+            await act("orders.agreement/begin", made)
+        return made
 
     return make
 

@@ -5,18 +5,18 @@ from __future__ import annotations
 import re
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from crmkit_orders.domain.promises import promise, promise_beside
 from crmkit_orders.domain.readiness import Arrival, cover_of
+from orders_promises import dates_told, expect, lines_of, scarce, work
 
 from crmkit import BusinessCalendar, InvalidError, Veto, deadlines
 
 if TYPE_CHECKING:
     from conftest import Act, Decide, Draft
 
-    from crmkit.model.context import Context
     from crmkit.testing.sites import Running
 
 ORDER, LINE = "orders.order", "orders.order_line"
@@ -44,51 +44,15 @@ def test_what_is_planned_takes_its_time_first() -> None:
     assert promise_beside(begin, Decimal(8), _WEEK, planned) == begin + timedelta(days=1, hours=7)
 
 
-async def _scarce(ctx: Context, shop: dict[str, int], on_hand: int = 1) -> None:
-    await ctx.save("orders.product", shop["kit"], is_stocked=True, may_go_negative=True)
-    await ctx.derive("orders.product", shop["kit"], on_hand=Decimal(on_hand))
-
-
-async def _expect(ctx: Context, product: int, days: int, count: int = 100) -> int:
-    day = ctx.now().date() + days * _DAY
-    receipt = await ctx.create("orders.receipt", expected_on=day)
-    await ctx.create(
-        "orders.receipt_line", receipt=receipt, product=product, expected=Decimal(count)
-    )
-    return receipt
-
-
-async def _work(site: Running) -> None:
-    await site.db.execute(
-        "UPDATE core_job SET run_at = now() WHERE name LIKE 'orders.%' "
-        "AND state IN ('later', 'ready')"
-    )
-    await site.work()
-
-
-async def _rows(ctx: Context, order: int) -> list[dict[str, Any]]:
-    rows = await ctx.db.rows(
-        'SELECT * FROM orders_order_line WHERE "order" = $1 ORDER BY position', order
-    )
-    return [dict(row) for row in rows]
-
-
-async def _told(ctx: Context) -> list[str]:
-    rows = await ctx.db.rows(
-        "SELECT body FROM core_message WHERE subject LIKE 'New date%' ORDER BY id"
-    )
-    return [row["body"] for row in rows]
-
-
 async def test_an_order_waits_for_its_latest_line_and_each_says_why(
     site: Running, shop: dict[str, int], draft: Draft, act: Act
 ) -> None:
     ctx = site.ctx
-    await _scarce(ctx, shop)
-    await _expect(ctx, shop["kit"], 30)
+    await scarce(ctx, shop)
+    await expect(ctx, shop["kit"], 30)
     order = await draft()
     await act("orders.order/confirm", order)
-    pro, kit = await _rows(ctx, order)
+    pro, kit = await lines_of(ctx, order)
     stored = await ctx.get(ORDER, order)
     assert not stored["is_promised_by_hand"]
     assert kit["due_at"] == stored["promised_at"] == stored["first_promise"] > pro["due_at"]
@@ -116,28 +80,28 @@ async def test_goods_that_slip_move_the_promise_and_are_told_of_once(
     site: Running, shop: dict[str, int], draft: Draft, act: Act
 ) -> None:
     ctx = site.ctx
-    await _scarce(ctx, shop)
-    receipt = await _expect(ctx, shop["kit"], 30)
+    await scarce(ctx, shop)
+    receipt = await expect(ctx, shop["kit"], 30)
     order, hand = await draft(), await draft()
     for each in (order, hand):
         await act("orders.order/confirm", each)
     before = await ctx.get(ORDER, order)
     moment = ctx.now() + 200 * _DAY
     await ctx.save(ORDER, hand, promised_at=moment, promise_reason="As agreed")
-    assert 1 == len(await _told(ctx))
+    assert 1 == len(await dates_told(ctx))
     await ctx.save("orders.receipt", receipt, expected_on=ctx.now().date() + 50 * _DAY)
     await ctx.save("orders.receipt", receipt, expected_on=ctx.now().date() + 60 * _DAY)
-    await _work(site)
+    await work(site)
     after = await ctx.get(ORDER, order)
     assert after["promised_at"] > before["promised_at"] + 25 * _DAY
     assert before["first_promise"] == after["first_promise"]
-    told = await _told(ctx)
+    told = await dates_told(ctx)
     assert 2 == len(told), "one of the promise by hand, one of the goods"
     assert "come later than we expected" in told[1]
     assert moment == (await ctx.get(ORDER, hand))["promised_at"], "a word that was given stays"
     await ctx.save("orders.receipt", receipt, note="Nothing new")
-    await _work(site)
-    assert 2 == len(await _told(ctx))
+    await work(site)
+    assert 2 == len(await dates_told(ctx))
     await act("orders.order/promise-by-rule", hand)
     given_back = await ctx.get(ORDER, hand)
     assert not given_back["is_promised_by_hand"]
@@ -148,24 +112,24 @@ async def test_goods_that_come_early_or_never_are_followed(
     site: Running, shop: dict[str, int], draft: Draft, act: Act
 ) -> None:
     ctx = site.ctx
-    await _scarce(ctx, shop)
-    receipt = await _expect(ctx, shop["kit"], 30)
+    await scarce(ctx, shop)
+    receipt = await expect(ctx, shop["kit"], 30)
     order = await draft()
     await act("orders.order/confirm", order)
     await ctx.save("orders.receipt", receipt, state="cancelled")
-    await _work(site)
+    await work(site)
     before = await ctx.get(ORDER, order)
-    assert [] == await _told(ctx), "nothing is expected any more, which is no new date"
+    assert [] == await dates_told(ctx), "nothing is expected any more, which is no new date"
     text = "SELECT count(*) FROM core_notification WHERE text LIKE '%nothing is expected%'"
     assert 1 == await ctx.db.value(text)
-    again = await _expect(ctx, shop["kit"], 20)
+    again = await expect(ctx, shop["kit"], 20)
     await act("orders.receipt/receive", again)
-    await _work(site)
+    await work(site)
     after = await ctx.get(ORDER, order)
     assert after["promised_at"] < before["promised_at"]
-    (told,) = await _told(ctx)
+    (told,) = await dates_told(ctx)
     assert "sooner" in told
-    _pro, kit = await _rows(ctx, order)
+    _pro, kit = await lines_of(ctx, order)
     assert kit["goods_on"] is None
 
 
@@ -173,33 +137,33 @@ async def test_what_is_counted_moves_promises_and_is_told_of_once(
     site: Running, shop: dict[str, int], draft: Draft, act: Act
 ) -> None:
     ctx = site.ctx
-    await _scarce(ctx, shop, on_hand=8)
-    await _expect(ctx, shop["kit"], 30)
+    await scarce(ctx, shop, on_hand=8)
+    await expect(ctx, shop["kit"], 30)
     first, second = await draft(), await draft()
     for each in (first, second):
         await act("orders.order/confirm", each)
     before = await ctx.get(ORDER, second)
     await act("orders.product/count", shop["kit"], on_hand="6", reason="Two are broken")
     await act("orders.product/count", shop["kit"], on_hand="5", reason="Three are broken")
-    await _work(site)
+    await work(site)
     fewer = await ctx.get(ORDER, second)
     assert fewer["promised_at"] > before["promised_at"] + 10 * _DAY
     assert before["first_promise"] == fewer["first_promise"]
     assert "come later than we expected" in fewer["promise_reason"]
-    assert 1 == len(await _told(ctx)), "who was confirmed before is served before"
-    pro, kit = await _rows(ctx, second)
+    assert 1 == len(await dates_told(ctx)), "who was confirmed before is served before"
+    pro, kit = await lines_of(ctx, second)
     assert "MG Special: 1 of 4 are there, the rest is expected on" in kit["promise_rule"]
     assert pro["promise_rule"], "a line that comes sooner still says why"
     await act("orders.product/count", shop["kit"], on_hand="8", reason="They are whole")
-    await _work(site)
+    await work(site)
     more = await ctx.get(ORDER, second)
     assert more["promised_at"] < fewer["promised_at"] - 10 * _DAY
-    assert "sooner" in (await _told(ctx))[-1]
-    _pro, kit = await _rows(ctx, second)
+    assert "sooner" in (await dates_told(ctx))[-1]
+    _pro, kit = await lines_of(ctx, second)
     assert kit["goods_on"] is None
     await act("orders.product/count", shop["kit"], on_hand="8", reason="Once more")
-    await _work(site)
-    assert 2 == len(await _told(ctx))
+    await work(site)
+    assert 2 == len(await dates_told(ctx))
     assert more["promised_at"] == (await ctx.get(ORDER, second))["promised_at"]
 
 
@@ -207,14 +171,14 @@ async def test_a_promise_that_the_rule_moved_is_still_the_rules(
     site: Running, shop: dict[str, int], draft: Draft, act: Act
 ) -> None:
     ctx = site.ctx
-    await _scarce(ctx, shop)
-    receipt = await _expect(ctx, shop["kit"], 30)
+    await scarce(ctx, shop)
+    receipt = await expect(ctx, shop["kit"], 30)
     order = await draft()
     await act("orders.order/confirm", order)
     moments = [(await ctx.get(ORDER, order))["promised_at"]]
     for days in (50, 70):
         await ctx.save("orders.receipt", receipt, expected_on=ctx.now().date() + days * _DAY)
-        await _work(site)
+        await work(site)
         stored = await ctx.get(ORDER, order)
         assert not stored["is_promised_by_hand"]
         assert stored["promised_at"] > moments[-1] + 10 * _DAY
@@ -227,16 +191,16 @@ async def test_a_count_that_finds_what_an_earlier_one_found_is_followed(
     site: Running, shop: dict[str, int], draft: Draft, act: Act
 ) -> None:
     ctx = site.ctx
-    await _scarce(ctx, shop)
+    await scarce(ctx, shop)
     await act("orders.product/count", shop["kit"], on_hand="4")
     await ctx.derive("orders.product", shop["kit"], on_hand=Decimal(1))  # three have left since
-    await _expect(ctx, shop["kit"], 30)
+    await expect(ctx, shop["kit"], 30)
     order = await draft()
     await act("orders.order/confirm", order)
-    await _work(site)
+    await work(site)
     before = await ctx.get(ORDER, order)
     await act("orders.product/count", shop["kit"], on_hand="4")
-    await _work(site)
+    await work(site)
     after = await ctx.get(ORDER, order)
     assert after["promised_at"] < before["promised_at"] - 10 * _DAY
 
@@ -245,33 +209,33 @@ async def test_little_that_is_counted_moves_no_promise(
     site: Running, shop: dict[str, int], draft: Draft, act: Act, decide: Decide
 ) -> None:
     ctx = site.ctx
-    await _scarce(ctx, shop, on_hand=4)
-    await _expect(ctx, shop["kit"], 30)
+    await scarce(ctx, shop, on_hand=4)
+    await expect(ctx, shop["kit"], 30)
     order = await draft()
     await act("orders.order/confirm", order)
     decide(quiet_minutes=10_000 * 60)
     before = await ctx.get(ORDER, order)
     await act("orders.product/count", shop["kit"], on_hand="3")
-    await _work(site)
+    await work(site)
     assert before["promised_at"] == (await ctx.get(ORDER, order))["promised_at"]
-    assert [] == await _told(ctx)
+    assert [] == await dates_told(ctx)
 
 
 async def test_an_owner_hears_once_that_too_few_are_there_and_none_is_expected(
     site: Running, shop: dict[str, int], draft: Draft, act: Act
 ) -> None:
     ctx = site.ctx
-    await _scarce(ctx, shop, on_hand=4)
+    await scarce(ctx, shop, on_hand=4)
     order = await draft()
     await act("orders.order/confirm", order)
     text = "SELECT count(*) FROM core_notification WHERE text LIKE '%nothing is expected%'"
     before = await ctx.get(ORDER, order)
     for _time in range(2):
         await act("orders.product/count", shop["kit"], on_hand="3")
-        await _work(site)
+        await work(site)
     assert 1 == await ctx.db.value(text)
     assert before["promised_at"] == (await ctx.get(ORDER, order))["promised_at"]
-    assert [] == await _told(ctx)
+    assert [] == await dates_told(ctx)
 
 
 async def test_a_new_holiday_moves_promises_by_the_rule_and_little_moves_none(
@@ -285,16 +249,16 @@ async def test_a_new_holiday_moves_promises_by_the_rule_and_little_moves_none(
     holiday = await ctx.create("core.holiday", name="Stocktaking", day=before["promised_at"].date())
     try:
         await site.work()
-        await _work(site)
+        await work(site)
         assert before["promised_at"] == (await ctx.get(ORDER, order))["promised_at"]
         decide(quiet_minutes=60)
         await ctx.save("core.holiday", holiday, day=before["promised_at"].date() - _DAY)
         await ctx.save("core.holiday", holiday, day=before["promised_at"].date())
         await site.work()
-        await _work(site)
+        await work(site)
         after = await ctx.get(ORDER, order)
         assert after["promised_at"] >= before["promised_at"] + timedelta(hours=1)
-        (told,) = await _told(ctx)
+        (told,) = await dates_told(ctx)
         assert "working hours have changed" in told
         (row,) = await deadlines.list_deadlines(ctx, ORDER, order)
         assert after["promised_at"] == row.due_at
@@ -316,7 +280,7 @@ async def test_who_is_away_with_nobody_to_stand_in_moves_promises(
     )  # fmt: skip
     try:
         await site.work()
-        await _work(site)
+        await work(site)
         stored = await ctx.get(ORDER, order)
         assert before == stored["promised_at"], "somebody stands in"
         assert 9002 == stored["holder"], "who got the step that is due meanwhile"
@@ -325,9 +289,11 @@ async def test_who_is_away_with_nobody_to_stand_in_moves_promises(
         assert (9001, 9002) == (given["giver"], given["taker"])
         await ctx.save("core.absence", absence, deputy=None)
         await site.work()
-        await _work(site)
+        await work(site)
         assert (await ctx.get(ORDER, order))["promised_at"] > before + 10 * _DAY
-        assert ["away"] == [word for text in await _told(ctx) for word in ("away",) if word in text]
+        assert ["away"] == [
+            word for text in await dates_told(ctx) for word in ("away",) if word in text
+        ]
     finally:
         await ctx.trash("core.absence", absence)
 
@@ -338,13 +304,13 @@ async def test_a_line_promised_by_hand_moves_its_order(
     ctx = site.ctx
     order = await draft()
     await act("orders.order/confirm", order)
-    pro, _kit = await _rows(ctx, order)
+    pro, _kit = await lines_of(ctx, order)
     moment = datetime.combine(ctx.now().date() + 40 * _DAY, time(12), ctx.config.zone)
     with pytest.raises((Veto, InvalidError), match="not changed"):
         await ctx.save(LINE, pro["id"], promised_at=ctx.now() - _DAY)
     await ctx.save(LINE, pro["id"], promised_at=moment)
     assert moment == (await ctx.get(ORDER, order))["promised_at"]
-    assert 1 == len(await _told(ctx))
+    assert 1 == len(await dates_told(ctx))
     late = "SELECT due_at FROM orders_order_line WHERE id = $1"
     assert moment == await ctx.db.value(late, pro["id"])
 
@@ -356,14 +322,14 @@ async def test_an_amendment_tells_of_its_later_promise_in_its_own_mail(
     order = await draft()
     await act("orders.order/confirm", order)
     before = (await ctx.get(ORDER, order))["promised_at"]
-    await _scarce(ctx, shop, on_hand=4)
-    await _expect(ctx, shop["kit"], 30)
-    _pro, kit = await _rows(ctx, order)
+    await scarce(ctx, shop, on_hand=4)
+    await expect(ctx, shop["kit"], 30)
+    _pro, kit = await lines_of(ctx, order)
     await ctx.save(LINE, kit["id"], quantity=Decimal(9))
     await act("orders.order/confirm-changes", order)
     stored = await ctx.get(ORDER, order)
     assert stored["promised_at"] > before + 15 * _DAY
     assert not stored["is_promised_by_hand"]
-    assert [] == await _told(ctx)
+    assert [] == await dates_told(ctx)
     last = await ctx.db.value("SELECT body FROM core_message ORDER BY id DESC LIMIT 1")
     assert "has changed" in last
