@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 from crmkit import ConflictError, InvalidError, NotFoundError, Veto
+from crmkit_orders.availability import moved_goods
 from crmkit_orders.promising import recount_promise
 from crmkit_orders.reading import read_rows
 from crmkit_orders.states import RUNNING
+from crmkit_orders.stock import goods_changed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from crmkit import Context, Event, JobEvent, SaveEvent
     from crmkit_orders.promising import Why
 
@@ -30,14 +29,13 @@ AND o.trashed_at IS NULL AND o.id > $2 AND ($3::bigint IS NULL OR o.owner = $3)
 AND ($4::date IS NULL OR o.promised_at >= $4) ORDER BY o.id LIMIT $5
 """
 _OF_GOODS = """
-SELECT DISTINCT o.id FROM orders_order o
+SELECT DISTINCT o.id, o.confirmed_at FROM orders_order o
 JOIN orders_order_line l ON l."order" = o.id AND l.trashed_at IS NULL AND l.open_quantity > 0
 WHERE o.state = ANY($1) AND NOT o.is_promised_by_hand AND o.trashed_at IS NULL AND o.id > $2
 AND (l.product = ANY($3) OR l.product IN (SELECT bundle FROM orders_bundle_part
-    WHERE product = ANY($3) AND trashed_at IS NULL))
-AND (l.goods_on IS NOT NULL OR l.ready_at > now()
-    OR EXISTS (SELECT FROM orders_product p WHERE p.id = ANY($3) AND p.is_stocked
-    AND p.reserved > coalesce(p.on_hand, 0)))
+    WHERE product = ANY($3)))
+AND (l.lacks > 0 OR ($5 AND EXISTS (SELECT FROM orders_product p WHERE p.id = ANY($3)
+    AND p.is_stocked AND p.reserved > coalesce(p.on_hand, 0))))
 ORDER BY o.id LIMIT $4
 """
 _OF_RECEIPT = ("state", "expected_on", "trashed_at")
@@ -74,24 +72,14 @@ async def recount_promises(event: JobEvent) -> None:
         await ctx.enqueue("orders.recount_promises", args, key=key)
 
 
-async def goods_changed(ctx: Context, products: Iterable[int]) -> None:
-    """Let the promises be counted anew that wait for these products; a moment later, once."""
-    ids = sorted(set(products))
-    if ids:
-        # Of two long lists that begin alike neither may stand for the other.
-        key = hashlib.sha256(str(ids).encode()).hexdigest()[:32]
-        await ctx.enqueue(
-            "orders.follow_goods", {"products": ids, "after": 0}, at=ctx.now() + _WAIT, key=key
-        )
-
-
 async def follow_goods(event: JobEvent) -> None:
-    """Count the promises anew that depend on goods."""
+    """Count the promises anew whose goods are there otherwise than when they were given."""
     ctx, products, after = event.ctx, event.args["products"], event.args["after"]
-    rows = await read_rows(ctx, _OF_GOODS, sorted(RUNNING), after, products, _BATCH)
-    await _recount(ctx, [row["id"] for row in rows], "goods")
+    is_less = event.args.get("is_less", True)
+    rows = await read_rows(ctx, _OF_GOODS, sorted(RUNNING), after, products, _BATCH, is_less)
+    await _recount(ctx, await moved_goods(ctx, rows), "goods")
     if len(rows) == _BATCH:
-        args = {"products": products, "after": rows[-1]["id"]}
+        args = {"products": products, "after": rows[-1]["id"], "is_less": is_less}
         await ctx.enqueue("orders.follow_goods", args)
 
 
@@ -119,7 +107,7 @@ async def stock_saved(event: SaveEvent) -> None:
     """Follow what was counted: more may be there than was thought, or less."""
     is_stock = event.entity.name == "orders.product" and set(_OF_STOCK) & set(event.values)
     if is_stock and event.before and event.record_id:
-        await goods_changed(event.ctx, [event.record_id])
+        await goods_changed(event.ctx, [event.record_id], is_less=True)
 
 
 async def receipt_gone(event: SaveEvent) -> None:

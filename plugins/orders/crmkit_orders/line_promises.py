@@ -53,7 +53,7 @@ class LinePromise(msgspec.Struct, frozen=True):
         goods_on: Day it waits for.
         ready_at: When what it waited for came, or comes.
         is_open: Nothing more is expected of what it lacks.
-        there: Of what it lacks, how much is there.
+        lacks: Of its scarcest product, how much is not there.
     """
 
     due: datetime
@@ -61,7 +61,7 @@ class LinePromise(msgspec.Struct, frozen=True):
     goods_on: date | None = None
     ready_at: datetime | None = None
     is_open: bool = False
-    there: Decimal | None = None
+    lacks: Decimal = _ZERO
 
 
 def open_agreed(row: Mapping[str, Any]) -> Decimal:
@@ -117,7 +117,7 @@ async def line_promises(
             rule=ctx.translate(N_("Promised by hand")) if by_hand
             else _explain(ctx, begin, hours, own, planned, due, calendar),
             goods_on=goods_on, ready_at=ready_at, is_open=is_open,
-            there=own.cover.there if own is not None else None,
+            lacks=own.lacks if own is not None else _ZERO,
         )  # fmt: skip
     return found
 
@@ -192,7 +192,7 @@ async def write_promises(ctx: Context, found: Mapping[int, LinePromise]) -> None
     for number, each in found.items():
         await ctx.derive(
             "orders.order_line", number, due_at=each.due, promise_rule=each.rule,
-            goods_on=each.goods_on, ready_at=each.ready_at,
+            goods_on=each.goods_on, ready_at=each.ready_at, lacks=each.lacks,
         )  # fmt: skip
 
 

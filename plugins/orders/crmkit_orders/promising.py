@@ -23,7 +23,7 @@ from crmkit_orders.reading import read_row
 from crmkit_orders.settings import Settings
 from crmkit_orders.states import RUNNING
 from crmkit_orders.told import plain
-from crmkit_orders.totals import order_rows
+from crmkit_orders.totals import confirmed_rows, order_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -128,7 +128,7 @@ async def recount_promise(ctx: Context, order_id: int, why: Why) -> bool:
     )
     if order is None or order["state"] not in RUNNING or order["is_promised_by_hand"]:
         return False
-    rows = [row for row in await order_rows(ctx, order_id) if row["confirmed"] is not None]
+    rows = (await confirmed_rows(ctx, [order_id])).get(order_id, [])
     found = await line_promises(ctx, order, rows)
     if not found:
         return False
@@ -175,13 +175,13 @@ async def _tell_open(
         each = found.get(row["id"])
         if each is None or not each.is_open or not order["owner"]:
             continue
-        if row["goods_on"] or (why == "goods" and each.rule != row["promise_rule"]):
+        if row["goods_on"] or (why == "goods" and each.lacks > (row["lacks"] or _ZERO)):
             await ctx.notify(
                 [order["owner"]], "orders.step",
                 N_("{order}: {line} waits for goods, and nothing is expected. Promise it anew."),
                 values={"order": str(order["number"]), "line": row["text"]},
                 entity="orders.order", record_id=order["id"],
-                key=f"open:{row['id']}:{row['goods_on'] or plain(each.there or _ZERO)}",
+                key=f"open:{row['id']}:{row['goods_on'] or plain(each.lacks)}",
             )  # fmt: skip
 
 

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 
 from crmkit import N_, InvalidError, Veto, format_number, read_number
-from crmkit_orders.following import goods_changed
 from crmkit_orders.guards import check_move
 from crmkit_orders.reading import read_rows
-from crmkit_orders.stock import change_counts, needs_of
+from crmkit_orders.stock import change_counts, goods_changed, needs_of
 from crmkit_orders.told import plain
 
 if TYPE_CHECKING:

@@ -6,6 +6,8 @@ piece take turns, and two orders of the same two products never wait for each ot
 
 from __future__ import annotations
 
+import hashlib
+from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -27,6 +29,8 @@ _ZERO, _ONE = Decimal(0), Decimal(1)
 #: Fields of a product that say what a line of it takes.
 _DEFINES = {"kind", "unit", "is_stocked"}
 _MOST = Decimal(10) ** 13
+#: What is entered line by line is followed once.
+_WAIT = timedelta(minutes=1)
 Needs = dict[int, Decimal]
 
 
@@ -200,11 +204,13 @@ async def change_counts(
 ) -> None:
     """Add to the counts of products that are counted, by amounts that may be negative.
 
+    Where more is free afterwards, whatever gave it back, promises that wait for it follow.
+
     Raises:
         Veto: Less would be free than nothing of a product that may not go negative, or more
             leave than is there; names it and what is left.
     """
-    hand, kept = on_hand or {}, reserved or {}
+    hand, kept, freed = on_hand or {}, reserved or {}, list[int]()
     for number, product in (await lock_products(ctx, [*hand, *kept])).items():
         if not product["is_stocked"]:
             continue
@@ -217,6 +223,25 @@ async def change_counts(
             text = ctx.translate(N_("{product}: only {free} are free. Lower the quantity or wait."))
             raise Veto(text.format(product=product["name"], free=format_number(ctx, plain(free))))
         await ctx.derive("orders.product", number, on_hand=there, reserved=holds)
+        if there - holds > was - held:
+            freed.append(number)
+    await goods_changed(ctx, freed)
+
+
+async def goods_changed(ctx: Context, products: Iterable[int], *, is_less: bool = False) -> None:
+    """Let the promises be counted anew that wait for these products; a moment later, once.
+
+    It is queued whether or not somebody waits: who is being confirmed just now is not seen yet.
+
+    Args:
+        is_less: There may be fewer of them, so that who waited for nothing may wait now.
+    """
+    ids = sorted(set(products))
+    if ids:
+        # Of two long lists that begin alike neither may stand for the other.
+        key = hashlib.sha256(f"{ids}{is_less}".encode()).hexdigest()[:32]
+        args = {"products": ids, "after": 0, "is_less": is_less}
+        await ctx.enqueue("orders.follow_goods", args, at=ctx.now() + _WAIT, key=key)
 
 
 async def catalogue_saved(event: SaveEvent) -> None:
@@ -244,9 +269,13 @@ async def recount(ctx: Context, ids: Sequence[int]) -> None:
         list(products),
     )
     held = await needs_of(ctx, [(row, row["reserved"]) for row in lines], less_sent=True)
+    is_freed = False
     for number, product in products.items():
         holds = held.get(number, _ZERO) if product["is_stocked"] else _ZERO
+        is_freed = is_freed or holds < (product["reserved"] or _ZERO)
         await ctx.derive("orders.product", number, reserved=holds)
+    # A bundle may consist of others now: who waits for it is found by any of them.
+    await goods_changed(ctx, products if is_freed else ())
 
 
 async def check_catalogue(event: SaveEvent) -> None:

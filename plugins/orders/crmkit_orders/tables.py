@@ -230,6 +230,7 @@ class OrderLine(Record, tablename="orders_order_line"):
         due_at: When it is promised for, by hand or by the rule.
         goods_on: Day on which goods are expected that its promise waits for.
         ready_at: When goods that were waited for came, or are expected.
+        lacks: Of its scarcest product, how much was not there when it was promised.
         open_quantity: Confirmed and still to be delivered.
     """
 
@@ -248,6 +249,7 @@ class OrderLine(Record, tablename="orders_order_line"):
     promise_rule = Text()
     goods_on = Date()
     ready_at = Moment()
+    lacks = Measure(digits=_QUANTITY)
     is_unmatched = Flag(default=False)
     price_rule = Text()
     rule_price = Measure(digits=_PRICE)

@@ -70,6 +70,19 @@ async def order_rows(ctx: Context, order: int) -> Sequence[Mapping[str, Any]]:
     )
 
 
+async def confirmed_rows(ctx: Context, orders: Sequence[int]) -> dict[int, list[Mapping[str, Any]]]:
+    """Answer the confirmed lines of orders in their order, by order."""
+    found: dict[int, list[Mapping[str, Any]]] = {}
+    for row in await read_rows(
+        ctx,
+        'SELECT * FROM orders_order_line WHERE "order" = ANY($1) AND trashed_at IS NULL '
+        "AND confirmed IS NOT NULL ORDER BY position, id",
+        list(orders),
+    ):
+        found.setdefault(row["order"], []).append(row)
+    return found
+
+
 async def every_order_row(ctx: Context, order: int) -> Sequence[Mapping[str, Any]]:
     """Answer the lines of an order, with those that were removed since it was confirmed."""
     return await read_rows(

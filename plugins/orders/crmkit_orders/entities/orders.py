@@ -284,6 +284,7 @@ ORDER_LINES = Entity(
         OrderLine.promise_rule: FieldOptions(label=N_("Why this date"), derived=True),
         OrderLine.goods_on: FieldOptions(label=N_("Waits for goods on"), derived=True),
         OrderLine.ready_at: shared.HIDDEN,
+        OrderLine.lacks: shared.HIDDEN,
         OrderLine.open_quantity: FieldOptions(label=N_("Still to be delivered"), derived=True),
         OrderLine.is_unmatched: shared.UNMATCHED,
         OrderLine.price_rule: shared.PRICE_RULE,
