@@ -8,11 +8,13 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from orders_race import DELIVERY, ORDER, RECEIPT
+from orders_race import DELIVERY, LINE, ORDER, PRODUCT, RECEIPT
 
 from crmkit.records.actions import run_action
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
     from orders_race import Race
 
 
@@ -105,3 +107,55 @@ async def opposite_lines(race: Race, many: int) -> None:
     done, refused = await race.at_once([order(place) for place in range(many)])
     assert (many, []) == (len(done), refused)
     assert (1000, before + many) == await race.counts()
+
+
+async def coming_free(race: Race, many: int) -> None:
+    """Two products leave, come back and come free in opposite order, and nobody locks others out.
+
+    Each order moves one of its lines first, and the other one when all of them are gone over.
+    """
+    await race.stock(100_000)
+    await race.act("orders.product/count", race.shop["kit"], on_hand="100000")
+    ways = (_send, _take_back, _cancel, _lower)
+    work = []
+    for place in range(many):
+        names = ("pro", "kit") if place % 2 else ("kit", "pro")
+        order = await race.draft(2, 2, products=names)
+        await race.act("orders.order/confirm", order)
+        work.append(await ways[place // 2 % 4](race, order))
+    done, refused = await race.at_once(work)
+    assert (many, []) == (len(done), refused)
+    for name in ("pro", "kit"):
+        held = "SELECT coalesce(sum(reserved), 0) FROM orders_order_line WHERE product = $1"
+        product = await race.ctx.get(PRODUCT, race.shop[name])
+        assert await race.ctx.db.value(held, race.shop[name]) == product["reserved"]
+
+
+async def _send(race: Race, order: int) -> Awaitable[object]:
+    """Answer what sends off the first line of an order."""
+    line = await race.ctx.db.value(
+        'SELECT id FROM orders_order_line WHERE "order" = $1 ORDER BY id LIMIT 1', order
+    )
+    delivery = await race.ctx.create(DELIVERY, order=order)
+    values = {"line": line, "quantity": Decimal(2)}
+    await race.ctx.create("orders.delivery_line", delivery=delivery, **values)
+    return race.act("orders.delivery/ship", delivery)
+
+
+async def _take_back(race: Race, order: int) -> Awaitable[object]:
+    """Answer what takes the first line of an order back."""
+    await (await _send(race, order))
+    back = await race.act("orders.order/return", order)
+    return race.act("orders.delivery/take-back", back, reason="Not wanted")
+
+
+async def _cancel(race: Race, order: int) -> Awaitable[object]:
+    """Answer what cancels an order."""
+    return race.act("orders.order/cancel", order, reason="Not wanted")
+
+
+async def _lower(race: Race, order: int) -> Awaitable[object]:
+    """Answer what confirms that less is wanted of each line of an order."""
+    for row in await race.ctx.db.rows('SELECT id FROM orders_order_line WHERE "order" = $1', order):
+        await race.ctx.save(LINE, row["id"], quantity=Decimal(1))
+    return race.act("orders.order/confirm-changes", order)

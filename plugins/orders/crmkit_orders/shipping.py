@@ -20,7 +20,13 @@ from crmkit_orders.settings import Settings
 from crmkit_orders.shares import parts_by_line
 from crmkit_orders.single_parts import send_parts, split_open
 from crmkit_orders.states import RUNNING
-from crmkit_orders.stock import change_counts, change_of_needs, difference, needs_of
+from crmkit_orders.stock import (
+    change_counts,
+    change_of_needs,
+    difference,
+    lock_goods,
+    needs_of,
+)
 from crmkit_orders.told import plain, told
 from crmkit_orders.totals import counts_of, order_rows
 
@@ -258,6 +264,8 @@ async def delivery_moved(event: TransitionEvent) -> None:
     # Deliveries of one order take turns.
     order = await ctx.get("orders.order", delivery["order"], "read", lock=True)
     lines = await _lines(ctx, number)
+    if event.new in {"shipped", "returned"}:
+        await lock_goods(ctx, order["id"])
     if event.new == "shipped":
         await _ship(ctx, order, delivery, lines)
     elif event.new == "returned":

@@ -31,6 +31,13 @@ _DEFINES = {"kind", "unit", "is_stocked"}
 _MOST = Decimal(10) ** 13
 #: What is entered line by line is followed once.
 _WAIT = timedelta(minutes=1)
+#: Bundles as the catalogue has them, and as they were sold.
+_GOODS = """
+SELECT product FROM orders_order_line WHERE "order" = $1 AND product IS NOT NULL
+UNION SELECT b.product FROM orders_bundle_part b
+    JOIN orders_order_line l ON l.product = b.bundle WHERE l."order" = $1
+UNION SELECT product FROM orders_line_part WHERE "order" = $1 AND product IS NOT NULL
+"""
 Needs = dict[int, Decimal]
 
 
@@ -83,6 +90,15 @@ async def lock_products(ctx: Context, ids: Iterable[int]) -> dict[int, Row]:
         sorted(set(ids)),
     )
     return {row["id"]: row for row in rows}
+
+
+async def lock_goods(ctx: Context, order: int) -> None:
+    """Lock all that an order can move of the stock, before some of it moves.
+
+    Goods leave and come back in parts, and what the other lines hold follows after that: two orders
+    of the same products would begin with another one each.
+    """
+    await lock_products(ctx, [row["product"] for row in await read_rows(ctx, _GOODS, order)])
 
 
 async def needs_of(

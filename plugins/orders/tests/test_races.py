@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import orders_races as documents
 import orders_races_of_goods as goods
 import pytest
-from crmkit_orders import steps
+from crmkit_orders import shipping, steps
 from orders_race import begin, without
 
 if TYPE_CHECKING:
@@ -51,6 +51,13 @@ def _version(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(steps, "_note", any_version)
 
 
+def _goods(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def nothing(_ctx: Context, _order: int) -> None:
+        return
+
+    monkeypatch.setattr(shipping, "lock_goods", nothing)
+
+
 #: Name to the race, and to what takes each of its guards away.
 RACES: dict[str, tuple[Callable[[Race, int], Awaitable[None]], tuple[Guard, ...]]] = {
     "last piece": (goods.last_piece, (_STOCK,)),
@@ -58,16 +65,18 @@ RACES: dict[str, tuple[Callable[[Race, int], Awaitable[None]], tuple[Guard, ...]
     # Without the lock of the record, that of the client's credit is still there.
     "confirmation": (documents.confirmation, (_both,)),
     "end of a step": (documents.step_end, (_version,)),
-    "shipping": (goods.shipping, (_RECORD,)),
+    # Without the lock of the order, that of its goods is still there.
+    "shipping": (goods.shipping, (_both,)),
     "confirmation and cancellation": (documents.cancellation, (_RECORD,)),
     "change and confirmation": (documents.editing, (_RECORD,)),
-    "return": (goods.taking_back, (_RECORD,)),
+    "return": (goods.taking_back, (_both,)),
     "receipt": (goods.receiving, (_RECORD, _STOCK)),
     "recurring order": (documents.repeating, (without("FOR UPDATE SKIP LOCKED"),)),
     "number": (documents.numbering, (without("SELECT nextval($1::regclass)", _MAX_NUMBER),)),
     "conversion": (documents.converting, (_RECORD,)),
     # A stronger lock would wait for everybody who enters a line of the product.
     "products in opposite order": (goods.opposite_lines, (without("NO KEY UPDATE", "UPDATE"),)),
+    "goods that come free": (goods.coming_free, (_goods,)),
     "credit": (documents.credit, (_STOCK,)),
     "calling off": (documents.calling_off, (_STOCK,)),
     "clicks of a call-off": (documents.clicks, (_RECORD,)),
