@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import orders_races as documents
 import orders_races_of_goods as goods
+import orders_races_of_parts as parts
 import pytest
 from crmkit_orders import shipping, steps
 from orders_race import begin, without
@@ -77,6 +78,10 @@ RACES: dict[str, tuple[Callable[[Race, int], Awaitable[None]], tuple[Guard, ...]
     # A stronger lock would wait for everybody who enters a line of the product.
     "products in opposite order": (goods.opposite_lines, (without("NO KEY UPDATE", "UPDATE"),)),
     "goods that come free": (goods.coming_free, (_goods,)),
+    "a part that leaves": (parts.leaving, (_both,)),
+    "a part that comes back": (parts.coming_back, (_both,)),
+    "a part on invoices": (parts.invoicing, (_RECORD,)),
+    "a part that is credited": (parts.crediting, (_RECORD,)),
     "credit": (documents.credit, (_STOCK,)),
     "calling off": (documents.calling_off, (_STOCK,)),
     "clicks of a call-off": (documents.clicks, (_RECORD,)),
@@ -92,7 +97,7 @@ _GUARDS = [
 async def _racing(
     site: Running, shop: dict[str, int], decide: Decide, many: int
 ) -> AsyncIterator[Race]:
-    decide(credit="block")
+    decide(credit="block", invoice_by="delivered")
     seed = random.getrandbits(32)
     print(f"seed {seed}")  # noqa: T201 - pytest shows it with a failure
     race = await begin(site, shop, many, seed)
