@@ -142,6 +142,8 @@ class Parts:
             that can be edited are inputs there.
         needed: Column of the grid to `(record)`, whether a line needs it; sync. While none does,
             the column is left out.
+        offered: Column of the grid to `async (ctx, record_id)`, whether lines of this record can
+            have it; where they cannot, the column is left out.
         totals: `async (ctx, record_id)` answers what stands below the lines.
         locked: `(ctx, record)` answers English why they cannot be changed now, "" while they can;
             sync. What it says must be refused in `before_save` as well.
@@ -155,6 +157,9 @@ class Parts:
     order: Column
     below: Sequence[Column] = ()
     needed: Mapping[Column, Callable[[Mapping[str, Any]], bool]] = field(default_factory=dict)
+    offered: Mapping[Column, Callable[[Context, int], Awaitable[bool]]] = field(
+        default_factory=dict
+    )
     totals: Callable[[Context, int], Awaitable[Sequence[Total]]] | None = None
     locked: Callable[[Context, Mapping[str, Any]], str] | None = None
     paste: Callable[[Context, int, str], Awaitable[str]] | None = None

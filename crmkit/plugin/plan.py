@@ -78,6 +78,7 @@ class PartsPlan(msgspec.Struct, frozen=True, kw_only=True):
     order: str
     below: tuple[str, ...] = ()
     needed: dict[str, Any] = msgspec.field(default_factory=dict)
+    offered: dict[str, Any] = msgspec.field(default_factory=dict)
     totals: Any = None
     locked: Any = None
     paste: Any = None

@@ -183,6 +183,7 @@ def _parts(entity: Entity, names: Mapping[str, str]) -> tuple[PartsPlan, ...]:
                 order=_name(each.order),
                 below=tuple(_name(column) for column in each.below),
                 needed={_name(column): asks for column, asks in each.needed.items()},
+                offered={_name(column): asks for column, asks in each.offered.items()},
                 totals=each.totals,
                 locked=each.locked,
                 paste=each.paste,

@@ -51,11 +51,9 @@ async def parts_grid(  # noqa: PLR0913 - what a refused save shows again
     rows = await list_parts(ctx, parts, record["id"])
     locked = parts.locked(ctx, record) if parts.locked else ""
     editable = not locked and record["trashed_at"] is None and await may_use(ctx, plan, "edit")
-    columns = tuple(
-        name
-        for name in parts.columns
-        if name not in parts.needed or any(map(parts.needed[name], rows))
-    )
+    left_out = {name for name, asks in parts.offered.items() if not await asks(ctx, record["id"])}
+    left_out |= {name for name, asks in parts.needed.items() if not any(map(asks, rows))}
+    columns = tuple(name for name in parts.columns if name not in left_out)
     maker = _Rows(ctx, line, parts, columns, str(dict(record).get("currency") or ""), refused)
     sent = {each.id: each for each in typed if each.id is not None}
     made = [

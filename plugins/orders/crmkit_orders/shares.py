@@ -39,6 +39,16 @@ async def parts_by_line(ctx: Context, orders: Sequence[int]) -> dict[int, list[R
     return found
 
 
+async def has_parts(ctx: Context, delivery: int) -> bool:
+    """Say whether the order of a delivery has bundles, of which one part may travel by itself."""
+    found: bool = await ctx.db.value(
+        "SELECT EXISTS (SELECT FROM orders_delivery d JOIN orders_line_part p "
+        'ON p."order" = d."order" AND p.trashed_at IS NULL WHERE d.id = $1)',
+        delivery,
+    )
+    return found
+
+
 def has_single(parts: Mapping[int, Sequence[Row]]) -> bool:
     """Say whether the client keeps a part of a bundle that was sent by itself."""
     return any(

@@ -304,7 +304,7 @@ class Delivery(Record, tablename="orders_delivery"):
 
 
 class DeliveryLine(Record, tablename="orders_delivery_line"):
-    """How many of an order's line are in a delivery; in a return, also of one part of a bundle."""
+    """How many of an order's line are in a delivery, or of one part of a bundle by itself."""
 
     delivery = Reference("orders_delivery", on_delete="cascade", required=True)
     position = Number()

@@ -22,9 +22,10 @@ from crmkit.records.journal import one_operation
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from conftest import Act, Decide
+    from conftest import Act, Decide, Draft
 
     from crmkit.model.context import Context
+    from crmkit.testing.sites import Running
 
 LINE, ORDER, PART = "orders.order_line", "orders.order", "orders.line_part"
 Q = Decimal
@@ -136,6 +137,23 @@ async def test_one_part_comes_back_and_no_more_of_it_than_the_client_has(
     whole = await act("orders.order/return", bundle["order"])
     with pytest.raises(Veto):  # of one kit nothing else is left
         await act("orders.delivery/take-back", whole, reason="All of it")
+
+
+async def test_only_where_there_are_bundles_the_lines_of_a_delivery_ask_for_a_part(
+    site: Running, ctx: Context, act: Act, bundle: dict[str, int], draft: Draft
+) -> None:
+    client, plain = await site.client(), await draft()
+    for order in (bundle["order"], plain):
+        await act("orders.order/confirm", order)
+    asks = {}
+    for order in (bundle["order"], plain):
+        for direction in ("out", "return"):
+            delivery = await ctx.create("orders.delivery", order=order, direction=direction)
+            page = (await client.get(f"/orders.delivery/{delivery}")).text
+            asks[order, direction] = "Only this part" in page
+            assert "Line of the order" in page
+    assert {bundle["order"]} == {order for (order, _way), is_asked in asks.items() if is_asked}
+    assert 2 == sum(asks.values())
 
 
 async def _send(ctx: Context, act: Act, order: int, part: int, count: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from crmkit import N_, Action, Entity, FieldOptions, Group, Parts
 from crmkit_orders import receiving, shipping
 from crmkit_orders.entities import shared
+from crmkit_orders.shares import has_parts
 from crmkit_orders.states import (
     DELIVERY_STATES,
     RECEIPT_STATES,
@@ -56,6 +57,7 @@ DELIVERIES = Entity(
             N_("Lines"),
             columns=[DeliveryLine.line, DeliveryLine.quantity, DeliveryLine.part],
             order=DeliveryLine.position,
+            offered={DeliveryLine.part: has_parts},
             locked=delivery_locked,
         )
     ],
