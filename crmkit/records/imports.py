@@ -7,33 +7,29 @@ A dry run is the same code, rolled back.
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from crmkit.access.predicate import allowed, check, predicate
-from crmkit.errors import InvalidError, Veto
+from crmkit.errors import Veto
 from crmkit.model.values import N_
 from crmkit.plugin.events import SaveEvent
 from crmkit.records.amounts import fit_amounts
 from crmkit.records.import_plan import (
-    ColumnReport,
     ImportPlan,
     ImportReport,
     Refusal,
     check_plan,
-    closest,
     fill,
 )
-from crmkit.records.import_values import date_order, find_references, make_parser
+from crmkit.records.import_texts import Texts
 from crmkit.records.import_write import Decided, write_decided
-from crmkit.records.journal import open_operation
-from crmkit.records.save import ask_problems, check_lifecycle, create_record, transition_of
+from crmkit.records.save import ask_problems, check_lifecycle, transition_of
 from crmkit.records.second_person import needs_second
 from crmkit.records.values import ValueProblem
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Sequence
+    from collections.abc import Awaitable, Callable, Iterable
 
     from crmkit.model.context import Context
     from crmkit.model.field import Field
@@ -124,18 +120,13 @@ class _Import:
     ) -> None:
         self._ctx, self._plan, self._file, self._wanted = ctx, plan, file, wanted
         self._trial = trial
+        self._texts = Texts(ctx, plan, file, wanted)
         self._places = {column: file.column(column) for column in wanted.map}
         self._required = [name for name, field in plan.fields.items() if field.required]
         self._may_create = False
-        self._parsed: dict[str, dict[str, Any]] = {}
         self._known: dict[str, dict[str, Any]] = {}
         self._teams: dict[int, int | None] = {}
         self._seen: set[str] = set()
-        self._misspelt: dict[str, dict[str, str]] = {}
-        self._made: dict[str, set[str]] = {}
-        self._orders: dict[str, str] = {}
-        self._constants: dict[str, Any] = {}
-        self._only_if: dict[str, dict[str, Any]] = {}
         self._decided = Decided(
             refused=[
                 Refusal(
@@ -152,113 +143,14 @@ class _Import:
 
     async def prepare(self) -> None:
         """Parse each distinct text once, and look up references and known records."""
-        wanted = self._wanted
-        self._find_orders()
-        for column, name in wanted.map.items():
-            self._parsed[column] = await self._parse(name, self._file.values(column))
-        for name, text in wanted.constants.items():
-            self._constants[name] = await self._constant(name, text)
-        for state, constants in wanted.only_if.items():
-            self._only_if[state] = {
-                name: await self._constant(name, text) for name, text in constants.items()
-            }
+        await self._texts.read()
+        self._decided.operation = self._texts.operation
         await self._find_known()
         rows = await self._ctx.db.rows("SELECT id, team FROM core_user")
         self._teams = {row["id"]: row["team"] for row in rows}
 
-    def _find_orders(self) -> None:
-        """Find the order of day and month, from all dates of the file together."""
-        dates = [c for c, name in self._wanted.map.items() if self._field(name).kind == "date"]
-        texts = [text for column in dates for text in self._file.values(column)]
-        order = date_order(texts, self._wanted.dates)
-        self._orders = dict.fromkeys(dates, order)
-
     def _field(self, name: str) -> Field:
         return self._plan.fields[name]
-
-    async def _constant(self, name: str, text: str) -> Any:  # noqa: ANN401
-        value = (await self._parse(name, [text]))[text]
-        if isinstance(value, ValueProblem):
-            field = self._field(name)
-            raise InvalidError(
-                f"`{text}` cannot be the value of {field.label} for all rows.", {name: str(value)}
-            )
-        return value
-
-    async def _parse(self, name: str, texts: Sequence[str]) -> dict[str, Any]:
-        field = self._field(name)
-        aliases = self._wanted.aliases.get(name, {})
-        distinct = dict.fromkeys(texts)
-        if field.kind == "reference":
-            return await self._parse_names(field, distinct, aliases)
-        order = next(iter(self._orders.values()), "") or self._wanted.dates
-        parse = make_parser(self._ctx, field, distinct, order)
-        values: dict[str, Any] = {}
-        known = {choice.label.lower(): choice.label for choice in field.choices}
-        stored = {choice.value.lower() for choice in field.choices}
-        for text in distinct:
-            meant_text = aliases.get(text)
-            if not meant_text:
-                meant_text = self._read_as(name, text, known, stored) if known else text
-            try:
-                values[text] = parse(meant_text)
-            except ValueProblem as problem:
-                values[text] = problem
-        return values
-
-    async def _parse_names(
-        self, field: Field, distinct: dict[str, None], aliases: dict[str, str]
-    ) -> dict[str, Any]:
-        prefix = self._wanted.prefixes.get(field.name, "")
-        meant = {
-            text: prefix + aliases.get(text, text).strip() if text.strip() else ""
-            for text in distinct
-        }
-        found = await find_references(self._ctx, field, meant.values())
-        ids: dict[str, Any] = {"": None, **found.ids}
-        for name in dict.fromkeys(meant.values()):
-            if name not in ids:
-                ids[name] = ValueProblem(
-                    "names more than one record; write which one"
-                    if name in found.several
-                    else "names no record that is known"
-                )
-        unknown = self._wanted.unknown.get(field.name, "refuse")
-        if unknown != "refuse" and field.reference != self._plan.name:
-            for name in [name for name, value in ids.items() if isinstance(value, ValueProblem)]:
-                if unknown == "empty":
-                    ids[name] = None
-                elif name not in found.several:
-                    ids[name] = await self._create_named(field, name)
-                    self._made.setdefault(field.name, set()).update(
-                        text for text, title in meant.items() if title == name
-                    )
-        return {text: ids[name] for text, name in meant.items()}
-
-    async def _create_named(self, field: Field, title: str) -> int:
-        """Create a record that only a text of the file names; undone with the import."""
-        ctx, target = self._ctx, self._ctx.site.entity(field.reference)
-        operation = self._decided.operation or await open_operation(ctx, "import", self._plan.label)
-        self._decided.operation = operation
-        return await create_record(
-            ctx.within(operation, "import"), target, {target.title: title[:200]}
-        )
-
-    def _read_as(self, name: str, text: str, known: dict[str, str], stored: set[str]) -> str:
-        """Answer what a text of a choice means; a close spelling is noted in the report.
-
-        Args:
-            known: Folded label to label of each choice; `stored` are their folded values.
-        """
-        folded = text.strip().lower()
-        if not folded or folded in known or folded in stored:
-            return text
-        if name in self._wanted.exact:
-            return text
-        meant = closest(text, known)
-        if meant is not None:
-            self._misspelt.setdefault(name, {})[text] = meant
-        return meant or text
 
     def _key_of(self, row: CsvRow, values: dict[str, Any]) -> str:
         if self._wanted.external:
@@ -320,7 +212,7 @@ class _Import:
             column = next((c for c, name in wanted.map.items() if name == wanted.key), None)
             if column is None or any(wanted.key in each for each in wanted.only_if.values()):
                 return None
-            texts = self._parsed[column].values()
+            texts = self._texts.parsed[column].values()
         return {str(text).strip().casefold() for text in texts}
 
     def _refuse(self, row: CsvRow, column: str, value: str, reason: str) -> None:
@@ -366,10 +258,10 @@ class _Import:
     def _values(
         self, row: CsvRow, later: list[tuple[str, str, str]]
     ) -> tuple[dict[str, Any], tuple[str, str, str] | None]:
-        values: dict[str, Any] = dict(self._constants)
+        values: dict[str, Any] = dict(self._texts.constants)
         for column, name in self._wanted.map.items():
             text = row.cells[self._places[column]]
-            value = self._parsed[column][text]
+            value = self._texts.parsed[column][text]
             if isinstance(value, ValueProblem):
                 if self._field(name).reference == self._plan.name:
                     # A record of the same file, perhaps further down: resolved at the end.
@@ -383,7 +275,7 @@ class _Import:
             self._compose(row, values)
         lifecycle = self._plan.lifecycle
         if lifecycle is not None:
-            values |= self._only_if.get(str(values.get(lifecycle.column) or ""), {})
+            values |= self._texts.only_if.get(str(values.get(lifecycle.column) or ""), {})
         return values, None
 
     def _compose(self, row: CsvRow, values: dict[str, Any]) -> None:
@@ -391,7 +283,7 @@ class _Import:
         cells = {}
         for column, cell in zip(self._file.columns, row.cells, strict=True):
             name = self._wanted.map.get(column, "")
-            meant = self._misspelt.get(name, {}).get(cell, cell)
+            meant = self._texts.misspelt.get(name, {}).get(cell, cell)
             cells[column] = self._wanted.aliases.get(name, {}).get(cell, meant)
         for name, template in self._wanted.templates.items():
             values[name] = fill(template, cells)[: self._field(name).max_length]
@@ -476,7 +368,7 @@ class _Import:
         written = await write_decided(
             self._ctx, self._plan, self._wanted, self._decided, known, trial=self._trial
         )
-        columns = self._columns()
+        columns = self._texts.columns()
         return ImportReport(
             written.created,
             written.updated,
@@ -484,29 +376,8 @@ class _Import:
             tuple(sorted(self._decided.refused, key=lambda each: each.line)),
             written.operation,
             {column: each.empty for column, each in columns.items()},
-            self._misspelt,
+            self._texts.misspelt,
             columns,
             self._repeated,
             {effect: tuple(lines) for effect, lines in self._preview.items()},
         )
-
-    def _columns(self) -> dict[str, ColumnReport]:
-        found = {}
-        for column, name in self._wanted.map.items():
-            rows = Counter(self._file.values(column))
-            parsed, misspelt = self._parsed[column], self._misspelt.get(name, {})
-            failed = {t: n for t, n in rows.items() if isinstance(parsed[t], ValueProblem)}
-            missing = {t: n for t, n in rows.items() if t.strip() and parsed[t] in (None, "")}
-            named = self._field(name).kind in {"reference", "choice"}
-            found[column] = ColumnReport(
-                name,
-                sum(1 for text in rows if text.strip()),
-                sum(number for text, number in rows.items() if not text.strip()),
-                sum(failed.values()),
-                len(failed | missing) if named else 0,
-                dict(Counter(failed | missing).most_common(_NAMED)) if named else {},
-                {text: rows[text] for text in sorted(self._made.get(name, ()))},
-                {text: (meant, rows[text]) for text, meant in misspelt.items() if text in rows},
-                self._orders.get(column, ""),
-            )
-        return found
