@@ -41,6 +41,10 @@ async def totals(ctx, bill):
     return [Total("Sum", str(await ctx.sum(Row.amount, Row.bill == bill)), is_sum=True)]
 
 
+async def has_amounts(ctx, bill):
+    return (await ctx.get(Bill, bill))["name"] != "words"
+
+
 async def paste(ctx, bill, text):
     for place, line in enumerate(text.splitlines(), 1):
         await ctx.create(Row, bill=bill, text=line, position=place)
@@ -54,7 +58,7 @@ class Bills(Plugin):
             fields={Bill.total: FieldOptions(derived=True)},
             parts=[Parts(Row.bill, "Rows", [Row.text, Row.amount], Row.position, totals=totals,
                          locked=lambda ctx, r: "closed" if r["name"] == "closed" else "",
-                         paste=paste)],
+                         paste=paste, offered={Row.amount: has_amounts})],
         )
         yield Entity(Row, "Rows", title=Row.text, part_of=Row.bill, list=[Row.text, Row.amount])
 
@@ -213,6 +217,16 @@ async def test_the_grid_refuses_what_is_no_field_of_a_line(bills: Running) -> No
         assert 422 == answer.status_code
         assert f"{name} is no field" in answer.text
     assert 0 == await bills.db.value("SELECT count(*) FROM bills_row WHERE bill = $1", bill)
+
+
+async def test_the_grid_leaves_out_what_lines_of_its_record_cannot_have(bills: Running) -> None:
+    client = await bills.client()
+    for name, is_offered in (("words", False), ("numbers", True)):
+        bill = await _bill(bills.ctx, name)
+        await bills.ctx.create("bills.row", bill=bill, text="one", position=1)
+        page = (await client.get(f"/bills.bill/{bill}")).text
+        assert 'name="1.text"' in page
+        assert is_offered is ('name="1.amount"' in page)
 
 
 async def test_derived_values_are_written_by_code_alone(bills: Running) -> None:

@@ -55,7 +55,7 @@ DELIVERIES = Entity(
         Parts(
             DeliveryLine.delivery,
             N_("Lines"),
-            columns=[DeliveryLine.line, DeliveryLine.quantity, DeliveryLine.part],
+            columns=[DeliveryLine.line, DeliveryLine.part, DeliveryLine.quantity],
             order=DeliveryLine.position,
             offered={DeliveryLine.part: has_parts},
             locked=delivery_locked,
