@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from crmkit_orders.api import Stock, StockEvent
+from crmkit_orders.domain.money import QUANTITY_PLACES as PLACES
 from crmkit_orders.domain.quantities import open_quantity
 from crmkit_orders.domain.readiness import Arrival, Cover, cover_of
 from crmkit_orders.reading import read_rows
@@ -50,8 +51,8 @@ class Readiness(msgspec.Struct, frozen=True):
 
     @property
     def lacks(self) -> Decimal:
-        """How much of it is not there."""
-        return self.needed - self.cover.there
+        """How much of it is not there, with the places that are kept of it."""
+        return round(self.needed - self.cover.there, PLACES)
 
 
 class _Asked(NamedTuple):

@@ -155,6 +155,24 @@ async def test_a_bundle_with_fewer_of_a_part_moves_who_waits_for_that(
     assert (await ctx.get(ORDER, waits))["promised_at"] < before["promised_at"] - 10 * DAY
 
 
+async def test_a_bundle_waits_for_what_comes_free_of_its_part(
+    site: Running, act: Act, shop: dict[str, int], draft: Draft, wait: Wait
+) -> None:
+    ctx = site.ctx
+    first, _second = await wait(kit=1)
+    bundle = await ctx.create("orders.product", name="Starter", kind="bundle", price=Decimal(30))
+    await ctx.create("orders.bundle_part", bundle=bundle, product=shop["kit"], quantity=Decimal(2))
+    waits = await draft(0, 0)
+    await ctx.create(LINE, order=waits, product=bundle, quantity=Decimal(1))
+    await act("orders.order/confirm", waits)
+    await work(site)
+    before = await ctx.get(ORDER, waits)
+    assert Decimal(2) == (await _kit(ctx, waits))["lacks"]
+    await act("orders.order/cancel", first, reason="Not wanted")
+    await work(site)
+    assert (await ctx.get(ORDER, waits))["promised_at"] < before["promised_at"] - 10 * DAY
+
+
 async def test_a_word_that_was_given_stays_when_goods_come_free(
     site: Running, act: Act, wait: Wait
 ) -> None:
