@@ -8,14 +8,19 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from crmkit_orders.following import follow_goods
 from orders_race import DELIVERY, LINE, ORDER, PRODUCT, RECEIPT
 
+from crmkit import JobEvent
 from crmkit.records.actions import run_action
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
 
     from orders_race import Race
+
+#: Orders that wait for one another at every product; more of them only wait longer.
+_MOST = 12
 
 
 async def last_piece(race: Race, many: int) -> None:
@@ -112,23 +117,35 @@ async def opposite_lines(race: Race, many: int) -> None:
 async def coming_free(race: Race, many: int) -> None:
     """Two products leave, come back and come free in opposite order, and nobody locks others out.
 
-    Each order moves one of its lines first, and the other one when all of them are gone over.
+    Each order moves one of its lines first, and the other one when all of them are gone over. Most
+    wait for kits, and the job that follows those that come free runs beside all of it.
     """
     await race.stock(100_000)
-    await race.act("orders.product/count", race.shop["kit"], on_hand="100000")
+    await race.act("orders.product/count", race.shop["kit"], on_hand="3")
     ways = (_send, _take_back, _cancel, _lower)
-    work = []
+    many, work = min(many, _MOST), []
     for place in range(many):
         names = ("pro", "kit") if place % 2 else ("kit", "pro")
         order = await race.draft(2, 2, products=names)
         await race.act("orders.order/confirm", order)
         work.append(await ways[place // 2 % 4](race, order))
-    done, refused = await race.at_once(work)
-    assert (many, []) == (len(done), refused)
+    done, refused = await race.at_once([*work, _follow(race), _follow(race)])
+    assert (many + 2, []) == (len(done), refused)
     for name in ("pro", "kit"):
         held = "SELECT coalesce(sum(reserved), 0) FROM orders_order_line WHERE product = $1"
         product = await race.ctx.get(PRODUCT, race.shop[name])
         assert await race.ctx.db.value(held, race.shop[name]) == product["reserved"]
+
+
+async def _follow(race: Race) -> None:
+    """Count promises anew that wait for goods, as the job does."""
+    args = {"products": [race.shop["pro"], race.shop["kit"]], "after": 0, "is_less": True}
+    async with race.ctx.db.transaction():
+        await follow_goods(JobEvent(race.ctx, 1, "orders.follow_goods", args, 1, _unheard))
+
+
+def _unheard(_done: int, _total: int) -> None:
+    return
 
 
 async def _send(race: Race, order: int) -> Awaitable[object]:
