@@ -165,7 +165,7 @@ class Orders(Plugin):
         )  # fmt: skip
 
     def documents(self) -> Iterable[DocumentTemplate]:
-        """Contribute quotation, confirmation and packing slip."""
+        """Contribute quotation, confirmation, blanket order and packing slip."""
         return PAPERS
 
     async def before_save(self, event: SaveEvent) -> None:

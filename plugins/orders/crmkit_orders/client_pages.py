@@ -42,7 +42,7 @@ def shown_line(ctx: Context, row: Mapping[str, Any], currency: str) -> dict[str,
         "text": row["text"],
         "quantity": format_number(ctx, plain(row["quantity"] or Decimal(0))),
         "unit": unit_label(ctx, row["unit"]),
-        "price": _price(ctx, row["unit_price"] or Decimal(0), currency),
+        "price": price_text(ctx, row["unit_price"] or Decimal(0), currency),
         "discount": f"{format_number(ctx, plain(discount))} %" if discount else "",
         "tax": f"{format_number(ctx, plain(row['tax_rate'] or Decimal(0)))} %",
         "net": format_money(ctx, row["net"] or Decimal(0), currency),
@@ -54,7 +54,7 @@ def unit_label(ctx: Context, unit: str) -> str:
     return "" if unit in _PIECES else ctx.translate(_UNITS.get(unit, ""))
 
 
-def _price(ctx: Context, price: Decimal, currency: str) -> str:
+def price_text(ctx: Context, price: Decimal, currency: str) -> str:
     """Answer a unit price, with more places than the currency where it has them."""
     if price == round_money(price, currency):
         return format_money(ctx, price, currency)

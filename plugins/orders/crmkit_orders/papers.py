@@ -1,16 +1,26 @@
-"""Documents to print and to send: the quotation, the confirmation, the packing slip."""
+"""Documents to print and to send: quotation, confirmation, blanket order, packing slip."""
 
 from __future__ import annotations
 
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from crmkit import N_, DocumentTemplate, NotFoundError, _, format_full_date, format_number
+from crmkit import (
+    N_,
+    DocumentTemplate,
+    NotFoundError,
+    _,
+    format_full_date,
+    format_money,
+    format_number,
+)
+from crmkit_orders.agreed import lines_of
 from crmkit_orders.bundles import part_of, parts_of
 from crmkit_orders.client_pages import (
     order_lines,
     order_sums,
     prepayment_line,
+    price_text,
     shown_line,
     shown_totals,
     span_text,
@@ -24,12 +34,13 @@ from crmkit_orders.totals import counted, quote_rows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import date
 
     from crmkit import Context
 
 _TABLES = {
     "orders.quote": "orders_quote", "orders.order": "orders_order",
-    "orders.delivery": "orders_delivery",
+    "orders.agreement": "orders_agreement", "orders.delivery": "orders_delivery",
 }  # fmt: skip
 
 
@@ -152,6 +163,57 @@ async def _with_parts(
     return made
 
 
+async def agreement_values(ctx: Context, agreement_id: int) -> Mapping[str, Any]:
+    """Answer what a blanket order prints: what was agreed, not what was called off of it."""
+    agreement = await ctx.get("orders.agreement", agreement_id)
+    currency = agreement["currency"] or ctx.config.currency
+    first, last = agreement["valid_from"], agreement["valid_until"]
+    notes = [*_days(ctx, first, last), _client_number(agreement), agreement["note"]]
+    total = format_money(ctx, agreement["net"], currency) if agreement["net"] else ""
+    return {
+        "recipient": await _recipient(ctx, agreement),
+        "heading": _("Blanket order %(number)s") % {"number": agreement["number"]},
+        "columns": [_("Description"), _("Agreed"), _("Price"), _("Amount")],
+        "rows": [_agreed(ctx, row, currency) for row in await lines_of(ctx, agreement_id)],
+        "options_label": "",
+        "options": [],
+        "totals": [[_("Agreed value without tax"), total]] if total else [],
+        "notes": "\n".join(note for note in notes if note),
+        "signature": str(agreement["owner__title"] or ctx.config.name),
+    }
+
+
+def _agreed(ctx: Context, row: Mapping[str, Any], currency: str) -> list[str]:
+    """Answer a line that was agreed on; one without a quantity comes to nothing yet."""
+    price = row["unit_price"]
+    return [
+        row["text"],
+        _("as much as you want") if row["quantity"] is None else _counted(ctx, row),
+        "" if price is None else _unit_price(ctx, price, row["unit"], currency),
+        "" if row["net"] is None else format_money(ctx, row["net"], currency),
+    ]
+
+
+def _unit_price(ctx: Context, price: Decimal, unit: str, currency: str) -> str:
+    label = unit_label(ctx, unit)
+    shown = price_text(ctx, price, currency)
+    return f"{shown} / {label}" if label else shown
+
+
+def _days(ctx: Context, first: date | None, last: date | None) -> list[str]:
+    made = []
+    if first is not None:
+        made.append(_("Valid from {day}.").format(day=format_full_date(ctx, first)))
+    if last is not None:
+        made.append(_("Valid until {day}.").format(day=format_full_date(ctx, last)))
+    return made
+
+
+def _client_number(document: Mapping[str, Any]) -> str:
+    number = document["client_number"]
+    return _("Your number: %(number)s") % {"number": number} if number else ""
+
+
 def _counted(ctx: Context, row: Mapping[str, Any]) -> str:
     number = format_number(ctx, plain(row["quantity"] or Decimal(0)))
     return f"{number} {unit_label(ctx, row['unit'])}".strip()
@@ -207,6 +269,10 @@ PAPERS = (
     DocumentTemplate(
         "confirmation", "orders.order", N_("Order confirmation"), order_values, "paper.typ",
         _language("orders.order"),
+    ),
+    DocumentTemplate(
+        "blanket_order", "orders.agreement", N_("Blanket order"), agreement_values, "paper.typ",
+        _language("orders.agreement"),
     ),
     DocumentTemplate(
         "packing_slip", "orders.delivery", N_("Packing slip"), slip_values, "paper.typ",

@@ -25,6 +25,7 @@ _STATES = {each.name: each.label for each in ORDER_STATES.states}
 PAPERS = {
     "quotation": ("orders.quote", "orders.quotation"),
     "confirmation": ("orders.order", "orders.confirmation"),
+    "agreement": ("orders.agreement", "orders.blanket_order"),
     "slip": ("orders.delivery", "orders.packing_slip"),
 }
 
@@ -221,15 +222,16 @@ def _day(ctx: Context, moment: Any) -> str:  # noqa: ANN401 - a moment or none
 
 
 async def paper_record(ctx: Context, client: Client, kind: str, number: int) -> Row | None:
-    """Answer the quote, order or delivery of this client that a paper is asked of.
+    """Answer the quote, order, blanket order or delivery of this client that a paper is asked of.
 
-    A confirmation has prices, so it is there only where clients see them.
+    A confirmation and a blanket order have prices, so they are there only where clients see them.
     """
-    if kind == "confirmation" and not ctx.settings(Settings).clients_see_prices:
+    if kind in {"confirmation", "agreement"} and not ctx.settings(Settings).clients_see_prices:
         return None
     conditions = {
         "quotation": "orders_quote d WHERE d.state = 'sent'",
         "confirmation": "orders_order d WHERE d.confirmed_at IS NOT NULL AND d.state <> 'draft'",
+        "agreement": "orders_agreement d WHERE d.state = 'running'",
         "slip": 'orders_delivery d JOIN orders_order o ON o.id = d."order" '
         "WHERE d.direction = 'out' AND d.state IN ('shipped', 'delivered') "
         "AND o.trashed_at IS NULL",

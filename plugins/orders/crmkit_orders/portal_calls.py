@@ -55,7 +55,7 @@ async def client_agreements(ctx: Context, client: Client, base: str) -> list[dic
                 "number": row["number"], "client_number": row["client_number"],
                 "until": format_full_date(ctx, until) if until else "",
                 "waiting": row["waiting"] or "", "url": f"{base}/agreements/{row['id']}",
-                "lines": [],
+                "paper": f"{base}/papers/agreement/{row['id']}", "lines": [],
             },
         )  # fmt: skip
         each["lines"].append({"text": row["text"], "left": _left(ctx, row)})

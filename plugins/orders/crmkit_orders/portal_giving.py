@@ -16,13 +16,16 @@ from crmkit import (
     InvalidError,
     Panel,
     _,
+    format_full_date,
     send_mail,
     speaking,
 )
+from crmkit_orders.agreed import runs_on, today_of
 from crmkit_orders.asking import Question
 from crmkit_orders.mailing import client_link
 from crmkit_orders.portal import find_client
 from crmkit_orders.reading import read_row
+from crmkit_orders.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -93,40 +96,93 @@ def _send(kind: str) -> Handler:
             ConflictError: There is nothing on it, or some of it is not the sender's to see.
             InvalidError: Nobody's address is known.
         """
-        there, seen, entity, record = await _documents(ctx, kind, client_id)
-        if not there:
-            text = N_("There is nothing to see yet: no quote was sent, no order confirmed.")
-            raise ConflictError(ctx.translate(text))
-        if there != seen:
-            text = N_("Some of this client's quotes or orders are not yours to see, so the page "
-                      "is not yours to give. Ask somebody who sees all of them.")  # fmt: skip
-            raise ConflictError(ctx.translate(text))
+        entity, record = await _check_given(ctx, kind, client_id)
         client = await find_client(ctx, kind, client_id)
         if client is None or not client.email:
             text = N_("The client has no e-mail address. Enter one first.")
             raise InvalidError(ctx.translate(text))
-        await _mail(ctx, client, entity, record)
+        with speaking(ctx, client.language) as spoken:
+            text = N_("here you find your quotes and orders at any time, and order again:")
+            subject = spoken.translate(N_("Your quotes and orders"))
+            await _mail(ctx, spoken, client, subject, spoken.translate(text), entity, record)
         return None
 
     return send
 
 
-async def _mail(ctx: Context, client: Client, entity: str, record: int) -> None:
+async def _check_given(ctx: Context, kind: str, client: int) -> tuple[str, int]:
+    """Answer the latest document on the page of a client, where the reader may give the page.
+
+    Raises:
+        ConflictError: There is nothing on it, or some of it is not the reader's to see.
+    """
+    there, seen, entity, record = await _documents(ctx, kind, client)
+    if not there:
+        text = N_("There is nothing to see yet: no quote was sent, no order confirmed.")
+        raise ConflictError(ctx.translate(text))
+    if there != seen:
+        text = N_("Some of this client's quotes or orders are not yours to see, so the page "
+                  "is not yours to give. Ask somebody who sees all of them.")  # fmt: skip
+        raise ConflictError(ctx.translate(text))
+    return entity, record
+
+
+async def send_agreement(
+    ctx: Context, agreement_id: int, _data: None, _version: int | None = None
+) -> str | None:
+    """Send a client the link of his page for a blanket order that runs: its paper is there.
+
+    Raises:
+        ConflictError: It is not on the page, or the page is not the sender's to give.
+        InvalidError: Nobody's address is known.
+    """
+    agreement = await ctx.get("orders.agreement", agreement_id)
+    if not ctx.settings(Settings).clients_see_prices:
+        text = N_("Clients do not see prices here, so the blanket order is not on their page. "
+                  "Allow it in the settings of the plugin.")  # fmt: skip
+        raise ConflictError(ctx.translate(text))
+    if not runs_on(agreement, today_of(ctx)):
+        text = N_("The blanket order does not run today, so the client would not find it.")
+        raise ConflictError(ctx.translate(text))
+    client = None
+    for kind in ("person", "company"):
+        if agreement[kind] and (client is None or not client.email):
+            client = await find_client(ctx, kind, agreement[kind]) or client
+    if client is None or not client.email:
+        text = N_("The client has no e-mail address. Enter one at the person or the company.")
+        raise InvalidError(ctx.translate(text))
+    await _check_given(ctx, client.kind, client.id)
+    last = agreement["valid_until"]
     with speaking(ctx, client.language) as spoken:
-        lines = [
-            spoken.translate(N_("Dear {name},")).format(name=client.name),
-            spoken.translate(
-                N_("here you find your quotes and orders at any time, and order again:")
-            ),
-            client_link(ctx, client.kind, client.id, client.link),
-            f"{spoken.translate(N_('Kind regards,'))}\n{ctx.config.name}",
-        ]
-        minute = ctx.now().strftime("%Y%m%d%H%M")  # a double click is one mail
-        await send_mail(
-            ctx, to=client.email, subject=spoken.translate(N_("Your quotes and orders")),
-            text="\n\n".join(lines), entity=entity, record=record,
-            key=f"orders.client:{client.kind}:{client.id}:{client.link}:{minute}",
-        )  # fmt: skip
+        told = N_("here is our blanket order {number}, to read, to print and to call off:")
+        if last is not None:
+            told = N_(
+                "here is our blanket order {number}, valid until {day}, to read, to print and to "
+                "call off:"
+            )
+        values = {"number": agreement["number"], "day": format_full_date(spoken, last or ctx.now())}
+        subject = spoken.translate(N_("Blanket order %(number)s")) % values
+        text = spoken.translate(told).format(**values)
+        key = f"orders.agreement:{agreement_id}"
+        await _mail(ctx, spoken, client, subject, text, "orders.agreement", agreement_id, key)
+    return None
+
+
+async def _mail(  # noqa: PLR0913, PLR0917 - what a mail is made of
+    ctx: Context, spoken: Context, client: Client, subject: str, told: str, entity: str,
+    record: int, key: str = "orders.client",
+) -> None:  # fmt: skip
+    lines = [
+        spoken.translate(N_("Dear {name},")).format(name=client.name),
+        told,
+        client_link(ctx, client.kind, client.id, client.link),
+        f"{spoken.translate(N_('Kind regards,'))}\n{ctx.config.name}",
+    ]
+    minute = ctx.now().strftime("%Y%m%d%H%M")  # a double click is one mail
+    await send_mail(
+        ctx, to=client.email, subject=subject, text="\n\n".join(lines), entity=entity,
+        record=record, key=f"{key}:{client.kind}:{client.id}:{client.link}:{minute}",
+    )  # fmt: skip
 
 
 def _end(kind: str) -> Handler:

@@ -185,7 +185,7 @@ async def paper_show(
     request: Request[Any, Any, Any], token: FromPath[str], kind: FromPath[str],
     number: FromPath[int],
 ) -> Response[Any]:  # fmt: skip
-    """Send a quotation, confirmation or packing slip; one that is being made comes by itself."""
+    """Send a paper of a document; one that is being made comes by itself."""
     ctx, client = await _client(request, token)
     if client is None:
         return _ended(request)

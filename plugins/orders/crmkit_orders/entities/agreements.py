@@ -8,6 +8,7 @@ from crmkit import N_, Action, Entity, FieldOptions, Group, Parts
 from crmkit_orders import agreeing, calling
 from crmkit_orders.agreement_tables import Agreement, AgreementLine
 from crmkit_orders.entities import shared
+from crmkit_orders.portal_giving import send_agreement
 from crmkit_orders.states import AGREEMENT_STATES, agreement_locked
 
 if TYPE_CHECKING:
@@ -109,6 +110,16 @@ AGREEMENTS = Entity(
             states=("running",),
             rows={"quantities": agreeing.agreed_inputs},
             labels={"until": N_("Valid until")},
+            bulk=False,
+            quiet=True,
+            undoable=False,
+        ),
+        Action(
+            "send",
+            N_("Send to client"),
+            send_agreement,
+            icon="send",
+            states=("running",),
             bulk=False,
             quiet=True,
             undoable=False,
