@@ -84,6 +84,8 @@ if TYPE_CHECKING:
     from crmkit.plugin.sql import Sql
     from crmkit.records.calls import receive_call
     from crmkit.records.copying import carry_over
+    from crmkit.records.csv_file import CsvFile as TableFile
+    from crmkit.records.csv_file import CsvRow as TableRow
     from crmkit.records.erasing import erase_texts
     from crmkit.records.values import read_number
     from crmkit.web.fields import phone_link
@@ -167,6 +169,8 @@ _HOMES = {
     "send_mail": ("crmkit.work.outbox", "queue_mail"),
     "FromPath": ("litestar.params", "FromPath"),
     "Parts": ("crmkit.model.entity", "Parts"),
+    "TableFile": ("crmkit.records.csv_file", "CsvFile"),
+    "TableRow": ("crmkit.records.csv_file", "CsvRow"),
     "Total": ("crmkit.model.entity", "Total"),
     "phone_link": ("crmkit.web.fields", "phone_link"),
     "receive_call": ("crmkit.records.calls", "receive_call"),
@@ -340,6 +344,8 @@ __all__ = [
     "StepKind",
     "Steps",
     "Suggestion",
+    "TableFile",
+    "TableRow",
     "Tag",
     "TimelineItem",
     "Total",

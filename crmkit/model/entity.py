@@ -149,6 +149,9 @@ class Parts:
             sync. What it says must be refused in `before_save` as well.
         paste: `async (ctx, record_id, text)` makes lines of a pasted text and answers a sentence;
             called in one transaction, as one operation that can be undone.
+        table: `async (ctx, record_id, table)` does the same with a `TableFile`, a CSV file or a
+            workbook of 500 rows at most that was sent.
+        table_help: English, which columns it has.
     """
 
     reference: Column
@@ -163,6 +166,8 @@ class Parts:
     totals: Callable[[Context, int], Awaitable[Sequence[Total]]] | None = None
     locked: Callable[[Context, Mapping[str, Any]], str] | None = None
     paste: Callable[[Context, int, str], Awaitable[str]] | None = None
+    table: Callable[[Context, int, Any], Awaitable[str]] | None = None
+    table_help: str = ""
 
 
 @dataclass(frozen=True)

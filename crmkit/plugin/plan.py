@@ -82,6 +82,8 @@ class PartsPlan(msgspec.Struct, frozen=True, kw_only=True):
     totals: Any = None
     locked: Any = None
     paste: Any = None
+    table: Any = None
+    table_help: str = ""
 
 
 class EntityPlan(msgspec.Struct, frozen=True, kw_only=True):

@@ -187,6 +187,8 @@ def _parts(entity: Entity, names: Mapping[str, str]) -> tuple[PartsPlan, ...]:
                 totals=each.totals,
                 locked=each.locked,
                 paste=each.paste,
+                table=each.table,
+                table_help=each.table_help,
             )
         )
     return tuple(made)

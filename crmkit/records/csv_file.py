@@ -12,9 +12,10 @@ import msgspec
 from charset_normalizer import from_bytes
 
 from crmkit.errors import InvalidError
+from crmkit.model.values import N_, Sentence
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 
 class Lines(Protocol):
@@ -38,13 +39,15 @@ _FORMULA = re.compile(r"'*[=+\-@\t\r]")
 _QUOTED = re.compile(r'"[^"]*"')
 #: How files begin that people take for tables, and what they are.
 _MAGIC = (
-    (b"PK\x03\x04", "an Excel workbook or an archive"),
-    (b"\xd0\xcf\x11\xe0", "an old Excel workbook"),
-    (b"\x89PNG", "a picture"),
-    (b"\xff\xd8\xff", "a picture"),
-    (b"GIF8", "a picture"),
-    (b"%PDF", "a PDF document"),
+    (b"PK\x03\x04", N_("an Excel workbook or an archive")),
+    (b"\xd0\xcf\x11\xe0", N_("an old Excel workbook")),
+    (b"\x89PNG", N_("a picture")),
+    (b"\xff\xd8\xff", N_("a picture")),
+    (b"GIF8", N_("a picture")),
+    (b"%PDF", N_("a PDF document")),
 )
+_EMPTY = N_("The file is empty: its first line must name the columns.")
+_NUL = N_("The file holds NUL characters; it is no CSV text. Save it as CSV UTF-8.")
 #: Encodings of sheets besides UTF-8, likeliest first.
 ENCODINGS = ("cp1252", "cp1251", "cp1250", "koi8_r")
 
@@ -88,14 +91,17 @@ class CsvFile(msgspec.Struct, frozen=True):
         try:
             return self.columns.index(name)
         except ValueError:
-            raise InvalidError(
-                f"The file has no column `{name}`. It has: {', '.join(self.columns)}."
-            ) from None
+            text = N_("The file has no column `{name}`. It has: {columns}.")
+            raise _refused(text, name=name, columns=", ".join(self.columns)) from None
 
     def values(self, name: str) -> list[str]:
         """Answer a column's cells, row by row."""
         place = self.column(name)
         return [row.cells[place] for row in self.rows]
+
+
+def _refused(text: str, **places: str) -> InvalidError:
+    return InvalidError(Sentence(text, **places))
 
 
 def read_csv(data: bytes, *, encoding: str = "") -> CsvFile:
@@ -110,34 +116,35 @@ def read_csv(data: bytes, *, encoding: str = "") -> CsvFile:
         InvalidError: The file is too large, no text, or its heading cannot be used.
     """
     if len(data) > _MOST_BYTES:
-        raise InvalidError("The file is larger than 50 MB. Split it and import the parts.")
+        raise _refused(N_("The file is larger than 50 MB. Split it and import the parts."))
     if not data.strip():
-        raise InvalidError("The file is empty: its first line must name the columns.")
+        raise _refused(_EMPTY)
     for magic, what in _MAGIC:
         if data.startswith(magic):
-            raise InvalidError(
-                f"The file is {what}, no CSV. Open it in its program and save it as CSV UTF-8."
+            told = N_(
+                "The file is {what}, no CSV. Open it in its program and save it as CSV UTF-8."
             )
+            raise _refused(told, what=Sentence(what))
     longest = max((len(line) for line in data.split(b"\n")), default=0)
     if longest > _LONGEST_LINE:
-        raise InvalidError(
-            f"The file has a line of {longest:,} bytes; no table has. Save it as CSV, with a line "
-            "for each row."
+        told = N_(
+            "The file has a line of {n} bytes; no table has. Save it as CSV, with a line for each "
+            "row."
         )
+        raise _refused(told, n=f"{longest:,}")
     text, used = _decode(data, encoding)
     if "\x00" in text:
-        raise InvalidError(
-            "The file holds NUL characters; it is no CSV text. Save it as CSV UTF-8."
-        )
+        raise _refused(_NUL)
     delimiter = _delimiter(text[:_SAMPLE])
     csv.field_size_limit(_LONGEST_CELL)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     try:
         heading = [revive(cell.strip()) for cell in next(reader, [])]
-        _check_heading(heading)
+        check_heading(heading)
         return _read_rows(reader, tuple(heading), used, delimiter)
     except csv.Error as error:
-        raise InvalidError(f"Line {reader.line_num} cannot be read: {error}.") from error
+        told = N_("Line {line} cannot be read: {why}.")
+        raise _refused(told, line=str(reader.line_num), why=str(error)) from error
 
 
 def _read_rows(reader: Lines, heading: tuple[str, ...], encoding: str, delimiter: str) -> CsvFile:
@@ -162,9 +169,7 @@ def _decode(data: bytes, encoding: str) -> tuple[str, str]:
         if data.startswith(bom):
             return _strictly(data, name), name
     if b"\x00" in data and encoding not in _WIDE:
-        raise InvalidError(
-            "The file holds NUL characters; it is no CSV text. Save it as CSV UTF-8."
-        )
+        raise _refused(_NUL)
     if encoding:
         return _strictly(data, encoding), encoding
     try:
@@ -173,9 +178,10 @@ def _decode(data: bytes, encoding: str) -> tuple[str, str]:
         best = from_bytes(data[:_SAMPLE], cp_isolation=list(ENCODINGS)).best()
         if best is None:
             line = data[: error.start].count(b"\n") + 1
-            raise InvalidError(
-                f"Line {line} is not UTF-8 and no other encoding fits. Save the file as CSV UTF-8."
-            ) from error
+            told = N_(
+                "Line {line} is not UTF-8 and no other encoding fits. Save the file as CSV UTF-8."
+            )
+            raise _refused(told, line=str(line)) from error
         return _strictly(data, best.encoding), best.encoding
 
 
@@ -188,9 +194,10 @@ def _strictly(data: bytes, encoding: str) -> str:
     except (LookupError, UnicodeError) as error:
         start = error.start if isinstance(error, UnicodeDecodeError) else 0
         line = data[:start].count(b"\n") + 1
-        raise InvalidError(
-            f"Line {line} is not {encoding}. Choose another encoding or save the file as CSV UTF-8."
-        ) from error
+        told = N_(
+            "Line {line} is not {encoding}. Choose another encoding or save the file as CSV UTF-8."
+        )
+        raise _refused(told, line=str(line), encoding=encoding) from error
 
 
 def _delimiter(sample: str) -> str:
@@ -199,11 +206,18 @@ def _delimiter(sample: str) -> str:
     return counts.most_common(1)[0][0] if counts else ","
 
 
-def _check_heading(heading: list[str]) -> None:
+def check_heading(heading: Sequence[str]) -> None:
+    """Refuse a heading whose columns cannot be told apart.
+
+    Raises:
+        InvalidError: Names the column.
+    """
     if not any(heading):
-        raise InvalidError("The file is empty: its first line must name the columns.")
+        raise _refused(_EMPTY)
     for place, name in enumerate(heading, 1):
         if not name:
-            raise InvalidError(f"Column {place} has no heading. Name it in the first line.")
+            told = N_("Column {place} has no heading. Name it in the first line.")
+            raise _refused(told, place=str(place))
         if heading.count(name) > 1:
-            raise InvalidError(f"The heading `{name}` stands twice. Rename one of the columns.")
+            told = N_("The heading `{name}` stands twice. Rename one of the columns.")
+            raise _refused(told, name=name)

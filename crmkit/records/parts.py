@@ -8,21 +8,27 @@ import msgspec
 
 from crmkit.access.predicate import check_hooks, predicate
 from crmkit.errors import InvalidError, NotFoundError
-from crmkit.model.values import N_
+from crmkit.model.values import N_, Sentence
+from crmkit.records.csv_file import read_csv
 from crmkit.records.journal import one_operation
 from crmkit.records.query import select_list
 from crmkit.records.read import get_record
 from crmkit.records.save import create_record, parse_values, save_record, trash_record
 from crmkit.records.statement import Statement
+from crmkit.records.workbook import is_workbook, read_workbook
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from crmkit.model.context import Context
     from crmkit.plugin.plan import EntityPlan, PartsPlan
+    from crmkit.records.csv_file import CsvFile
 
 #: Lines that one record shows and takes in one save.
 MOST = 1000
+#: Rows of a file that become lines at once.
+MOST_ROWS = 500
+_MOST_BYTES = 5 * 1024 * 1024
 
 
 class SentPart(msgspec.Struct, frozen=True, kw_only=True):
@@ -138,3 +144,41 @@ async def paste_parts(
             told = N_("There is nothing to paste. Copy lines of a table or a mail.")
             raise InvalidError(ctx.translate(told))
         return str(await parts.paste(inner, record_id, text))
+
+
+def read_table(data: bytes) -> CsvFile:
+    """Read a CSV file or a workbook of lines; each row has as many cells as the heading.
+
+    Raises:
+        InvalidError: It is no table, or too large for lines of one record; names line and remedy.
+    """
+    if len(data) > _MOST_BYTES:
+        raise InvalidError(Sentence(N_("The file is larger than 5 MB. Split it.")))
+    file = read_workbook(data) if is_workbook(data) else read_csv(data)
+    for row in file.ragged[:1]:
+        told = N_("Line {line} has {n} cells, the heading {wanted}. Mend it and send it again.")
+        line, n, wanted = str(row.line), str(len(row.cells)), str(len(file.columns))
+        raise InvalidError(Sentence(told, line=line, n=n, wanted=wanted))
+    if not file.rows:
+        told = N_("The file has a heading but no rows below it. Add rows and send it again.")
+        raise InvalidError(Sentence(told))
+    if len(file.rows) > MOST_ROWS:
+        told = N_("The file has {n} lines; {most} are taken at once. Split it.")
+        raise InvalidError(Sentence(told, n=str(len(file.rows)), most=str(MOST_ROWS)))
+    return file
+
+
+async def fill_parts(
+    ctx: Context, plan: EntityPlan, parts: PartsPlan, record_id: int, file: CsvFile
+) -> str:
+    """Make lines of a file as one operation, and answer what the plugin says of it.
+
+    Raises:
+        NotFoundError: The record is not the writer's to edit, or its lines come from no files.
+        InvalidError: The plugin cannot use it; nothing is written.
+    """
+    if parts.table is None:
+        raise NotFoundError(f"{plan.singular} takes no files of `{parts.entity}`.")
+    async with one_operation(ctx, "paste", parts.label) as inner:
+        await get_record(inner, plan, record_id, "edit", lock=True)
+        return str(await parts.table(inner, record_id, file))

@@ -16,6 +16,7 @@ import msgspec
 import structlog
 
 from crmkit.errors import CrmkitError
+from crmkit.model.values import in_words
 from crmkit.records.csv_file import CsvFile, read_csv
 from crmkit.records.import_fields import Matching, run_matching
 from crmkit.web.translate import _
@@ -103,7 +104,7 @@ async def _run(services: Services, ctx: Context, upload: Upload, matching: Match
         save_upload(ctx, change(upload, state="done"))
     except CrmkitError as error:
         problems = " ".join(f"{k}: {v}." for k, v in getattr(error, "problems", {}).items())
-        told = f"{error.message} {problems}".strip()
+        told = f"{in_words(error.message, _)} {problems}".strip()
         save_upload(ctx, change(upload, state="failed", checked=None, error=told))
     except Exception as error:  # noqa: BLE001 - the page must tell, whatever it was
         _log.error("import failed", token=upload.token, exc_info=error)

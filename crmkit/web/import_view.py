@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from crmkit.model.values import in_words
 from crmkit.web.fields import entity_link
 from crmkit.web.format import format_moment, format_number
 from crmkit.web.import_columns import chosen_of, columns_of
@@ -40,7 +41,7 @@ def file_page(
         action_url=f"/{plan.name}/import",
         back_url=f"/{plan.name}",
         note=_("The first line names the columns. Up to 50 MB."),
-        errors=(_(error.message),) if error else (),
+        errors=(_(in_words(error.message, _)),) if error else (),
         recent=tuple(
             Link(
                 label=each.name,
@@ -182,7 +183,7 @@ def _told(error: InvalidError | None) -> tuple[str, ...]:
     if error is None:
         return ()
     return (
-        _(error.message),
+        _(in_words(error.message, _)),
         *(
             f"{name}: {_(text)}." if name else f"{_(text)}."
             for name, text in error.problems.items()

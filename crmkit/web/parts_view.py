@@ -81,6 +81,8 @@ async def parts_grid(  # noqa: PLR0913 - what a refused save shows again
         locked=_(locked) if locked else "",
         paste_url=f"{url}/paste" if editable and parts.paste else None,
         pasted=pasted,
+        file_url=f"{url}/file" if editable and parts.table else None,
+        file_help=_(parts.table_help) if parts.table_help else "",
         errors=tuple(text for text in (stale, refused.message if refused else "", *loose) if text),
         note=note,
         empty="" if rows or editable else _("No lines yet"),

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from crmkit.testing.sites import Running
 
 _CODE = """
-from crmkit import Parts, Total
+from crmkit import InvalidError, Parts, Total
 from crmkit.model.columns import Line, Measure, Money, Number
 
 
@@ -45,6 +45,14 @@ async def has_amounts(ctx, bill):
     return (await ctx.get(Bill, bill))["name"] != "words"
 
 
+async def table(ctx, bill, table):
+    for row in table.rows:
+        await ctx.create(Row, bill=bill, text=row.cells[0], position=row.line)
+    if "refuse" in table.values("text"):
+        raise InvalidError("not so")
+    return "taken"
+
+
 async def paste(ctx, bill, text):
     for place, line in enumerate(text.splitlines(), 1):
         await ctx.create(Row, bill=bill, text=line, position=place)
@@ -58,7 +66,7 @@ class Bills(Plugin):
             fields={Bill.total: FieldOptions(derived=True)},
             parts=[Parts(Row.bill, "Rows", [Row.text, Row.amount], Row.position, totals=totals,
                          locked=lambda ctx, r: "closed" if r["name"] == "closed" else "",
-                         paste=paste, offered={Row.amount: has_amounts})],
+                         paste=paste, table=table, offered={Row.amount: has_amounts})],
         )
         yield Entity(Row, "Rows", title=Row.text, part_of=Row.bill, list=[Row.text, Row.amount])
 
@@ -163,8 +171,12 @@ async def test_a_part_is_seen_and_changed_with_its_whole_only(bills: Running) ->
         (f"/bills.row/{row}/edit", {"text": "mine"}),
         (f"/bills.bill/{bill}/parts/bills.row", {"1.text": "mine"}),
         (f"/bills.bill/{bill}/parts/bills.row/paste", {"text": "mine"}),
+        (f"/bills.bill/{bill}/parts/bills.row/file", {}),
     ):
-        assert (await client.post(path, data=form)).status_code in {403, 404, 422}, path
+        file = {"file": ("a.csv", b"text\nmine\n")} if path.endswith("file") else None
+        sent = await client.post(path, data=form, files=file)
+        assert sent.status_code in {403, 404, 422}, path
+    assert 0 == await bills.db.value("SELECT count(*) FROM bills_row WHERE text = 'mine'")
     count = "SELECT count(*) FROM bills_row WHERE bill = $1 AND text <> 'mine'"
     assert 1 == await bills.db.value(count, bill)
     await bills.db.execute("UPDATE bills_bill SET owner = (SELECT max(id) FROM core_user)")
@@ -204,6 +216,12 @@ async def test_the_grid_shows_what_was_typed_and_what_is_wrong(bills: Running) -
     assert 3 == await bills.db.value("SELECT count(*) FROM bills_row WHERE bill = $1", bill)
     empty = await client.post(f"{url}/paste", data={"text": " "}, headers=headers)
     assert 422 == empty.status_code
+    for text, status, count in (("text\nc\nd", 200, 5), ("text\ne\nrefuse", 422, 5)):
+        file = {"file": ("a.csv", text.encode())}
+        sent = await client.post(f"{url}/file", files=file, headers=headers)
+        assert status == sent.status_code
+        rows = "SELECT count(*) FROM bills_row WHERE bill = $1"
+        assert count == await bills.db.value(rows, bill)
     closed = await _bill(bills.ctx, "closed")
     assert "data-parts" not in (await client.get(f"/bills.bill/{closed}")).text
 

@@ -199,6 +199,9 @@ class PartsGrid(View, frozen=True, kw_only=True):
     locked: str = ""
     paste_url: str | None = None
     pasted: str = ""
+    file_url: str | None = None  # takes the POST of a CSV file or a workbook
+    file_help: str = ""
+    file_open: bool = False  # one was refused; send another
     errors: tuple[str, ...] = ()
     note: str = ""  # what was done
     empty: str = ""
