@@ -8,6 +8,7 @@ from crmkit import N_, Action, Entity, FieldOptions, Group, Parts
 from crmkit_orders import agreeing, calling
 from crmkit_orders.agreement_tables import Agreement, AgreementLine
 from crmkit_orders.entities import shared
+from crmkit_orders.pasted import FILE_HELP, agreement_table, paste_agreement
 from crmkit_orders.portal_giving import send_agreement
 from crmkit_orders.states import AGREEMENT_STATES, agreement_locked
 
@@ -79,6 +80,9 @@ AGREEMENTS = Entity(
             ],
             order=AgreementLine.position,
             locked=agreement_locked,
+            paste=paste_agreement,
+            table=agreement_table,
+            table_help=FILE_HELP,
         )
     ],
     actions=[

@@ -5,7 +5,7 @@ from __future__ import annotations
 from crmkit import N_, Action, Entity, FieldOptions, Group, Parts
 from crmkit_orders import ordering, promising, steps
 from crmkit_orders.entities import shared
-from crmkit_orders.pasted import paste_order
+from crmkit_orders.pasted import FILE_HELP, order_table, paste_order
 from crmkit_orders.shipping import ShipLines, prepare_delivery, prepare_return
 from crmkit_orders.states import ORDER_STATES, order_locked
 from crmkit_orders.tables import LinePart, Order, OrderLine, Plan
@@ -77,6 +77,8 @@ ORDERS = Entity(
             totals=order_totals,
             locked=order_locked,
             paste=paste_order,
+            table=order_table,
+            table_help=FILE_HELP,
         )
     ],
     actions=[

@@ -5,7 +5,7 @@ from __future__ import annotations
 from crmkit import N_, Action, Entity, FieldOptions, Group, Parts
 from crmkit_orders import quoting
 from crmkit_orders.entities import shared
-from crmkit_orders.pasted import paste_quote
+from crmkit_orders.pasted import FILE_HELP, paste_quote, quote_table
 from crmkit_orders.states import QUOTE_STATES, quote_locked
 from crmkit_orders.tables import Quote, QuoteLine
 from crmkit_orders.totals import quote_totals
@@ -71,6 +71,8 @@ QUOTES = Entity(
             totals=quote_totals,
             locked=quote_locked,
             paste=paste_quote,
+            table=quote_table,
+            table_help=FILE_HELP,
         )
     ],
     actions=[
