@@ -99,7 +99,12 @@ def _like(text: str) -> str:
     return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 
-def _sort_field(plan: EntityPlan, query: ListQuery) -> Field:
+def sort_field(plan: EntityPlan, query: ListQuery) -> Field:
+    """Answer the field a list is sorted by.
+
+    Raises:
+        InvalidError: There is none of that name, or it has no order.
+    """
     field = plan.field(query.sort or plan.title)
     if field is None or not (field.sortable or field.name == plan.title):
         raise InvalidError(
@@ -210,7 +215,7 @@ async def list_statement(ctx: Context, plan: EntityPlan, query: ListQuery) -> tu
         raise InvalidError(
             f"{plan.name} has no field `{unknown[0]}`.", {"columns": "choose others"}
         )
-    field = _sort_field(plan, query)
+    field = sort_field(plan, query)
     key = field.sort_sql()
     where = await where_clause(ctx, plan, query, statement)
     descending = query.descending != query.backwards

@@ -56,6 +56,29 @@ def test_a_list_is_filtered_sorted_and_cleared(open_page: Open) -> None:
     expect(page.locator("tr[data-url]").nth(2)).to_be_visible()
 
 
+def test_the_next_record_of_a_list_is_one_key_away_on_any_keyboard(open_page: Open) -> None:
+    page = open_page("/crm.company?sort=-name")
+    page.locator("tr[data-url] a", has_text="Kan-code").first.click()
+    expect(page.locator("h1")).to_have_text("Kan-code")
+    expect(page).to_have_url(re.compile(r"\?list=sort%3D-name$"))
+    page.keyboard.press("j")
+    expect(page.locator("h1")).to_have_text("Cancity")
+    page.reload()
+    page.evaluate(
+        "document.body.dispatchEvent(new KeyboardEvent('keydown',"
+        "{key: 'л', code: 'KeyK', bubbles: true}))"
+    )
+    expect(page.locator("h1")).to_have_text("Kan-code")
+    page.set_viewport_size({"width": 375, "height": 700})
+    arrow = page.locator(".rec-pos a").last
+    expect(arrow).to_be_visible()
+    assert 44 <= (arrow.bounding_box() or {"width": 0})["width"]
+    arrow.click()
+    expect(page.locator("h1")).to_have_text("Cancity")
+    page.locator(".crm-crumbs a").click()
+    expect(page.locator("th[aria-sort]")).to_have_attribute("aria-sort", "descending")
+
+
 def test_search_folds_cyrillic(open_page: Open) -> None:
     page = open_page("/crm.company")
     page.keyboard.press("/")

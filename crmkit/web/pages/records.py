@@ -22,6 +22,7 @@ from crmkit.records.save import (
 from crmkit.records.values import parse_values
 from crmkit.web.fields import raw_text, show_text
 from crmkit.web.held_view import held_intro
+from crmkit.web.neighbours import beside, crumbs_from, list_before
 from crmkit.web.panels import find_panel
 from crmkit.web.record_page import crumbs_of, full_page, plan_of, sent_version
 from crmkit.web.record_view import field_editor, field_view, form_page
@@ -94,7 +95,10 @@ async def record_show(
     if any(tab.name == wanted for tab in page.composer):
         tabs = tuple(msgspec.structs.replace(t, current=t.name == wanted) for t in page.composer)
         page = msgspec.structs.replace(page, composer=tabs)
-    crumbs = crumbs_of(plan, page.title)
+    came = list_before(request, plan)
+    if came is not None and not page.trashed and not wants_fragment(request):
+        page = await beside(ctx, plan, page, record_id, came)
+    crumbs = crumbs_from(crumbs_of(plan, page.title), page)
     return answer(
         request, "record.html", title=page.title, block="timeline", crumbs=crumbs, page=page
     )

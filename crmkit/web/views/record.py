@@ -238,6 +238,7 @@ class RecordPage(View, frozen=True, kw_only=True):
     prev_url: str | None = None
     next_url: str | None = None
     position: str | None = None  # "12 of 85"
+    list_query: str | None = None  # of the list one came from; "" is the list as it is at first
     trashed: str | None = None  # "Anna moved this to the trash yesterday"
     restore_url: str | None = None
     warnings: tuple[str, ...] = ()
