@@ -121,7 +121,8 @@ def with_problems(button: Button, values: Mapping[str, Any], error: InvalidError
     fields = tuple(
         msgspec.structs.replace(
             each,
-            value=str(typed.get(each.name, "")),
+            # A box has the value of a tick, whether it was ticked or not.
+            value="" if each.kind == "checkbox" else str(typed.get(each.name, "")),
             display=str(typed.get(each.name, "")),
             checked=each.kind == "checkbox" and typed.get(each.name) == "1",
             error=error.problems.get(each.name),

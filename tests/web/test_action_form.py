@@ -69,3 +69,5 @@ async def test_a_value_that_does_not_fit_says_what_does(act_as: Login) -> None:
     shown = {each.name: each for each in with_problems(button, sent, problem).fields}
     assert ("Ada", "Ada") == (shown["to"].value, shown["to"].display)
     assert (False, "must be 1 or more") == (shown["restock"].checked, shown["count"].error)
+    # Ticked again after that, it is ticked.
+    assert "" == shown["restock"].value
