@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from crmkit.model.values import Sentence
 from crmkit.work.inbox import store_batch
 from crmkit.work.mail.imap_answers import Fetched
-from crmkit.work.mail.reading import Batch, Cursor
+from crmkit.work.mail.reading import Batch, Cursor, MailboxReader
 from crmkit.work.mail.session import Session
 from crmkit.work.mail_accounts import find_account
 from crmkit.work.mail_folders import FolderHealth, folder_health
 from crmkit.work.mail_incoming import store_message
+from tests.sites import free_port
 from tests.work.mail.test_reading import Folder, server
 from tests.work.test_mail_flow import account, links, mail_site, message, person, raw, site_of
 
@@ -74,6 +76,29 @@ async def test_what_goes_wrong_is_written_in_the_language_of_the_site(
     _ctx, number = await start(site_of, imap, "Nowhere")
     russian = replace(site_of, config=msgspec.structs.replace(site_of.config, language="ru"))
     assert "нет папки «Nowhere»" in (await read(russian, number))["Nowhere"].error
+
+
+async def test_an_early_end_and_no_way_in_are_told_in_the_language_of_the_site(
+    site_of: Running, imap: ImapAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ctx, number = await start(site_of, imap, "INBOX")
+    russian = replace(site_of, config=msgspec.structs.replace(site_of.config, language="ru"))
+    fetch = MailboxReader.fetch_since
+
+    async def ended(self: MailboxReader, *given: Any, **more: Any) -> Batch:  # noqa: ANN401 - as the method
+        problem = Sentence("{host} refuses: {said}.", host="127.0.0.1", said="later")
+        return msgspec.structs.replace(await fetch(self, *given, **more), problem=problem)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(MailboxReader, "fetch_since", ended)
+        health = await read(russian, number)
+    assert "Сервер 127.0.0.1 отказывает: later." == health["INBOX"].error
+    assert "Сервер 127.0.0.1 отказывает: later." == (await find_account(ctx, number)).error
+    await site_of.db.execute(
+        "UPDATE core_mail_account SET imap_port = $2 WHERE id = $1", number, free_port()
+    )
+    await read(russian, number)
+    assert "Сервер 127.0.0.1 недоступен" in (await find_account(ctx, number)).error
 
 
 async def test_what_was_sent_elsewhere_is_found_by_the_mark_of_its_folder(
