@@ -25,6 +25,8 @@ _BAD = [
     ("f=none:is:1", "no field to filter by"),
     ("f=phone:is:1", "no field to filter by"),
     ("f=name:none:1", "no way to filter"),
+    ("f=name:contains:", "has no text to look for"),
+    ("f=name:contains:%20", "has no text to look for"),
     ("f=due_at:over:yesterday", "has a value that does not fit"),
 ]
 
