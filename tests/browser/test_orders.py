@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from playwright._impl._api_structures import SetCookieParam
+    from playwright._impl._api_structures import FilePayload, SetCookieParam
     from playwright.sync_api import Page
 
     from tests.browser.conftest import Open
@@ -184,6 +184,27 @@ def test_a_line_is_changed_and_added_by_keys_after_it_was_saved(open_page: Open)
     page.keyboard.press("Alt+ArrowDown")
     focused = page.evaluate("document.activeElement.id")
     assert "orders-quote-line-new-product" == focused
+
+
+def test_lines_are_saved_and_sent_as_a_file_without_scripts(open_page: Open) -> None:
+    page = open_page("/orders.quote/new", java_script_enabled=False)
+    page.fill("[name='company.title']", "Kan-code")
+    page.click("#form button[type=submit]")
+    page.wait_for_url(re.compile(r"/orders\.quote/\d+$"))
+    page.fill("[name='1.product.title']", "GTX Pro")
+    page.click(".parts noscript button")
+    assert "4,821" in page.inner_text("dl.parts-sums")
+    page.click("text=Take lines from a file")
+    lines: FilePayload = {"name": "l.csv", "mimeType": "text/csv", "buffer": b"code,qty\nMG-S,2\n"}
+    page.set_input_files("input[type=file]", files=lines)
+    page.click("text=Add lines from the file")
+    assert "4,931" in page.inner_text("dl.parts-sums")
+    # The fields stand beside the lines alone, and are as high as they are.
+    height = "document.querySelector('{}').getBoundingClientRect().height"
+    page = open_page(page.url)
+    page.locator(".rec-cols.doc:not(:has(> .rec-right))").wait_for()
+    left, mid = (page.evaluate(height.format(f".rec-{side}")) for side in ("left", "mid"))
+    assert left == mid
 
 
 _OVERFLOW = """() => [...document.querySelectorAll(".rec-cols > *")]
