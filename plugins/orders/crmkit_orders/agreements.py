@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from crmkit import N_, Veto, format_number
 from crmkit_orders.agreed import called_of, lines_by_id, lines_of, today_of
+from crmkit_orders.at_once import add_up_later
 from crmkit_orders.domain.errors import RuleError
 from crmkit_orders.domain.money import check_price, check_quantity, round_money
 from crmkit_orders.guards import check_move
@@ -204,7 +205,12 @@ async def agreement_saved(event: SaveEvent) -> None:
     """Add up the agreement of a line that changed."""
     if event.entity.name == LINE:
         both = {event.before.get("agreement"), event.values.get("agreement")}
-        await recount(event.ctx, [each for each in both if isinstance(each, int)])
+        for each in sorted(each for each in both if isinstance(each, int)):
+            await add_up_later(event.ctx, _recount_one, each)
+
+
+async def _recount_one(ctx: Context, agreement: int) -> None:
+    await recount(ctx, [agreement])
 
 
 async def recount(ctx: Context, agreements: Iterable[int]) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from crmkit import N_, Veto, format_number
 from crmkit_orders.agreed import called_price
+from crmkit_orders.at_once import add_up_later
 from crmkit_orders.calling import check_called_line
 from crmkit_orders.discounts import check_running
 from crmkit_orders.domain.errors import RuleError
@@ -278,11 +279,12 @@ async def add_up(event: SaveEvent) -> None:
     ):
         await _freeze_cost(ctx, name, event.record_id)
     for document in sorted(each for each in documents if isinstance(each, int)):
-        if name == QUOTE_LINE:
-            await add_up_quote(ctx, document)
-        else:
-            await add_up_order(ctx, document)
-            await mark_amended(ctx, document)
+        await add_up_later(ctx, add_up_quote if name == QUOTE_LINE else _add_up_order, document)
+
+
+async def _add_up_order(ctx: Context, order: int) -> None:
+    await add_up_order(ctx, order)
+    await mark_amended(ctx, order)
 
 
 async def _freeze_cost(ctx: Context, entity: str, line: int) -> None:

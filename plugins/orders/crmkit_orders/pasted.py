@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, NamedTuple
 
 from crmkit import N_, InvalidError, predicate
+from crmkit_orders.at_once import added_up_once
 from crmkit_orders.domain.pasting import NO_QUANTITY, KnownProduct, match_lines, parse_lines
 from crmkit_orders.line_files import left_out, lines_of_file
 from crmkit_orders.reading import read_rows
@@ -125,10 +126,20 @@ async def _add(ctx: Context, kind: _Lines, document: int, lines: Sequence[Pasted
         f'SELECT coalesce(max(position), 0) FROM {table} WHERE "{kind.column}" = $1',  # noqa: S608
         document,
     )
-    found = 0
-    for number, each in enumerate(matched, place + 1):
+    async with added_up_once(ctx):
+        await _create(ctx, kind, document, matched, place + 1)
+    found = sum(map(_is_sure, matched))
+    if found == len(matched):
+        return ctx.translate(N_("Lines added: {n}.")).format(n=found)
+    told = N_("Lines added: {n}. {rest} of them still need a product.")
+    return ctx.translate(told).format(n=len(matched), rest=len(matched) - found)
+
+
+async def _create(
+    ctx: Context, kind: _Lines, document: int, matched: Sequence[MatchedLine], first: int
+) -> None:
+    for number, each in enumerate(matched, first):
         is_sure = _is_sure(each)
-        found += is_sure
         values: dict[str, object] = {
             "product": each.product_id if is_sure else None,
             "quantity": each.line.quantity or kind.quantity,
@@ -140,10 +151,6 @@ async def _add(ctx: Context, kind: _Lines, document: int, lines: Sequence[Pasted
         if each.line.unit_price is not None:
             values["unit_price"] = each.line.unit_price
         await ctx.create(kind.entity, **values, **{kind.column: document}, position=number)
-    if found == len(matched):
-        return ctx.translate(N_("Lines added: {n}.")).format(n=found)
-    told = N_("Lines added: {n}. {rest} of them still need a product.")
-    return ctx.translate(told).format(n=len(matched), rest=len(matched) - found)
 
 
 def _is_sure(each: MatchedLine) -> bool:

@@ -6,9 +6,12 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from crmkit_orders import lines
+from crmkit_orders.at_once import added_up_once
 from crmkit_orders.pasted import order_table, paste_agreement, paste_order
+from crmkit_orders.totals import add_up_order
 
-from crmkit import Veto, speaking
+from crmkit import InvalidError, Veto, speaking
 from crmkit.records.csv_file import read_csv
 from crmkit.testing.workbooks import workbook
 
@@ -166,3 +169,25 @@ async def test_what_cannot_be_read_of_a_pasted_line_is_not_guessed(
     assert (None, True) == (unsure["product"], unsure["is_unmatched"])
     assert "1,234" in unsure["text"]
     assert (Decimal(2), False) == (kit["quantity"], kit["is_unmatched"])
+
+
+async def test_an_order_is_added_up_once_for_all_lines_of_a_file(
+    ctx: Context, draft: Draft, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order = await draft(pro=0, kit=0)
+    added: list[int] = []
+    add_up = add_up_order
+
+    async def counted(ctx: Context, order: int) -> None:
+        added.append(order)
+        await add_up(ctx, order)
+
+    monkeypatch.setattr(lines, "add_up_order", counted)
+    await order_table(ctx, order, read_csv(b"code;qty;price\n" + b"MG-S;1;10\n" * 7))
+    assert [order] == added
+    assert Decimal(70) == (await ctx.get(ORDER, order))["net"]
+    with pytest.raises(InvalidError):
+        async with added_up_once(ctx):
+            raise InvalidError("what goes wrong leaves nothing waiting")
+    await ctx.save("orders.order_line", (await _lines(ctx))[0]["id"], quantity=Decimal(2))
+    assert Decimal(80) == (await ctx.get(ORDER, order))["net"]
