@@ -56,7 +56,7 @@ def read_workbook(data: bytes) -> CsvFile:
 
     Raises:
         InvalidError: It is no workbook, too large, or its heading cannot be used; or a cell holds
-            a formula, whose value may be an old one, or an error. Names the cell.
+            an error, or a formula without the value its program shows. Names the cell.
     """
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
@@ -154,15 +154,15 @@ def _column(name: str, expected: int) -> int:
 
 def _cell(cell: _Element, texts: list[str]) -> str:
     kind, name = cell.get("t", "n"), cell.get("r", "?")
-    if cell.find(f"{_MAIN}f") is not None:
-        told = N_(
-            "Cell {cell} holds a formula, whose value may be an old one. Copy the cells and paste "
-            "them as values."
-        )
-        raise InvalidError(Sentence(told, cell=name))
     if kind == "inlineStr":
         return _text_of(cell)
     value = cell.findtext(f"{_MAIN}v") or ""
+    if not value and cell.find(f"{_MAIN}f") is not None:
+        told = N_(
+            "Cell {cell} holds a formula that was never computed. Open the workbook in its program "
+            "and save it there."
+        )
+        raise InvalidError(Sentence(told, cell=name))
     if kind == "e":
         told = N_("Cell {cell} holds the error {value}. Mend it in the sheet.")
         raise InvalidError(Sentence(told, cell=name, value=value))

@@ -17,7 +17,7 @@ _LINKS = "http://schemas.openxmlformats.org/package/2006/relationships"
 
 
 def workbook(rows: Sequence[Sequence[str | int | Decimal]]) -> bytes:
-    """Answer an XLSX file with one sheet; a text that begins with = is a formula, "" no cell."""
+    """Answer an XLSX file with one sheet; a text with = first is a formula never computed."""
     texts: list[str] = []
     written = []
     for number, row in enumerate(rows, 1):
@@ -51,6 +51,6 @@ def _cell(value: str | int | Decimal, name: str, texts: list[str]) -> str:
     if not isinstance(value, str):
         return f'<c r="{name}"><v>{value}</v></c>'
     if value.startswith("="):
-        return f'<c r="{name}"><f>{escape(value[1:])}</f><v>1</v></c>'
+        return f'<c r="{name}"><f>{escape(value[1:])}</f></c>'
     texts.append(value)
     return f'<c r="{name}" t="s"><v>{len(texts) - 1}</v></c>'

@@ -52,10 +52,16 @@ def test_texts_in_pieces_and_in_their_cell_are_whole() -> None:
     assert ("GTX Pro", "in") == read_workbook(data).rows[0].cells
 
 
+def test_of_a_formula_the_value_is_taken_that_its_program_shows() -> None:
+    good = workbook([["Code", "Price"], ["a", 5]])
+    data = _with(good, _SHEET, "<v>5</v>", "<f>B1*2</f><v>7</v>")
+    assert ("a", "7") == read_workbook(data).rows[0].cells
+
+
 @pytest.mark.parametrize(
     ("rows", "said"),
     [
-        ([["Code", "Qty"], ["a", "=1+1"]], "Cell B2 holds a formula"),
+        ([["Code", "Qty"], ["a", "=1+1"]], "Cell B2 holds a formula that was never computed"),
         ([], "its first line must name the columns"),
         ([["Code", "", "Qty"], ["a", "b", 1]], "Column 2 has no heading"),
         ([["Code", "Code"], ["a", 1]], "`Code` stands twice"),
