@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections import Counter
 from gettext import c2py  # what gettext runs
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +17,8 @@ from crmkit.access.roles import load_roles
 from crmkit.model.values import Sentence, in_words
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from babel.messages.catalog import Catalog, Message
 
     from crmkit.plugin.site import Site
@@ -37,13 +41,17 @@ def russian() -> Catalog:
 
 def _marked(folder: Path = ROOT / "crmkit") -> set[str]:
     """Every text that Python and templates of a package mark, plural ones by their first form."""
+    return {text for _context, text in _marked_with_context(folder)}
+
+
+def _marked_with_context(folder: Path) -> set[tuple[str | None, str]]:
     with (ROOT / "babel.cfg").open(encoding="utf-8") as file:
         methods, options = parse_mapping_cfg(file)  # type: ignore[no-untyped-call]
     keywords = {**DEFAULT_KEYWORDS, "N_": None}
     found = extract_from_dir(str(folder), methods, options, keywords)
     return {
-        message if isinstance(message, str) else message[0]
-        for _file, _line, message, _comments, _context in found
+        (context, message if isinstance(message, str) else message[0])
+        for _file, _line, message, _comments, context in found
     }
 
 
@@ -83,6 +91,27 @@ def test_every_marked_text_of_a_plugin_has_a_russian_one(russian: Catalog, folde
     assert all(_translated(own, text) for text in (manifest["name"], manifest["summary"]))
     ids = {each.id if isinstance(each.id, str) else each.id[0] for each in own if each.id}
     assert [] == sorted(ids - texts)
+
+
+@pytest.mark.parametrize("path", [RUSSIAN, *PLUGINS.values()], ids=lambda each: each.stem)
+def test_a_text_of_two_meanings_says_which_by_its_context(path: Path) -> None:
+    # Of two entries of one text the later would be read at both places.
+    seen = [(m.context, m.id) for m in _entries(path) if m.id]
+    assert [] == sorted(str(each) for each, times in Counter(seen).items() if times > 1)
+
+
+def test_each_meaning_of_a_text_has_its_russian_one(russian: Catalog) -> None:
+    told = {(context, text) for context, text in _marked_with_context(ROOT / "crmkit") if context}
+    assert ("merge", "Kept") in told
+    found = {each: russian.get(each[1], each[0]) for each in told}
+    assert [] == sorted(each for each, message in found.items() if not (message and message.string))
+
+
+def _entries(path: Path) -> Iterator[Message]:
+    """Each entry of a file by itself, since a catalogue keeps one of each text."""
+    head, *rest = path.read_text(encoding="utf-8").split("\n\n")
+    for entry in rest:
+        yield from read_po(StringIO(f"{head}\n\n{entry}\n"))
 
 
 def test_every_label_of_the_site_has_a_russian_one(russian: Catalog, site: Site) -> None:
