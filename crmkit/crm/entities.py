@@ -162,6 +162,7 @@ LEADS = Entity(
             icon="switch-horizontal",
             states=("new", "working", "qualified"),
             labels={"opportunity": N_("Name of the opportunity"), "amount": N_("Amount")},
+            done=N_("Lead converted"),
         )
     ],
     fields={

@@ -50,6 +50,8 @@ class Action:
         needs: Verbs the role must have on the entity besides, such as "create" for a copy.
         input: Struct of what is asked for first; unknown fields are refused.
         confirm: English question asked before it is done.
+        done: English words told after it, such as "Order confirmed"; "" tells the label and that
+            it is done. Where another record is shown then, they say what that is.
         states: States of the lifecycle in which it is offered; empty is all.
         visible: `(ctx, record)` says whether it can be done with that record; sync.
         bulk: Offered for many records at once.
@@ -72,6 +74,7 @@ class Action:
     input: type[msgspec.Struct] | None = None
     icon: str = ""
     confirm: str = ""
+    done: str = ""
     states: Sequence[str] = ()
     labels: Mapping[str, str] | None = None
     rows: Mapping[str, Rows] | None = None

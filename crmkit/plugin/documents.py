@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from crmkit.model.action import Action
+from crmkit.model.values import N_
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -74,4 +75,5 @@ def document_action(plugin: str, template: DocumentTemplate) -> Action:
         icon=template.icon,
         quiet=True,
         undoable=False,
+        done=N_("It is being made, and the documents show it soon"),
     )

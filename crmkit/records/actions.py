@@ -9,7 +9,7 @@ import msgspec
 
 from crmkit.access.predicate import allowed
 from crmkit.errors import ConflictError, InvalidError, NotFoundError
-from crmkit.model.values import N_
+from crmkit.model.values import N_, Sentence
 from crmkit.records.copying import duplicate_of
 from crmkit.records.handing_over import HAND_OVER
 from crmkit.records.journal import one_operation
@@ -125,7 +125,15 @@ def find_action(plan: EntityPlan, name: str) -> Action:
     for action in actions_of(plan):
         if action.name == name:
             return action
-    raise NotFoundError(f"{plan.singular} has no action `{name}`.")
+    text = N_("{what} has no action `{name}`.")
+    raise NotFoundError(Sentence(text, what=Sentence(plan.singular), name=name))
+
+
+def done_words(ctx: Context, action: Action) -> str:
+    """Answer what somebody is told who did it, in his language: "Order confirmed"."""
+    if action.done:
+        return ctx.translate(action.done)
+    return ctx.translate(N_("{what}: done")).format(what=ctx.translate(action.label))
 
 
 def decode_input(ctx: Context, action: Action, raw: Mapping[str, Any]) -> msgspec.Struct | None:

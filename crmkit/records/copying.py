@@ -85,5 +85,5 @@ def duplicate_of(plan: EntityPlan) -> Action:
 
     return Action(
         "duplicate", N_("Make a copy"), duplicate, "read", icon="copy", visible=may_create,
-        bulk=False, quiet=True, needs=("create",),
+        bulk=False, quiet=True, needs=("create",), done=N_("This is the copy"),
     )  # fmt: skip

@@ -142,4 +142,5 @@ HAND_OVER = Action(
         "disable": N_("This person may no longer sign in"),
     },
     kinds={"to": "user"},
+    done=N_("Handed over"),
 )

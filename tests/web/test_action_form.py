@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
@@ -9,7 +10,7 @@ import pytest
 
 from crmkit.errors import InvalidError
 from crmkit.model.action import Action
-from crmkit.records.actions import decode_input
+from crmkit.records.actions import actions_of, decode_input, done_words
 from crmkit.web.action_form import action_inputs, action_values, with_problems
 from crmkit.web.views import Action as Button
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from crmkit.model.context import Context
+    from crmkit.plugin.site import Site
 
     Login = Callable[..., Awaitable[Context]]
 
@@ -46,6 +48,18 @@ async def test_each_input_shows_its_default_and_is_entered_as_its_kind(act_as: L
     assert ("time", "12:00") == (found["time"].kind, found["time"].value)
     assert "1" == found["count"].value
     assert (True, False) == (found["restock"].checked, found["leaves"].checked)
+
+
+async def test_what_was_done_is_told_in_words_of_the_action_else_by_its_label(
+    act_as: Login, site: Site
+) -> None:
+    words = {"Converted": "Готово дело", "{what}: done": "{what}: готово", "Ask": "Спросить"}
+    ctx = replace(await act_as("administrator"), translate=lambda text: words.get(text, text))
+    assert "Готово дело" == done_words(ctx, replace(ACTION, done="Converted"))
+    assert "Спросить: готово" == done_words(ctx, ACTION)
+    offered = [each for plan in site.entities.values() for each in actions_of(plan)]
+    assert len(offered) > 10
+    assert [] == [each.name for each in offered if not each.done]
 
 
 async def test_what_is_ticked_from_the_beginning_can_be_unticked(act_as: Login) -> None:

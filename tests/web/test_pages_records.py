@@ -135,6 +135,7 @@ async def test_a_lead_is_converted_from_its_page(browse: Browse) -> None:
     assert 422 == wrong.status_code
     done = await client.post(f"{url}/actions/convert", data={"amount": "5", "version": "1"})
     assert done.headers["location"].startswith("/crm.opportunity/")
+    assert "Lead converted" in (await client.get(done.headers["location"])).text
     assert f'action="{url}/actions/convert"' not in (await client.get(url)).text
 
 

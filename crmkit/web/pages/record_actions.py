@@ -10,7 +10,7 @@ from litestar.params import FromPath
 from crmkit.access.predicate import check
 from crmkit.errors import HookFailedError, InvalidError, NotFoundError, SecondPersonError
 from crmkit.plugin.plan import EntityPlan
-from crmkit.records.actions import find_action, run_action
+from crmkit.records.actions import done_words, find_action, run_action
 from crmkit.records.journal import one_operation
 from crmkit.records.read import get_record
 from crmkit.records.save import (
@@ -112,9 +112,8 @@ async def action_create(
         return await refused_page(request, plan, record_id, name, values, error)
     if action.second_person:
         return go(request, f"/{entity}/{record_id}", asked_flash())
-    text = _("Done: %(what)s") % {"what": _(action.label)}
     undo = f"/history/{result.operation}/undo" if action.undoable else None
-    return go(request, result.url, Flash(text=text, undo_url=undo))
+    return go(request, result.url, Flash(text=done_words(ctx, action), undo_url=undo))
 
 
 @post("/{entity:str}/{record_id:int}/trash", policy="entity.delete")

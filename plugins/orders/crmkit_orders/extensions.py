@@ -159,11 +159,11 @@ EXTENSIONS = (
             Action(
                 "make-quote", N_("Make a quote"), make_quote, "read", icon="file-text", quiet=True,
                 states=("prospecting", "engaging", "proposal", "negotiation", "won"), bulk=False,
-                visible=_may_create("orders.quote"),
+                visible=_may_create("orders.quote"), done=N_("Quote made"),
             ),
             Action(
                 "make-order", N_("Make an order"), make_order, "read", icon="package",
-                states=("won",), visible=_may_create("orders.order"),
+                states=("won",), visible=_may_create("orders.order"), done=N_("Order made"),
             ),
         ],
     ),

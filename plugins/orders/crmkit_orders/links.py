@@ -70,6 +70,7 @@ LINKS = (
             Action(
                 "send-status", N_("Send status link"), send_status_link, icon="send", quiet=True,
                 states=("confirmed", "in_progress", "fulfilled", "closed"), undoable=False,
+                done=N_("Status link sent"),
             )
         ],
     ),

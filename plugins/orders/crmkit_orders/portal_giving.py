@@ -219,11 +219,12 @@ def _extension(kind: str) -> Extension:
         actions=[
             Action(
                 "send-page", N_("Send client's page link"), _send(kind), icon="send",
-                **values,
+                done=N_("Link of the client's page sent"), **values,
             ),
             Action(
                 "end-page", N_("End client's page links"), _end(kind), icon="link-off",
-                confirm=N_("Links that were sent to the client stop working."), **values,
+                confirm=N_("Links that were sent to the client stop working."),
+                done=N_("Links of the client's page ended"), **values,
             ),
         ],
     )  # fmt: skip

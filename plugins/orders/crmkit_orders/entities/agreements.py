@@ -93,6 +93,7 @@ AGREEMENTS = Entity(
             icon="player-play",
             states=("draft",),
             undoable=False,
+            done=N_("Blanket order begun"),
         ),
         Action(
             "call-off",
@@ -104,6 +105,7 @@ AGREEMENTS = Entity(
             visible=_may_order,
             rows={"quantities": calling.wanted_inputs},
             bulk=False,
+            done=N_("This is the order called off"),
         ),
         Action(
             "raise",
@@ -117,6 +119,7 @@ AGREEMENTS = Entity(
             bulk=False,
             quiet=True,
             undoable=False,
+            done=N_("Blanket order changed"),
         ),
         Action(
             "send",
@@ -138,6 +141,7 @@ AGREEMENTS = Entity(
             bulk=False,
             quiet=True,
             needs=("create",),
+            done=N_("This is the next blanket order"),
         ),
         Action(
             "close",
@@ -148,6 +152,7 @@ AGREEMENTS = Entity(
             quiet=True,
             undoable=False,
             confirm=N_("Nothing more is called off. What was called off is delivered as ever."),
+            done=N_("Blanket order closed"),
         ),
         Action(
             "cancel",
@@ -159,6 +164,7 @@ AGREEMENTS = Entity(
             quiet=True,
             undoable=False,
             labels={"reason": N_("Reason")},
+            done=N_("Blanket order cancelled"),
         ),
     ],
     fields={

@@ -67,6 +67,7 @@ PRODUCTS = Entity(
             undoable=False,
             visible=lambda _ctx, record: bool(record["is_stocked"]),
             labels={"on_hand": N_("Counted"), "reason": N_("Reason")},
+            done=N_("Stock counted"),
         )
     ],
     fields={

@@ -70,6 +70,7 @@ DELIVERIES = Entity(
             states=("planned", "packed"),
             undoable=False,
             visible=lambda _ctx, record: record["direction"] == "out",
+            done=N_("Delivery shipped"),
         ),
         Action(
             "delivered",
@@ -78,6 +79,7 @@ DELIVERIES = Entity(
             icon="check",
             states=("shipped",),
             undoable=False,
+            done=N_("Delivery has arrived"),
         ),
         Action(
             "take-back",
@@ -92,6 +94,7 @@ DELIVERIES = Entity(
             bulk=False,
             undoable=False,
             labels={"reason": N_("Reason"), "restock": N_("Put it back into stock")},
+            done=N_("Goods taken back"),
         ),
     ],
     fields={
@@ -189,6 +192,7 @@ RECEIPTS = Entity(
             bulk=False,
             undoable=False,
             labels={"counts": N_("Counts that came, in the order of the lines; empty is all")},
+            done=N_("Goods received"),
         ),
     ],
     fields={

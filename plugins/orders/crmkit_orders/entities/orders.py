@@ -89,6 +89,7 @@ ORDERS = Entity(
             icon="check",
             states=("draft",),
             undoable=False,
+            done=N_("Order confirmed"),
         ),
         Action(
             "confirm-changes",
@@ -98,6 +99,7 @@ ORDERS = Entity(
             visible=lambda _ctx, record: bool(record["is_amended"]),
             undoable=False,
             states=("confirmed", "in_progress"),
+            done=N_("Changes confirmed"),
         ),
         Action(
             "deliver",
@@ -108,6 +110,7 @@ ORDERS = Entity(
             states=("confirmed", "in_progress"),
             bulk=False,
             labels={"carrier": N_("Carrier"), "tracking": N_("Tracking number")},
+            done=N_("Delivery recorded"),
         ),
         Action(
             "return",
@@ -118,6 +121,7 @@ ORDERS = Entity(
             visible=lambda _ctx, record: record["delivery_status"] != "none",
             bulk=False,
             quiet=True,
+            done=N_("Return recorded"),
         ),
         Action(
             "finish-step",
@@ -129,6 +133,7 @@ ORDERS = Entity(
             visible=lambda _ctx, record: bool(record["step"]),
             quiet=True,
             labels={"reason": N_("Reason, when it is skipped"), "skip": N_("Skip it")},
+            done=N_("Step finished"),
         ),
         Action(
             "hand-over",
@@ -141,6 +146,7 @@ ORDERS = Entity(
             visible=lambda _ctx, record: bool(record["step"]),
             labels={"to": N_("E-mail or name of who takes it"), "reason": N_("Reason")},
             kinds={"to": "user"},
+            done=N_("Step handed over"),
         ),
         Action(
             "move-promise",
@@ -153,6 +159,7 @@ ORDERS = Entity(
             undoable=False,
             labels={"day": N_("Day"), "time": N_("Time"), "reason": N_("Reason")},
             kinds={"day": "date", "time": "time", "reason": "textarea"},
+            done=N_("Promise changed"),
         ),
         Action(
             "promise-by-rule",
@@ -163,6 +170,7 @@ ORDERS = Entity(
             visible=lambda _ctx, record: bool(record["is_promised_by_hand"]),
             quiet=True,
             undoable=False,
+            done=N_("Promised by the rule"),
         ),
         Action(
             "again",
@@ -173,6 +181,7 @@ ORDERS = Entity(
             bulk=False,
             quiet=True,
             needs=("create",),
+            done=N_("This is the new order"),
         ),
         Action(
             "end-links",
@@ -182,6 +191,7 @@ ORDERS = Entity(
             quiet=True,
             undoable=False,
             confirm=N_("Links that were sent to the client stop working."),
+            done=N_("Status links ended"),
         ),
         Action(
             "cancel",
@@ -192,6 +202,7 @@ ORDERS = Entity(
             states=("draft", "confirmed", "in_progress"),
             quiet=True,
             labels={"reason": N_("Reason")},
+            done=N_("Order cancelled"),
         ),
     ],
     fields={

@@ -77,7 +77,13 @@ QUOTES = Entity(
     ],
     actions=[
         Action(
-            "send", N_("Send"), quoting.send_quote, icon="send", states=("draft",), undoable=False
+            "send",
+            N_("Send"),
+            quoting.send_quote,
+            icon="send",
+            states=("draft",),
+            undoable=False,
+            done=N_("Quote sent"),
         ),
         Action(
             "accept",
@@ -89,6 +95,7 @@ QUOTES = Entity(
             undoable=False,
             bulk=False,
             labels={"name": N_("Who accepted it")},
+            done=N_("Quote accepted"),
         ),
         Action(
             "revise",
@@ -98,6 +105,7 @@ QUOTES = Entity(
             states=("sent", "refused", "expired"),
             bulk=False,
             needs=("create",),
+            done=N_("This is the new version"),
         ),
     ],
     fields={
