@@ -6,7 +6,7 @@ import asyncio
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import rich_click as click
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
+Result = TypeVar("Result")
+
 _SITE = click.option(
     "--site",
     type=click.Path(file_okay=False, path_type=Path),
@@ -25,14 +27,14 @@ _SITE = click.option(
 )
 
 
-def _run(work: Coroutine[Any, Any, None]) -> None:
+def _run(work: Coroutine[Any, Any, Result]) -> Result:
     try:
-        asyncio.run(work)
+        return asyncio.run(work)
     except CrmkitError as error:
         _fail(error)
 
 
-def _fail(error: CrmkitError) -> None:
+def _fail(error: CrmkitError) -> NoReturn:
     click.echo(error.message, err=True)
     if isinstance(error, InvalidError):
         for name, problem in error.problems.items():

@@ -13,6 +13,7 @@ import rich_click as click
 from crmkit.cli import _SITE, _commands, _run
 from crmkit.cli.opening import Opened, open_site
 from crmkit.errors import InvalidError
+from crmkit.model.values import N_, Sentence
 from crmkit.records.exports import export_csv
 from crmkit.records.import_plan import ImportPlan, ImportReport, unused_columns
 from crmkit.records.import_suggest import suggest
@@ -85,7 +86,8 @@ def read_pairs(option: str, texts: tuple[str, ...]) -> dict[str, str]:
     """
     wrong = next((text for text in texts if "=" not in text), None)
     if wrong is not None:
-        raise InvalidError(f"{option} {wrong}: write it as name=value.")
+        text = N_("{option} {wrong}: write it as name=value.")
+        raise InvalidError(Sentence(text, option=option, wrong=wrong))
     return dict(text.split("=", 1) for text in texts)
 
 

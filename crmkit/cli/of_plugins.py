@@ -100,7 +100,6 @@ def _look(folder: Path) -> Site:
         return asyncio.run(read())
     except CrmkitError as error:
         _fail(error)
-        raise
 
 
 def _nothing(**_options: Any) -> None:  # noqa: ANN401

@@ -12,6 +12,7 @@ from crmkit.access.setup import make_link
 from crmkit.cli import _SITE, _commands, _run
 from crmkit.cli.opening import open_site
 from crmkit.errors import ConflictError, InvalidError, NotFoundError
+from crmkit.model.values import N_, Sentence
 from crmkit.records.handing_over import HAND_OVER, pass_on
 from crmkit.records.holding import held_by, said_of
 from crmkit.records.journal import one_operation
@@ -158,7 +159,8 @@ async def find_user(opened: Opened, name: str) -> int:
         name,
     )
     if found is None:
-        raise NotFoundError(f"Nobody signs in as {name}. See `crmkit export core.user`.")
+        text = N_("Nobody signs in as {name}. See `crmkit export core.user`.")
+        raise NotFoundError(Sentence(text, name=name))
     return found
 
 

@@ -18,6 +18,7 @@ from crmkit.errors import NotFoundError, PluginError
 from crmkit.model.extension import Extension
 from crmkit.model.field import Field
 from crmkit.model.role import Role
+from crmkit.model.values import N_, Sentence
 from crmkit.plugin.contributions import Contributions, read_contributions
 from crmkit.plugin.discovery import Found, discover
 from crmkit.plugin.dispatch import Dispatcher
@@ -166,7 +167,8 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
         try:
             return self.entities[name]
         except KeyError:
-            raise NotFoundError(f"There is no entity `{name}` here.") from None
+            text = N_("There is no entity `{name}` here.")
+            raise NotFoundError(Sentence(text, name=name)) from None
 
     def settings(self, kind: type[msgspec.Struct]) -> msgspec.Struct:
         """Answer the settings of the plugin whose `Settings` that is; wrong ones count as absent.

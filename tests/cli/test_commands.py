@@ -207,7 +207,7 @@ def test_what_a_page_offers_is_listed_and_done_by_its_name(tmp_path: Path) -> No
     assert not offered["convert"]["refused"]
     made = json.loads(crmkit(tmp_path, "run", "crm.lead", "1", "duplicate", "--json"))
     assert "/crm.lead/2" == made["url"]
-    assert "Make a copy: done, http://" in crmkit(tmp_path, "run", "crm.lead", "1", "duplicate")
+    assert "This is the copy, http://" in crmkit(tmp_path, "run", "crm.lead", "1", "duplicate")
     crmkit(tmp_path, "run", "core.user", "2", "hand-over", f"to={EMAIL}", "disable=true")
     _refused(
         run(tmp_path, "run", "crm.lead", "1", "duplicate", "--as", "tom@example.com"),
@@ -224,6 +224,32 @@ def test_what_a_page_offers_is_listed_and_done_by_its_name(tmp_path: Path) -> No
     (again,) = (each for each in json.loads(crmkit(tmp_path, "run", "crm.lead", "1", "--json"))
                 if "convert" == each["action"])  # fmt: skip
     assert "cannot be done in the state" in again["refused"]
+
+
+def test_several_records_are_done_or_refused_each_by_itself_in_the_language_of_the_site(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "crmkit.toml").write_text('language = "ru"\n', encoding="utf-8")
+    file = tmp_path / "leads.csv"
+    file.write_text("name,company_name\nPat Baum,Kan-code\nJo Beck,Acme\n")
+    crmkit(tmp_path, "import", "crm.lead", str(file))
+    done = run(tmp_path, "run", "crm.lead", "2", "99", "1", "convert")
+    assert (1, "99: Лид 99: такой записи нет") == (done.returncode, done.stderr[:28])
+    told = done.stdout.splitlines()
+    assert ["1: Лид конвертирован", "2: Лид конвертирован"] == [
+        line.split(",")[0] for line in told[:2]
+    ]
+    assert "это отменяет" in told[2]
+    again = run(tmp_path, "run", "crm.lead", "1", "2", "convert", "--json")
+    answered = json.loads(again.stdout)
+    assert (1, 0, [1, 2]) == (again.returncode, answered["changed"],
+                              [each["id"] for each in answered["skipped"]])  # fmt: skip
+    _refused(run(tmp_path, "run", "crm.lead", "1", "nothing"), "Лид: нет действия `nothing`")
+
+
+def test_what_is_of_one_record_is_not_asked_of_several(tmp_path: Path) -> None:
+    assert 2 == run(tmp_path, "run", "crm.lead", "1", "2").returncode
+    assert 2 == run(tmp_path, "run", "crm.lead", "1", "2", "convert", "--version", "1").returncode
 
 
 def test_a_call_of_an_action_that_cannot_be_is_refused_with_its_place(site: Path) -> None:
