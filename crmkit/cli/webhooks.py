@@ -10,10 +10,11 @@ from crmkit.cli import _SITE, _commands, _run
 from crmkit.cli.opening import open_site
 from crmkit.cli.tables import AS_JSON, print_rows
 from crmkit.errors import NotFoundError
+from crmkit.work.events import event_names
 from crmkit.work.hooks import list_hooks, renew_address, renew_hook
 from crmkit.work.incoming_hooks import run_call_again
 from crmkit.work.webhook_calls import send_again, send_test
-from crmkit.work.webhooks import list_webhooks, renew_secret
+from crmkit.work.webhooks import edit_webhook, list_webhooks, renew_secret
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,7 +26,7 @@ _INCOMING = click.option("--incoming", is_flag=True, help="Of those that other s
 
 @_commands.group()
 def webhooks() -> None:
-    """See webhooks, send a test, send again what failed, renew secrets."""
+    """See and edit webhooks, send a test, send again what failed, renew secrets."""
 
 
 @webhooks.command("list")
@@ -92,6 +93,33 @@ def test(site: Path, number: int) -> None:
             await _check(ctx, number)
             await send_test(ctx, number)
         click.echo("A worker sends it; the log of the webhook says what becomes of it.")
+
+    _run(work())
+
+
+@webhooks.command()
+@_SITE
+@click.option("--name", help="What it is called.")
+@click.option("--url", help="Address that is told.")
+@click.option("--event", "events", multiple=True, help="What it is told of; all of it; repeatable.")
+@click.argument("number", type=click.IntRange(0, 2**63 - 1))
+def edit(
+    site: Path, number: int, *, name: str | None, url: str | None, events: tuple[str, ...]
+) -> None:
+    """Tell another address or of other events; what is not given stays, and so does the secret."""
+    if name is None and url is None and not events:
+        raise click.UsageError("Give --name, --url or --event: nothing would be changed.")
+
+    async def work() -> None:
+        async with open_site(site) as opened:
+            ctx = opened.context()
+            await _check(ctx, number)
+            old = next(each for each in await list_webhooks(ctx) if each.id == number)
+            await edit_webhook(
+                ctx, number, old.name if name is None else name, old.url if url is None else url,
+                events or old.events, list(event_names(ctx.site)),
+            )  # fmt: skip
+        click.echo("Saved.")
 
     _run(work())
 

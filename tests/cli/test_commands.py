@@ -318,6 +318,12 @@ def test_webhooks_are_listed_tested_renewed_and_sent_again(site: Path) -> None:
     asyncio.run(add())
     (out,) = json.loads(crmkit(site, "webhooks", "list", "--json"))
     assert ("Stock", "crm.person.created", True) == (out["name"], out["events"], out["active"])
+    number = str(out["id"])
+    assert "Saved" in crmkit(site, "webhooks", "edit", number, "--event", "crm.*.created")
+    (edited,) = json.loads(crmkit(site, "webhooks", "list", "--json"))
+    assert {**out, "events": "crm.*.created"} == edited
+    _refused(run(site, "webhooks", "edit", number, "--url", "gopher://x"), "url: must begin with")
+    _refused(run(site, "webhooks", "edit", "99", "--name", "x"), "no webhook 99")
     assert "Shop" in crmkit(site, "webhooks", "list", "--incoming")
     assert "A worker sends it" in crmkit(site, "webhooks", "test", str(out["id"]))
     assert "0 to be sent again" in crmkit(site, "webhooks", "replay", str(out["id"]))

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from crmkit.access.sealing import key_path
 from crmkit.config import WebhooksConfig
@@ -20,7 +21,13 @@ from crmkit.work.events import event_names, webhooks_of
 from crmkit.work.outgoing import check_url, is_public, post, resolve
 from crmkit.work.signing import sign
 from crmkit.work.webhook_calls import list_calls, queue_calls, send_again, send_test
-from crmkit.work.webhooks import add_webhook, list_webhooks, renew_secret, switch_webhook
+from crmkit.work.webhooks import (
+    add_webhook,
+    edit_webhook,
+    list_webhooks,
+    renew_secret,
+    switch_webhook,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -301,6 +308,63 @@ async def test_administrators_make_it_on_the_page_and_see_its_secret_once(
         assert 403 == (await (await running.client("seller")).get(page)).status_code
         assert 303 == (await client.post(f"{page}/1/remove")).status_code
         assert 0 == await running.db.value("SELECT count(*) FROM core_webhook_call")
+
+
+async def test_an_edited_webhook_tells_another_address_of_other_events_with_its_old_secret(
+    place: Place, receiver: Receiver
+) -> None:
+    async with site(place) as running:
+        number, _secret = await _add(running, "http://127.0.0.1:9/gone", "crm.person.created")
+        sealed = "SELECT secret FROM core_webhook"
+        secret = await running.db.value(sealed)
+        await running.db.execute(
+            "UPDATE core_webhook SET failures = 20, paused_until = now() + interval '1 hour'"
+        )
+        await running.ctx.create("crm.person", name="Waits")
+        client = await running.client()
+        page = f"/settings/webhooks/{number}/edit"
+        assert "http://127.0.0.1:9/gone" in (await client.get(page)).text
+        bad = {"name": " ", "url": "gopher://x", "events": "crm.nothing.created"}
+        refused = await client.post(page, data=bad)
+        assert 422 == refused.status_code
+        for text in ("is needed", "must begin with https://", "crm.nothing.created"):
+            assert text in refused.text
+        typed = {"name": "Store", "url": receiver.url, "events": "crm.company.created"}
+        with capture_logs() as logs:
+            assert 303 == (await client.post(page, data=typed)).status_code
+        (said,) = (each for each in logs if "a webhook was edited" == each["event"])
+        assert ["name", "url", "events"] == said["changed"]
+        assert receiver.url not in str(said)
+        (row,) = await list_webhooks(running.ctx)
+        assert ("Store", 0, None) == (row.name, row.failures, row.paused_until)
+        assert secret == await running.db.value(sealed)
+        await running.rebuild()
+        await running.ctx.create("crm.person", name="No longer told")
+        await running.ctx.create("crm.company", name="Told")
+        await running.work()
+        names = sorted(json.loads(body)["type"] for _headers, body in receiver.got)
+        assert ["crm.company.created", "crm.person.created"] == names
+        assert 404 == (await client.get("/settings/webhooks/99/edit")).status_code
+        assert 404 == (await client.post("/settings/webhooks/99/edit", data=typed)).status_code
+        seller = await running.client("seller")
+        assert 403 == (await seller.post(page, data=typed)).status_code
+
+
+async def test_an_edit_that_changes_no_address_ends_no_pause_and_keeps_what_is_off(
+    place: Place,
+) -> None:
+    async with site(place) as running:
+        number, _secret = await _add(running, "https://stock.example/", "crm.person.created")
+        await running.db.execute(
+            "UPDATE core_webhook SET failures = 20, paused_until = now() + interval '1 hour', "
+            "events = '{gone.thing.created}'"
+        )
+        known = list(event_names(running.site))
+        (old,) = await list_webhooks(running.ctx)
+        names = ["gone.thing.created", "crm.company.created"]
+        await edit_webhook(running.ctx, number, "Store", old.url, names, known)
+        (row,) = await list_webhooks(running.ctx)
+        assert (20, old.paused_until, names) == (row.failures, row.paused_until, row.events)
 
 
 async def test_a_bulk_change_is_told_in_as_many_statements_as_one_record(

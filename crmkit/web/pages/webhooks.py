@@ -21,6 +21,7 @@ from crmkit.work.webhook_calls import WebhookCall, list_calls, send_again, send_
 from crmkit.work.webhooks import (
     WebhookRow,
     add_webhook,
+    edit_webhook,
     list_webhooks,
     remove_webhook,
     renew_secret,
@@ -52,10 +53,11 @@ def _row(ctx: Context, row: WebhookRow) -> Row:
 
 def _actions(row: WebhookRow) -> tuple[Action, ...]:
     base = f"{_URL}/{row.id}"
+    edit = Action(name="edit", label=_("Edit"), url=f"{base}/edit", icon="pencil", method="get")
     test = Action(name="test", label=_("Send a test"), url=f"{base}/test", icon="send")
     renew = Action(name="secret", label=_("Renew the secret"), url=f"{base}/secret", icon="key",
                    confirm=_("For a day the old one signs as well."))  # fmt: skip
-    return row_actions(base, test, renew, is_on=row.active and not row.paused_until)
+    return row_actions(base, edit, test, renew, is_on=row.active and not row.paused_until)
 
 
 @get(_URL, policy=ADMIN)
@@ -80,8 +82,12 @@ def _events(ctx: Context) -> tuple[list[str], list[str]]:
 
 
 def _form(
-    request: AnyRequest, typed: dict[str, str], error: InvalidError | None = None
+    request: AnyRequest,
+    typed: dict[str, str],
+    error: InvalidError | None = None,
+    number: int | None = None,
 ) -> Response[str]:
+    """Answer the form of a new webhook, or of the one with this number."""
     problems = error.problems if error else {}
     ctx = context_of(request)
     entities, others = _events(ctx)
@@ -98,10 +104,22 @@ def _form(
                           "Besides there are: %(others)s.")
                    % {"entities": ", ".join(entities), "others": ", ".join(others)}),
     )  # fmt: skip
+    if number is not None:
+        return form_page(
+            request, f"{_URL}/{number}/edit", title=_("Edit the webhook"), fields=fields,
+            submit=_("Save"), error=error, back=f"{_URL}/{number}",
+        )  # fmt: skip
     return form_page(
         request, _URL, title=_("New webhook"), fields=fields, submit=_("Make the webhook"),
         error=error, back=_URL,
     )  # fmt: skip
+
+
+async def _typed(request: AnyRequest) -> tuple[dict[str, str], list[str]]:
+    """Answer what was typed, and the events line by line."""
+    form = await request.form()
+    typed = {name: str(form.get(name, "")) for name in ("name", "url", "events")}
+    return typed, [line.strip() for line in typed["events"].splitlines() if line.strip()]
 
 
 @get(f"{_URL}/new", policy=ADMIN)
@@ -114,9 +132,7 @@ async def webhook_new(request: AnyRequest) -> Response[str]:
 async def webhook_create(request: AnyRequest) -> Response[Any]:
     """Make a webhook and show its secret, once."""
     ctx = context_of(request)
-    form = await request.form()
-    typed = {name: str(form.get(name, "")) for name in ("name", "url", "events")}
-    events = [line.strip() for line in typed["events"].splitlines() if line.strip()]
+    typed, events = await _typed(request)
     known = list(event_names(ctx.site))
     try:
         _number, secret = await add_webhook(ctx, typed["name"], typed["url"], events, known)
@@ -124,6 +140,35 @@ async def webhook_create(request: AnyRequest) -> Response[Any]:
         return _form(request, typed, error)
     await services_of(request).renew()
     return _secret_page(request, typed["name"], secret)
+
+
+async def _found(ctx: Context, number: int) -> WebhookRow:
+    found = next((each for each in await list_webhooks(ctx) if each.id == number), None)
+    if found is None:
+        raise NotFoundError(_("There is no such webhook."))
+    return found
+
+
+@get(f"{_URL}/{{number:int}}/edit", policy=ADMIN)
+async def webhook_edit(request: AnyRequest, number: FromPath[int]) -> Response[str]:
+    """Ask who is told of what instead."""
+    row = await _found(context_of(request), number)
+    typed = {"name": row.name, "url": row.url, "events": "\n".join(row.events)}
+    return _form(request, typed, number=number)
+
+
+@post(f"{_URL}/{{number:int}}/edit", policy=ADMIN)
+async def webhook_update(request: AnyRequest, number: FromPath[int]) -> Response[Any]:
+    """Tell another address or of other events."""
+    ctx = context_of(request)
+    typed, events = await _typed(request)
+    known = list(event_names(ctx.site))
+    try:
+        await edit_webhook(ctx, min(number, MOST), typed["name"], typed["url"], events, known)
+    except InvalidError as error:
+        return _form(request, typed, error, number)
+    await services_of(request).renew()
+    return go(request, f"{_URL}/{number}", Flash(text=_("Saved")))
 
 
 @post(f"{_URL}/{{number:int}}/secret", policy=ADMIN)
@@ -160,9 +205,7 @@ def _call_row(ctx: Context, call: WebhookCall) -> Row:
 async def calls_show(request: AnyRequest, number: FromPath[int]) -> Response[str]:
     """Show what a webhook was told."""
     ctx = context_of(request)
-    found = next((each for each in await list_webhooks(ctx) if each.id == number), None)
-    if found is None:
-        raise NotFoundError(_("There is no such webhook."))
+    found = await _found(ctx, number)
     calls = await list_calls(ctx, number)
     labels = {
         "name": _("Event"), "state": _("State"), "status": _("Status"), "attempts": _("Attempts"),
@@ -174,6 +217,7 @@ async def calls_show(request: AnyRequest, number: FromPath[int]) -> Response[str
         intro=found.url,
         tabs=settings_tabs(request),
         actions=(
+            Action(name="edit", label=_("Edit"), url=f"{base}/edit", icon="pencil", method="get"),
             Action(name="test", label=_("Send a test"), url=f"{base}/test", icon="send"),
             Action(name="again", label=_("Send all failed again"), url=f"{base}/again",
                    icon="refresh"),
@@ -197,8 +241,7 @@ async def calls_show(request: AnyRequest, number: FromPath[int]) -> Response[str
 async def test_send(request: AnyRequest, number: FromPath[int]) -> Response[Any]:
     """Send a trial."""
     ctx = context_of(request)
-    if number not in [each.id for each in await list_webhooks(ctx)]:
-        raise NotFoundError(_("There is no such webhook."))
+    await _found(ctx, number)
     await send_test(ctx, number)
     return go(request, f"{_URL}/{number}", Flash(text=_("A test is on its way")))
 
@@ -250,4 +293,5 @@ async def webhook_remove(request: AnyRequest, number: FromPath[int]) -> Response
 HANDLERS = (
     webhooks_show, webhook_new, webhook_create, calls_show, test_send, failed_again, call_again,
     webhook_off, webhook_on, webhook_remove, secret_renew,
+    webhook_edit, webhook_update,
 )  # fmt: skip
