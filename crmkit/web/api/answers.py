@@ -8,6 +8,7 @@ import msgspec
 from litestar import Response
 
 from crmkit.errors import CrmkitError, InvalidError, LimitError, StaleVersionError
+from crmkit.model.values import in_words
 from crmkit.web.api.methods import allowed_methods
 from crmkit.web.translate import _
 
@@ -78,8 +79,9 @@ def error_answer(
     Args:
         page_text: What a page would say.
     """
-    own = isinstance(error, CrmkitError) and status != _SIGN_IN
-    message = error.message if own else _text(status, page_text)  # type: ignore[attr-defined]
+    message = _text(status, page_text)
+    if isinstance(error, CrmkitError) and status != _SIGN_IN:
+        message = in_words(error.message, _)
     problems = error.problems if isinstance(error, InvalidError) else {}
     current = error.current if isinstance(error, StaleVersionError) else None
     headers = {}
