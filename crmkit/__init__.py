@@ -52,6 +52,7 @@ if TYPE_CHECKING:
         Side,
     )
     from crmkit.model.job import Job, JobEvent, JobOrder
+    from crmkit.model.kept import join_kept, keep_sentences, keep_words, say_kept
     from crmkit.model.lifecycle import Lifecycle, State
     from crmkit.model.list_filter import FilterQuestion, ListFilter
     from crmkit.model.metric import Metric, Widget
@@ -59,7 +60,7 @@ if TYPE_CHECKING:
     from crmkit.model.notification import NotificationKind
     from crmkit.model.record import Record
     from crmkit.model.role import Right, Role
-    from crmkit.model.values import N_, Choice
+    from crmkit.model.values import N_, Choice, Sentence
     from crmkit.model.written_numbers import (
         NumberMarks,
         marks_proved,
@@ -155,6 +156,11 @@ _HOMES = {
     "plain_number": ("crmkit.model.written_numbers", "plain_number"),
     "read_written": ("crmkit.model.written_numbers", "read_written"),
     "read_number": ("crmkit.records.values", "read_number"),
+    "join_kept": ("crmkit.model.kept", "join_kept"),
+    "keep_sentences": ("crmkit.model.kept", "keep_sentences"),
+    "keep_words": ("crmkit.model.kept", "keep_words"),
+    "say_kept": ("crmkit.model.kept", "say_kept"),
+    "Sentence": ("crmkit.model.values", "Sentence"),
     "find_currency_places": ("crmkit.model.money", "find_currency_places"),
     "DocumentTemplate": ("crmkit.model.document", "DocumentTemplate"),
     "remove_documents": ("crmkit.work.documents", "remove_documents"),
@@ -337,6 +343,7 @@ __all__ = [
     "Role",
     "SaveEvent",
     "SearchResult",
+    "Sentence",
     "Side",
     "Sql",
     "State",
@@ -381,6 +388,9 @@ __all__ = [
     "guest_context",
     "hookimpl",
     "is_business_time",
+    "join_kept",
+    "keep_sentences",
+    "keep_words",
     "list_business_spans",
     "marks_proved",
     "next_business_time",
@@ -395,6 +405,7 @@ __all__ = [
     "read_written",
     "receive_call",
     "remove_documents",
+    "say_kept",
     "send_mail",
     "sign_link",
     "speaking",

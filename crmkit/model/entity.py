@@ -40,6 +40,9 @@ class FieldOptions:
         derived: Computed from other values and written by `ctx.derive` alone; never by hand.
         related: Of a reference: listed on the page of what it refers to. False where a panel of
             the plugin shows it there.
+        said: Of a text that code writes: it holds what `keep_sentences` or `keep_words` answered,
+            and is read in the language of each reader. Plain words in it are read as they are,
+            English ones that the catalogues know translated.
         share_of: Of a number: the column it is a part of. On pages of records a small bar below
             the number shows how much of it.
     """
@@ -52,6 +55,7 @@ class FieldOptions:
     choices: Sequence[Choice] = ()
     derived: bool = False
     related: bool = True
+    said: bool = False
     share_of: Column | None = None
 
 

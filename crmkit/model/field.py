@@ -41,6 +41,7 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
         type: Of a plugin, for a text that is checked and shown in a way of its own.
         unique: A reference that no two records have alike.
         related: A reference whose records are listed on the page of what it refers to.
+        said: What is stored is said in the reader's language by `say_kept`.
         share_of: Name of the field that a number is a part of; "" is of none.
     """
 
@@ -66,6 +67,7 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
     type: FieldType | None = None
     unique: bool = False
     related: bool = True
+    said: bool = False
     share_of: str = ""
 
     def shown(self, value: Any) -> str:  # noqa: ANN401 - a stored value

@@ -51,7 +51,8 @@ class Telling:
 
     Attributes:
         text: English, with places such as {title}; translated when it is read.
-        values: What stands in the places; not translated.
+        values: What stands in the places; not translated, but what `keep_words` or
+            `keep_sentences` made is said in the reader's language.
         url: Local address; "" is that of the record.
         key: Of one key a person is told once; "" is no key.
     """

@@ -19,14 +19,15 @@ class Sentence(str):
     """An English sentence that can still be said in the language of whoever reads it.
 
     For errors of code that does not know its reader: `Sentence(N_("{host} refuses."), host=...)`
-    is the English text itself, and `in_words(text, ctx.translate)` says it.
+    is the English text itself, and `in_words(text, ctx.translate)` says it. `keep_sentences` keeps
+    it with a record.
     """
 
     __slots__ = ("places", "template")
     template: str
-    places: dict[str, str]
+    places: dict[str, object]
 
-    def __new__(cls, template: str, **places: str) -> Self:
+    def __new__(cls, template: str, **places: object) -> Self:
         """Fill the places of an English text in."""
         made = super().__new__(cls, template.format(**places))
         made.template, made.places = template, places
@@ -37,7 +38,10 @@ def in_words(text: str, translate: Callable[[str], str]) -> str:
     """Say a sentence in the reader's language; any other text stays as it is."""
     if not isinstance(text, Sentence):
         return text
-    places = {name: in_words(each, translate) for name, each in text.places.items()}
+    places = {
+        name: in_words(each, translate) if isinstance(each, str) else each
+        for name, each in text.places.items()
+    }
     return translate(text.template).format(**places)
 
 

@@ -344,6 +344,7 @@ def _field(
         grouped=getattr(column, "grouped", True),
         unique=isinstance(column, Reference) and column.unique,
         related=options.related,
+        said=options.said,
         share_of=_name(options.share_of) if options.share_of is not None else "",
     )
 

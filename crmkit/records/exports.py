@@ -12,6 +12,7 @@ import structlog
 
 from crmkit.access.predicate import check, predicate
 from crmkit.errors import HookFailedError, InvalidError
+from crmkit.model.kept import say_kept
 from crmkit.model.money import amount_text
 from crmkit.model.values import N_
 from crmkit.records.computed import compute, computed_columns
@@ -183,6 +184,8 @@ class _Teller:
         values = stored[field.name]
         if field.kind == "choice":
             values = self._chosen(field, values)
+        elif field.said:
+            values = [say_kept(self._ctx, value) if value else value for value in values]
         elif field.type is not None:
             values = [field.shown(value) if value else value for value in values]
         return _shown(values)

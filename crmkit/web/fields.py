@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 from markupsafe import Markup, escape
 
 from crmkit.access.predicate import allowed
+from crmkit.model.kept import say_kept
 from crmkit.model.money import amount_text
 from crmkit.records.query import plain
 from crmkit.web.format import format_date, format_moment, format_money, format_number
@@ -55,7 +56,7 @@ def show_text(ctx: Context, field: Field, record: Mapping[str, Any]) -> str:  # 
         return format_moment(ctx, value)
     if isinstance(value, date):
         return format_date(ctx, value)
-    return field.shown(value)
+    return say_kept(ctx, str(value)) if field.said else field.shown(value)
 
 
 def _reference_text(field: Field, record: Mapping[str, Any]) -> str:

@@ -10,6 +10,7 @@ import msgspec
 
 from crmkit.access.predicate import predicate
 from crmkit.errors import NotFoundError
+from crmkit.model.kept import say_kept
 from crmkit.model.notification import NotificationKind
 from crmkit.model.values import N_
 from crmkit.work.notice_plans import TIMES, plan_mail, save_times
@@ -162,7 +163,7 @@ def _shown(ctx: Context, row: Any, seen: set[tuple[str, int]]) -> Notification: 
     if not hidden:
         text = ctx.translate(row["text"])
         for name, value in row["values"].items():
-            text = text.replace(f"{{{name}}}", str(value))
+            text = text.replace(f"{{{name}}}", _value(ctx, str(value)))
     return Notification(
         id=row["id"],
         kind=row["kind"],
@@ -172,6 +173,11 @@ def _shown(ctx: Context, row: Any, seen: set[tuple[str, int]]) -> Notification: 
         is_read=row["read_at"] is not None,
         hidden=hidden,
     )
+
+
+def _value(ctx: Context, value: str) -> str:
+    """Say what was kept for readers of any language; a name is nobody's to translate."""
+    return say_kept(ctx, value) if value.startswith(("[", "{")) else value
 
 
 def _address(row: Any) -> str:  # noqa: ANN401 - a driver's row

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from crmkit.access.tokens import SECRET
 from crmkit.errors import InvalidError, MalformedError, StaleVersionError
+from crmkit.model.values import in_words
 from crmkit.records.idempotency import Call, Outcome, answer_once
 from crmkit.web.api.answers import encode, error_body, respond
 from crmkit.web.api.body import is_storable
@@ -113,7 +114,7 @@ async def write(
             return await work()
         except StaleVersionError as error:
             if plan is not None:
-                error.current = show_current(plan, error.current)
+                error.current = show_current(ctx, plan, error.current)
             raise
 
     key = request.headers.get("idempotency-key")
@@ -151,7 +152,7 @@ def _refusal(request: AnyRequest, error: CrmkitError) -> Outcome | None:
     problems: Mapping[str, str] = error.problems if isinstance(error, InvalidError) else {}
     current = error.current if isinstance(error, StaleVersionError) else None
     request_id = visit_of(request).request_id
-    return Outcome(status, error_body(request_id, error.message, problems, current))
+    return Outcome(status, error_body(request_id, in_words(error.message, _), problems, current))
 
 
 def outcome_of(

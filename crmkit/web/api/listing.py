@@ -35,7 +35,7 @@ async def read_page(ctx: Context, plan: EntityPlan, pairs: list[tuple[str, str]]
     query = msgspec.structs.replace(query, limit=_limit(values.get("limit")))
     listing = await list_records(ctx, plan, query)
     page: dict[str, Any] = {
-        "rows": [show_row(plan, dict(row), query.columns) for row in listing.rows],
+        "rows": [show_row(ctx, plan, dict(row), query.columns) for row in listing.rows],
         "next": listing.next_token or None,
         "prev": listing.prev_token or None,
     }

@@ -35,7 +35,9 @@ async def _shown(ctx: Context, plan: EntityPlan, record_id: int, status: int = 2
         row = await get_record(ctx, plan, record_id)
     except NotFoundError:
         return outcome_of({"id": record_id}, status, headers)
-    return outcome_of(show_current(plan, row), status, {**headers, "ETag": f'"{row["version"]}"'})
+    return outcome_of(
+        show_current(ctx, plan, row), status, {**headers, "ETag": f'"{row["version"]}"'}
+    )
 
 
 @get("/api/v1/{entity:str}", policy="entity.read")
@@ -57,7 +59,7 @@ async def api_record_show(
     ctx = api_context(request)
     plan: EntityPlan = ctx.site.entity(entity)
     row = await get_record(ctx, plan, check_record_id(record_id))
-    return respond(outcome_of(show_current(plan, row), 200, {"ETag": f'"{row["version"]}"'}))
+    return respond(outcome_of(show_current(ctx, plan, row), 200, {"ETag": f'"{row["version"]}"'}))
 
 
 @post("/api/v1/{entity:str}", policy="entity.create")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from crmkit.errors import InvalidError
+from crmkit.model.kept import say_kept
 from crmkit.model.money import amount_text
 from crmkit.records.query import plain
 from crmkit.records.values import ValueProblem, parse_value
@@ -80,8 +81,10 @@ def _value(ctx: Context, field: Field, kind: Any, value: Any) -> Any:  # noqa: A
     return parse_value(ctx, field, text)
 
 
-def show_row(plan: EntityPlan, row: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
-    """Answer a row as JSON shows it.
+def show_row(
+    ctx: Context, plan: EntityPlan, row: Mapping[str, Any], names: tuple[str, ...]
+) -> dict[str, Any]:
+    """Answer a row as JSON shows it, sentences in the reader's language.
 
     Args:
         names: Fields to show; money brings its currency, a reference its title.
@@ -94,6 +97,8 @@ def show_row(plan: EntityPlan, row: Mapping[str, Any], names: tuple[str, ...]) -
     for name in names:
         field = plan.fields[name]
         value = _shown(field, row[name], str(row.get("currency") or ""))
+        if field.said and value:
+            value = say_kept(ctx, str(value))
         if field.is_custom:
             _prefix, owner, key = name.split(".", 2)
             shown.setdefault("custom", {}).setdefault(owner, {})[key] = value
@@ -118,6 +123,6 @@ def _shown(field: Field, value: Any, currency: str) -> Any:  # noqa: ANN401 - as
     return plain(value) if isinstance(value, Decimal) else value
 
 
-def show_current(plan: EntityPlan, row: Mapping[str, Any]) -> dict[str, Any]:
+def show_current(ctx: Context, plan: EntityPlan, row: Mapping[str, Any]) -> dict[str, Any]:
     """Answer a whole record."""
-    return show_row(plan, row, tuple(plan.fields))
+    return show_row(ctx, plan, row, tuple(plan.fields))

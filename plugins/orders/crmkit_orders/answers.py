@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from crmkit_orders.api import DueItem, Output, Subject
 from crmkit_orders.asking import Question
+from crmkit_orders.step_names import staff_names
 
 if TYPE_CHECKING:
     from crmkit_orders.api import AsksOutput, AsksPeriod, AsksSubjects
@@ -53,7 +54,7 @@ async def due_for(event: AsksPeriod) -> list[DueItem]:
     who = question.add(event.user_id)
     last = question.add(datetime.combine(event.last + _DAY, time(), ctx.config.zone))
     rows = await question.rows(
-        "SELECT t.name, t.due_at, o.id, o.number, coalesce(p.minutes, 0) AS minutes, "  # noqa: S608
+        "SELECT t.name, t.plan, t.due_at, o.id, o.number, coalesce(p.minutes, 0) AS minutes, "  # noqa: S608
         "coalesce(c.name, '') AS client FROM orders_step t "
         'JOIN orders_order o ON o.id = t."order" '
         "LEFT JOIN orders_step_plan p ON p.id = t.plan "
@@ -61,10 +62,11 @@ async def due_for(event: AsksPeriod) -> list[DueItem]:
         f"WHERE t.state = 'active' AND t.holder = {who}::bigint AND t.due_at < {last}::timestamptz "
         f"AND {question.may('orders.step')} ORDER BY t.due_at, t.id LIMIT {_MOST}"
     )
+    names = await staff_names(ctx)
     return [
         DueItem(
             entity="orders.order", record=row["id"], due=row["due_at"],
-            title=f"{row['number']}: {ctx.translate(row['name'])}",
+            title=f"{row['number']}: {names.of(ctx, row)}",
             minutes=row["minutes"] or None, reason=row["client"],
         )
         for row in rows

@@ -24,6 +24,7 @@ from crmkit import (
 )
 from crmkit_orders.asking import Question
 from crmkit_orders.panels import slack_of, span_text
+from crmkit_orders.step_names import staff_names
 from crmkit_orders.steps import HandOver, hand_over
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from crmkit import Context
+    from crmkit_orders.step_names import StepNames
 
 BOARD = "/orders/board"
 #: So many people, those who have left and those with most late steps first, each with so many of
@@ -48,7 +50,7 @@ async def board_show(request: Request[Any, Any, Any]) -> Response[str]:
     holder = request.query_params.get("holder", "")
     one = int(holder) if holder.isdecimal() and len(holder) <= _DIGITS else None
     rows = await _rows(ctx, one)
-    holders = _holders(ctx, rows)
+    holders = _holders(ctx, rows, await staff_names(ctx))
     return answer(
         request, "orders/board.html", title=_("Who holds what"), holders=holders,
         people=await _people(ctx) if rows else [], cut=len(holders) == _HOLDERS, board_url=BOARD,
@@ -81,7 +83,7 @@ async def _rows(ctx: Context, one: int | None) -> list[dict[str, Any]]:
         "FROM orders_step t LEFT JOIN core_user u ON u.id = t.holder "
         f"WHERE t.state = 'active' {own}AND {question.may('orders.step')} "
         f"GROUP BY 1, 2, 3 ORDER BY 3, late DESC, who, 1 LIMIT {_HOLDERS}) h CROSS JOIN LATERAL ("
-        "SELECT t.id, t.name, t.due_at, t.began_at, "
+        "SELECT t.id, t.name, t.plan, t.due_at, t.began_at, "
         "o.id AS \"order\", o.number, coalesce(c.name, p.name, '') AS client, "
         f"coalesce(t.due_at < {now}::timestamptz, false) AS is_late, "
         f"{question.may('orders.order', 'o', 'edit')} AS may_edit "
@@ -106,7 +108,7 @@ async def _people(ctx: Context) -> list[tuple[str, str]]:
     return [(row["email"] or row["name"], row["name"]) for row in rows]
 
 
-def _holders(ctx: Context, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _holders(ctx: Context, rows: list[dict[str, Any]], names: StepNames) -> list[dict[str, Any]]:
     """Answer the holders with their steps, in the order of the rows."""
     made = []
     for holder, group in itertools.groupby(rows, lambda row: row["holder"]):
@@ -121,7 +123,7 @@ def _holders(ctx: Context, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
                 "count": format_number(ctx, many),
                 "late": late,
                 "late_text": _("%(n)s late") % {"n": format_number(ctx, late)},
-                "steps": [_step(ctx, row) for row in own],
+                "steps": [_step(ctx, row, names) for row in own],
                 "more_url": f"{BOARD}?holder={holder}" if many > len(own) else "",
                 "more": _("All %(n)s") % {"n": format_number(ctx, many)},
             }
@@ -129,14 +131,14 @@ def _holders(ctx: Context, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return made
 
 
-def _step(ctx: Context, row: Mapping[str, Any]) -> dict[str, Any]:
+def _step(ctx: Context, row: Mapping[str, Any], names: StepNames) -> dict[str, Any]:
     slack, tone = slack_of(ctx, row["due_at"]) if row["due_at"] else ("", "")
     return {
         "order": row["order"],
         "url": f"/orders.order/{row['order']}",
         "number": row["number"],
         "client": row["client"],
-        "step": ctx.translate(row["name"]),
+        "step": names.of(ctx, row),
         "since": _since(ctx, row["began_at"]) if row["began_at"] else "",
         "due": format_moment(ctx, row["due_at"]) if row["due_at"] else _("No due time"),
         "slack": slack,

@@ -11,7 +11,7 @@ from crmkit_orders.domain.money import Line, line_net, round_money, share_of, to
 from crmkit_orders.reading import read_row, read_rows
 from crmkit_orders.settings import Settings
 from crmkit_orders.states import DELIVERY_STATES, ORDER_STATES, RUNNING
-from crmkit_orders.step_names import client_name, client_names
+from crmkit_orders.step_names import client_names
 from crmkit_orders.tables import UNIT_CHOICES
 from crmkit_orders.told import full_moment, plain
 from crmkit_orders.totals import counted, every_order_row, money_line, order_rows, quote_rows
@@ -239,7 +239,7 @@ async def _steps(ctx: Context, order: int, *, with_names: bool) -> list[dict[str
     names = await client_names(ctx)
     return [
         {
-            "label": client_name(ctx, names, row),
+            "label": names.of(ctx, row),
             "state": row["state"],
             "who": row["who"] if with_names and row["state"] == "active" else "",
             "at": full_moment(ctx, row["ended_at"]) if row["ended_at"] else "",

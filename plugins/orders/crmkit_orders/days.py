@@ -16,6 +16,7 @@ from crmkit import (
 )
 from crmkit_orders.asking import Question
 from crmkit_orders.panels import slack_of
+from crmkit_orders.step_names import StepNames, staff_names
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -84,7 +85,7 @@ async def agenda_of(event: PageEvent) -> dict[str, Any]:
     elif event.scope == "team":
         scope = f"o.team = ANY({question.add(list(ctx.principal.teams))}::bigint[])"
     rows = await question.rows(
-        'SELECT t.id, t.name, t.due_at, o.id AS "order", o.number, '  # noqa: S608 - predicates
+        'SELECT t.id, t.name, t.plan, t.due_at, o.id AS "order", o.number, '  # noqa: S608 - predicates
         "coalesce(c.name, '') AS client, count(*) OVER () AS many "
         'FROM orders_step t JOIN orders_order o ON o.id = t."order" '
         f"LEFT JOIN crm_company c ON c.id = o.company AND {question.may('crm.company', 'c')} "
@@ -93,7 +94,8 @@ async def agenda_of(event: PageEvent) -> dict[str, Any]:
     )
     if not rows:
         return {}
-    items = tuple(_item(ctx, row) for row in rows)
+    names = await staff_names(ctx)
+    items = tuple(_item(ctx, row, names) for row in rows)
     is_late = any(item.tone == "bad" for item in items)
     label = _("Orders that are with me") if event.scope == "mine" else _("Steps of orders")
     return {
@@ -110,12 +112,12 @@ async def agenda_of(event: PageEvent) -> dict[str, Any]:
     }
 
 
-def _item(ctx: Context, row: Mapping[str, Any]) -> AgendaItem:
+def _item(ctx: Context, row: Mapping[str, Any], names: StepNames) -> AgendaItem:
     due = row["due_at"]
     slack, tone = slack_of(ctx, due) if due else ("", "")
     return AgendaItem(
         id=f"orders-{row['id']}",
-        title=": ".join((row["number"], ctx.translate(row["name"]))),
+        title=": ".join((row["number"], names.of(ctx, row))),
         url=f"/orders.order/{row['order']}",
         icon="package",
         record=row["client"],
@@ -134,28 +136,34 @@ async def lines_of(event: PageEvent) -> list[tuple[datetime, TimelineItem]]:
     order = f"{question.add(event.record_id)}::bigint"
     rows = await question.rows(
         "SELECT 'handover' AS what, t.id, t.created_at AS at, t.step AS name, t.reason AS text, "  # noqa: S608
-        "coalesce(g.name, '') AS giver, coalesce(u.name, '') AS taker, '' AS state "
+        '(SELECT max(s.plan) FROM orders_step s WHERE s."order" = t."order" '
+        "AND s.name = t.step) AS plan, coalesce(g.name, '') AS giver, "
+        "coalesce(u.name, '') AS taker, '' AS state "
         "FROM orders_handover t LEFT JOIN core_user g ON g.id = t.giver "
         f'LEFT JOIN core_user u ON u.id = t.taker WHERE t."order" = {order} '
         f"AND {question.may('orders.handover')} "
         "UNION ALL SELECT 'shipped', d.id, d.shipped_at, d.number, "
-        "concat_ws(' ', nullif(d.carrier, ''), nullif(d.tracking, '')), coalesce(o.name, ''), "
-        f"d.direction, d.state FROM orders_delivery d LEFT JOIN core_user o ON o.id = d.owner "
+        "concat_ws(' ', nullif(d.carrier, ''), nullif(d.tracking, '')), NULL, "
+        "coalesce(o.name, ''), d.direction, d.state FROM orders_delivery d "
+        "LEFT JOIN core_user o ON o.id = d.owner "
         f'WHERE d."order" = {order} AND d.shipped_at IS NOT NULL '
         f"AND {question.may('orders.delivery', 'd')} "
-        "UNION ALL SELECT 'delivered', e.id, e.delivered_at, e.number, '', coalesce(o.name, ''), "
-        "e.direction, e.state FROM orders_delivery e LEFT JOIN core_user o ON o.id = e.owner "
+        "UNION ALL SELECT 'delivered', e.id, e.delivered_at, e.number, '', NULL, "
+        "coalesce(o.name, ''), e.direction, e.state FROM orders_delivery e "
+        "LEFT JOIN core_user o ON o.id = e.owner "
         f'WHERE e."order" = {order} AND e.delivered_at IS NOT NULL '
         f"AND {question.may('orders.delivery', 'e')} ORDER BY at DESC, id DESC LIMIT {_LINES}"
     )
-    return [(row["at"], _entry(ctx, row)) for row in rows]
+    has_steps = any(row["what"] == "handover" for row in rows)
+    names = await staff_names(ctx) if has_steps else StepNames({}, {})
+    return [(row["at"], _entry(ctx, row, names)) for row in rows]
 
 
-def _entry(ctx: Context, row: Mapping[str, Any]) -> TimelineItem:
+def _entry(ctx: Context, row: Mapping[str, Any], names: StepNames) -> TimelineItem:
     is_handover = row["what"] == "handover"
     if is_handover:
         what = _("handed %(step)s over to %(taker)s") % {
-            "step": ctx.translate(row["name"]), "taker": row["taker"],
+            "step": names.of(ctx, row), "taker": row["taker"],
         }  # fmt: skip
     elif row["what"] == "shipped":
         what = _("sent %(number)s off") % {"number": row["name"]}

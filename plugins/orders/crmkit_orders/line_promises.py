@@ -12,10 +12,10 @@ import msgspec
 from crmkit import (
     N_,
     DeadlineOrder,
+    Sentence,
     capacity_of,
     deadlines,
-    format_full_date,
-    format_number,
+    keep_sentences,
     next_business_time,
 )
 from crmkit_orders.availability import readiness_of
@@ -25,7 +25,7 @@ from crmkit_orders.reading import read_row
 from crmkit_orders.settings import Settings
 from crmkit_orders.states import RUNNING
 from crmkit_orders.step_load import minutes_of
-from crmkit_orders.told import full_moment, plain
+from crmkit_orders.told import kept
 from crmkit_orders.totals import counts_of, every_order_row
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 _ZERO = Decimal(0)
 LINE_KIND = "orders.line"
+_BY_HAND = keep_sentences(Sentence(N_("Promised by hand")))
 #: Load is asked for so many days; who has more planned than that is free then, for all we know.
 _AHEAD = timedelta(days=90)
 _AWAY = """
@@ -49,7 +50,7 @@ class LinePromise(msgspec.Struct, frozen=True):
 
     Attributes:
         due: In UTC.
-        rule: Why, in the language of who reads it now.
+        rule: Why, kept for readers of any language.
         goods_on: Day it waits for.
         ready_at: When what it waited for came, or comes.
         is_open: Nothing more is expected of what it lacks.
@@ -114,8 +115,8 @@ async def line_promises(
         by_hand = row["promised_at"]
         found[row["id"]] = LinePromise(
             due=by_hand or due,
-            rule=ctx.translate(N_("Promised by hand")) if by_hand
-            else _explain(ctx, begin, hours, own, planned, due, calendar),
+            rule=_BY_HAND if by_hand
+            else _explain(begin, hours, own, planned, due, calendar),
             goods_on=goods_on, ready_at=ready_at, is_open=is_open,
             lacks=own.lacks if own is not None else _ZERO,
         )  # fmt: skip
@@ -162,29 +163,29 @@ def _arrival(
 
 
 def _explain(
-    ctx: Context, begin: datetime, hours: Decimal, own: Readiness | None,
+    begin: datetime, hours: Decimal, own: Readiness | None,
     planned: Mapping[date, int], due: datetime, calendar: BusinessCalendar,
 ) -> str:  # fmt: skip
     said = []
     if own is not None and (own.cover.day or own.cover.is_open):
-        values = {
-            "product": own.product,
-            "there": format_number(ctx, plain(own.cover.there)),
-            "needed": format_number(ctx, plain(own.needed)),
-        }
+        values: dict[str, object] = {
+            "product": own.product, "there": own.cover.there, "needed": own.needed,
+        }  # fmt: skip
         text = N_("{product}: {there} of {needed} are there, and nothing more is expected")
         if own.cover.day is not None:
             text = N_("{product}: {there} of {needed} are there, the rest is expected on {day}")
-            values["day"] = format_full_date(ctx, own.cover.day)
-        said.append(ctx.translate(text).format(**values))
-    text = ctx.translate(N_("{hours} h of business time from {moment}"))
-    said.append(text.format(moment=full_moment(ctx, begin), hours=format_number(ctx, hours)))
+            values["day"] = own.cover.day
+        said.append(kept(text, values))
+    # To the minute, as it is read: lines that are alike are told of once.
+    moment = begin.replace(second=0, microsecond=0)
+    text = N_("{hours} h of business time from {moment}")
+    said.append(kept(text, {"moment": moment, "hours": hours}))
     last = due.astimezone(ZoneInfo(calendar.zone)).date()
     taken = sum(minutes for day, minutes in planned.items() if day <= last)
     if taken:
-        shown = format_number(ctx, plain(round(Decimal(taken) / 60, 1)))
-        said.append(ctx.translate(N_("{hours} h are planned before it")).format(hours=shown))
-    return " · ".join(said)
+        planned_hours = round(Decimal(taken) / 60, 1)
+        said.append(kept(N_("{hours} h are planned before it"), {"hours": planned_hours}))
+    return keep_sentences(*said)
 
 
 async def write_promises(ctx: Context, found: Mapping[int, LinePromise]) -> None:

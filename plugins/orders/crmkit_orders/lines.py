@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from crmkit import N_, Veto, format_number
+from crmkit import N_, Sentence, Veto, format_number, keep_sentences
 from crmkit_orders.agreed import called_price
 from crmkit_orders.at_once import add_up_later
 from crmkit_orders.calling import check_called_line
@@ -139,7 +139,7 @@ async def _price(event: SaveEvent, product: Row, document: Row) -> None:
     stays = whole.get("unit_price") is not None and not _is_other(event)
     if is_typed:
         values["is_by_hand"] = True
-        values.setdefault("price_rule", ctx.translate(N_("Entered by hand")))
+        values.setdefault("price_rule", keep_sentences(Sentence(N_("Entered by hand"))))
     if "rule_price" in values:
         await _take_as_quoted(event, product, document)
         return
@@ -153,7 +153,7 @@ async def _price(event: SaveEvent, product: Row, document: Row) -> None:
     _take_of_agreement(event, found)
     if is_typed or found is None or (stays and event.before.get("is_by_hand")):
         return
-    values["unit_price"], values["price_rule"] = found.unit_price, taken(ctx, found)
+    values["unit_price"], values["price_rule"] = found.unit_price, taken(found)
     values["is_by_hand"] = False
 
 

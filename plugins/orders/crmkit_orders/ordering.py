@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 
-from crmkit import N_, ConflictError, Veto, format_money, format_number
+from crmkit import (
+    N_,
+    ConflictError,
+    Sentence,
+    Veto,
+    format_money,
+    format_number,
+    join_kept,
+    keep_sentences,
+)
 from crmkit_orders.agreed import lines_called, lock_agreements
 from crmkit_orders.agreements import recount_lines
 from crmkit_orders.calling import check_calls, check_client
@@ -302,9 +311,9 @@ async def repeat_order(ctx: Context, order_id: int, owner: int | None = None) ->
     rows = await order_rows(ctx, order_id)
     await copy_lines(ctx, rows, "orders.order_line", "order", made, at_todays_prices=True)
     for old, new in zip(rows, await order_rows(ctx, made), strict=True):
-        said = [new["price_rule"], *await _news(ctx, old, new)]
-        if len(said) > 1:
-            text = " · ".join(part for part in said if part)
+        news = await _news(ctx, old, new)
+        if news:
+            text = join_kept(new["price_rule"], keep_sentences(*news))
             await ctx.derive("orders.order_line", new["id"], price_rule=text)
     return made
 
@@ -315,15 +324,14 @@ async def end_links(ctx: Context, order_id: int, _data: None, _version: int | No
     await ctx.derive("orders.order", order_id, link=(order["link"] or 1) + 1)
 
 
-async def _news(ctx: Context, old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+async def _news(ctx: Context, old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Sentence]:
     """Answer what is different when a line is ordered again."""
     said = []
     if old["unit_price"] != new["unit_price"]:
-        before = format_number(ctx, plain(old["unit_price"] or _ZERO))
-        said.append(ctx.translate(N_("Was {price}")).format(price=before))
+        said.append(Sentence(N_("Was {price}"), price=plain(old["unit_price"] or _ZERO)))
     product = await read_row(
         ctx, "SELECT is_active, trashed_at FROM orders_product WHERE id = $1", old["product"]
     )
     if product is not None and (product["trashed_at"] or not product["is_active"]):
-        said.append(ctx.translate(N_("No longer sold")))
+        said.append(Sentence(N_("No longer sold")))
     return said

@@ -16,6 +16,7 @@ from crmkit import (
     format_money,
     format_number,
     ngettext,
+    say_kept,
 )
 from crmkit_orders.asking import Question
 from crmkit_orders.bundles import parts_of
@@ -24,6 +25,7 @@ from crmkit_orders.pricing import explain, price_of
 from crmkit_orders.reading import read_row
 from crmkit_orders.settings import Settings
 from crmkit_orders.states import DELIVERY_STATES, RECEIPT_STATES, RUNNING
+from crmkit_orders.step_names import staff_names
 from crmkit_orders.told import plain
 from crmkit_orders.totals import order_rows
 
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from crmkit import Avatar, Context
+    from crmkit_orders.step_names import StepNames
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 _SOON = 2 * _DAY
@@ -64,15 +67,16 @@ async def steps_panel(ctx: Context, order_id: int) -> object:
     )
     if not rows:
         return ""
-    return ctx.render("orders/steps.html", steps=[step_card(ctx, row) for row in rows])
+    names = await staff_names(ctx)
+    return ctx.render("orders/steps.html", steps=[step_card(ctx, row, names) for row in rows])
 
 
-def step_card(ctx: Context, row: Mapping[str, Any]) -> StepCard:
+def step_card(ctx: Context, row: Mapping[str, Any], names: StepNames) -> StepCard:
     """Answer a step as the page shows it."""
     state, due = row["state"], row["due_at"]
     slack, tone = slack_of(ctx, due) if state == "active" and due else ("", "")
     return StepCard(
-        label=ctx.translate(row["name"]),
+        label=names.of(ctx, row),
         state=state,
         holder=row["who"] or (_("Nobody yet") if state in {"waiting", "active"} else ""),
         avatar=avatar_of(row["who"]) if row["who"] else None,
@@ -237,7 +241,7 @@ async def _price_panel(ctx: Context, entity: str, column: str, line_id: int) -> 
     return ctx.render(
         "orders/price.html",
         price=f"{format_number(ctx, plain(price))} {currency}" if price is not None else "",
-        rule=line["price_rule"],
+        rule=say_kept(ctx, line["price_rule"]) if line["price_rule"] else "",
         net=format_money(ctx, line["net"], currency) if line["net"] is not None else "",
         today=today if today and found is not None and found.unit_price != price else "",
         steps=steps,

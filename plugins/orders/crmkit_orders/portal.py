@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from crmkit import N_, _, format_date, format_full_date, format_money
+from crmkit import N_, _, format_date, format_full_date, format_money, say_kept
 from crmkit_orders.mailing import quote_link, spoken_language, status_link
 from crmkit_orders.portal_calls import client_agreements
 from crmkit_orders.reading import read_row, read_rows
@@ -203,7 +203,7 @@ def _status(ctx: Context, row: Mapping[str, Any]) -> str:
     said = [ctx.translate(_STATES[row["state"]])]
     if row["state"] in RUNNING:
         if row["step"]:
-            said.append(row["step_name"] or ctx.translate(row["step"]))
+            said.append(row["step_name"] or say_kept(ctx, row["step"]))
         if row["promised_at"]:
             text = ctx.translate(N_("by {moment}"))
             said.append(text.format(moment=full_moment(ctx, row["promised_at"])))

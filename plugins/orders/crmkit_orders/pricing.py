@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from crmkit import keep_sentences
 from crmkit_orders.agreed import agreed_rules, called_price
 from crmkit_orders.domain.errors import RuleError
 from crmkit_orders.domain.prices import (
@@ -18,7 +19,7 @@ from crmkit_orders.domain.prices import (
 )
 from crmkit_orders.domain.units import convert
 from crmkit_orders.reading import read_row, read_rows
-from crmkit_orders.told import fill
+from crmkit_orders.told import fill, kept
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -113,15 +114,15 @@ def explain(ctx: Context, found: FoundPrice) -> list[str]:
     return [fill(ctx, step.text, step.values) for step in found.steps]
 
 
-def taken(ctx: Context, found: FoundPrice) -> str:
+def taken(found: FoundPrice) -> str:
     """Answer the rule that gave the price, and the blanket order that would have; "" is the list's.
 
-    Who enters more than is left of a blanket order reads so beside the line.
+    Who enters more than is left of a blanket order reads so beside the line, in his language.
     """
     said = [
-        fill(ctx, each.text, each.values)
+        kept(each.text, each.values)
         for each in found.steps
         if (each.is_taken and each.rule_id is not None)
         or (each.text == TOO_LITTLE and found.agreement_line is None)
     ]
-    return " · ".join(said)
+    return keep_sentences(*said) if said else ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from crmkit import N_, Extension, Panel, _, format_date, format_moment, format_number
+from crmkit import N_, Extension, Panel, _, format_date, format_moment, format_number, say_kept
 from crmkit_orders.asking import Question
 from crmkit_orders.availability import stock_elsewhere
 from crmkit_orders.told import plain
@@ -40,15 +40,17 @@ async def promise_panel(ctx: Context, order_id: int) -> object:
     for row in rows:
         alike.setdefault((row["due_at"], row["promise_rule"]), []).append(row["text"])
     facts = [
-        (format_moment(ctx, due) if due else "", _told(_some(ctx, texts), rule) if rule else
-         _some(ctx, texts), None)
+        (format_moment(ctx, due) if due else "", _told(ctx, _some(ctx, texts), rule), None)
         for (due, rule), texts in alike.items()
-    ]  # fmt: skip
+    ]
     return ctx.render("orders/facts.html", facts=facts, slack="", tone="")
 
 
-def _told(lines: str, rule: str) -> str:
+def _told(ctx: Context, lines: str, stored: str) -> str:
     """Answer lines and why; a rule that begins with the line's name says it by itself."""
+    if not stored:
+        return lines
+    rule = say_kept(ctx, stored)
     return rule if rule.startswith(f"{lines}:") else f"{lines}: {rule}"
 
 

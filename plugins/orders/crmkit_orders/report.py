@@ -10,6 +10,7 @@ from crmkit import N_, Report, Request, Response, _, answer, context_of, format_
 from crmkit_orders.asking import Question
 from crmkit_orders.board import BOARD
 from crmkit_orders.panels import span_text
+from crmkit_orders.step_names import staff_names
 
 if TYPE_CHECKING:
     from datetime import date
@@ -108,16 +109,17 @@ async def steps_of(ctx: Context) -> list[dict[str, str]]:
     """Answer how long each step took, from its begin to its end."""
     question = Question(ctx)
     rows = await question.rows(
-        "SELECT t.name, min(t.position) AS place, count(*) AS many, "  # noqa: S608 - a predicate
+        "SELECT t.name, max(t.plan) AS plan, min(t.position) AS place, count(*) AS many, "  # noqa: S608 - a predicate
         "extract(epoch FROM avg(t.ended_at - t.began_at)) AS mean, "
         "extract(epoch FROM percentile_cont(0.9) WITHIN GROUP (ORDER BY t.ended_at - t.began_at)) "
         "AS most FROM orders_step t WHERE t.state = 'done' AND t.began_at IS NOT NULL "
         f"AND t.ended_at IS NOT NULL AND {question.may('orders.step')} "
         "GROUP BY t.name ORDER BY place, t.name"
     )
+    names = await staff_names(ctx)
     return [
         {
-            "label": ctx.translate(row["name"]),
+            "label": names.of(ctx, row),
             "many": format_number(ctx, row["many"]),
             "mean": span_text(int(row["mean"])),
             "most": span_text(int(row["most"])),

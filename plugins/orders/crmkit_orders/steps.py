@@ -9,6 +9,7 @@ import msgspec
 from crmkit import N_, ConflictError, InvalidError, Veto
 from crmkit_orders.reading import read_row, read_rows
 from crmkit_orders.states import FOLLOWING
+from crmkit_orders.step_names import kept_name
 from crmkit_orders.step_plans import due_of, holder_of, planned_steps
 
 if TYPE_CHECKING:
@@ -84,9 +85,10 @@ async def _note(ctx: Context, order: int, version: int | None = None) -> None:
     deadlines go to who holds it now.
     """
     active = next((row for row in await _rows(ctx, order) if row["state"] == "active"), None)
+    name = await kept_name(ctx, active) if active else ""
     await ctx.save(
         "orders.order", order, version=version,
-        step=active["name"] if active else "", holder=active["holder"] if active else None,
+        step=name, holder=active["holder"] if active else None,
     )  # fmt: skip
 
 
@@ -123,7 +125,7 @@ async def _tell(
 ) -> None:
     await ctx.notify(
         [who], "orders.step", N_("{order} is with you: {step}."),
-        values={"order": str(order["number"]), "step": ctx.translate(step["name"])},
+        values={"order": str(order["number"]), "step": await kept_name(ctx, step)},
         entity="orders.order", record_id=order["id"], key=key,
     )  # fmt: skip
 

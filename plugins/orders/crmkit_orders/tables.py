@@ -210,7 +210,7 @@ class Order(Record, tablename="orders_order"):
     cancel_reason = Line(length=300)
     credit_override = Line(length=300)
     link = Number(default=1)
-    step = Line(length=60)
+    step = Text()
     holder = Reference("core_user")
     delivery_status = Pick(STATUSES, default="none")
     invoice_status = Pick(STATUSES, default="none")

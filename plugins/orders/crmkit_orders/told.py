@@ -7,7 +7,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from crmkit import format_date, format_full_date, format_number, format_time
+from crmkit import Sentence, format_date, format_full_date, format_number, format_time
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,6 +30,12 @@ def fill(ctx: Context, text: str, values: Mapping[str, object]) -> str:
 def told(ctx: Context, error: RuleError) -> str:
     """Answer why a rule refuses."""
     return fill(ctx, error.text, error.values)
+
+
+def kept(text: str, values: Mapping[str, object]) -> Sentence:
+    """Answer a text of the domain to be kept, so that any reader reads it in his language."""
+    shown = {n: plain(v) if isinstance(v, Decimal) else v for n, v in values.items()}
+    return Sentence(text, **shown)
 
 
 def full_moment(ctx: Context, moment: datetime) -> str:

@@ -20,7 +20,7 @@ from orders_agreements import (
 )
 from orders_promises import lines_of
 
-from crmkit import InvalidError, Veto
+from crmkit import InvalidError, Veto, say_kept
 from crmkit.errors import StaleVersionError
 from crmkit.records.actions import run_action
 
@@ -187,9 +187,12 @@ async def test_a_line_typed_by_hand_gets_the_agreed_price_as_far_as_something_is
     )
     near_row, over_row, hand_row = [await ctx.get(LINE, each) for each in (near, over, hand)]
     assert (Decimal(50), kit_line) == (near_row["unit_price"], near_row["agreement_line"])
-    assert f"Blanket order {number}: taken, 50; 100 are left" == near_row["price_rule"]
+    assert f"Blanket order {number}: taken, 50; 100 are left" == say_kept(
+        ctx, near_row["price_rule"]
+    )
     assert (Decimal(1), None) == (over_row["unit_price"], over_row["agreement_line"])
-    assert f"Blanket order {number}: only 100 are left, asked were 101" in over_row["price_rule"]
+    over_rule = say_kept(ctx, over_row["price_rule"])
+    assert f"Blanket order {number}: only 100 are left, asked were 101" in over_rule
     assert (Decimal(49), None, Decimal(50)) == (
         hand_row["unit_price"], hand_row["agreement_line"], hand_row["rule_price"],
     )  # fmt: skip

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from orders_promises import DAY, dates_told, expect, lines_of, scarce, work
 
+from crmkit import say_kept
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
@@ -77,7 +79,7 @@ async def test_what_comes_free_moves_who_waits_for_it_and_is_told_of_once(
     assert "come sooner than we expected" in after["promise_reason"]
     kit = await _kit(ctx, second)
     assert (None, Decimal(0)) == (kit["goods_on"], kit["lacks"])
-    assert "are there" not in kit["promise_rule"]
+    assert "are there" not in say_kept(ctx, kit["promise_rule"])
     await work(site)
     (told,) = await dates_told(ctx)
     assert "sooner" in told
@@ -222,15 +224,19 @@ async def test_where_nothing_was_expected_the_line_says_what_is_there_now(
     ctx = site.ctx
     first, second = await wait(is_expected=False)
     before = await ctx.get(ORDER, second)
-    assert "0 of 4 are there, and nothing more" in (await _kit(ctx, second))["promise_rule"]
+    assert "0 of 4 are there, and nothing more" in say_kept(
+        ctx, (await _kit(ctx, second))["promise_rule"]
+    )
     await _lower(ctx, act, first)
     await work(site)
-    assert "3 of 4 are there, and nothing more" in (await _kit(ctx, second))["promise_rule"]
+    assert "3 of 4 are there, and nothing more" in say_kept(
+        ctx, (await _kit(ctx, second))["promise_rule"]
+    )
     text = "SELECT count(*) FROM core_notification WHERE text LIKE '%nothing is expected%'"
     assert 0 == await ctx.db.value(text), "more is there than was"
     await act("orders.order/cancel", first, reason="Not wanted")
     await work(site)
-    assert "are there" not in (await _kit(ctx, second))["promise_rule"]
+    assert "are there" not in say_kept(ctx, (await _kit(ctx, second))["promise_rule"])
     assert before["promised_at"] == (await ctx.get(ORDER, second))["promised_at"]
 
 

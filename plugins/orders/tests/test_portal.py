@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 from crmkit_orders.mailing import client_link
 
+from crmkit import say_kept
 from crmkit.errors import ConflictError, InvalidError
 from crmkit.model.context import Principal
 from crmkit.model.role import Right, Role
@@ -140,7 +141,7 @@ async def test_ordering_again_makes_one_draft_at_the_prices_of_today(
         'SELECT * FROM orders_order_line WHERE "order" = $1 ORDER BY position', made["id"]
     )
     assert [Decimal(5000), Decimal(55)] == [line["unit_price"] for line in lines]
-    assert "Was 4,821" in lines[0]["price_rule"]
+    assert "Was 4,821" in say_kept(ctx, lines[0]["price_rule"])
     told = await ctx.db.rows("SELECT * FROM core_notification WHERE kind = 'orders.client'")
     assert [9001] == [each["user_id"] for each in told]
     staff = await (await site.client()).get(f"/orders.order/{made['id']}")

@@ -237,7 +237,7 @@ ORDERS = Entity(
         Order.cancel_reason: FieldOptions(label=N_("Why it was cancelled")),
         Order.link: FieldOptions(label=N_("Status links given"), derived=True),
         Order.credit_override: FieldOptions(label=N_("Why the credit limit is exceeded")),
-        Order.step: FieldOptions(label=N_("Step"), readonly=True),
+        Order.step: FieldOptions(label=N_("Step"), readonly=True, said=True),
         Order.holder: FieldOptions(label=N_("Held by"), readonly=True),
         Order.delivery_status: FieldOptions(label=N_("Delivered"), derived=True),
         Order.invoice_status: FieldOptions(label=N_("Invoiced"), derived=True),
@@ -294,7 +294,7 @@ ORDER_LINES = Entity(
             label=N_("Promised by hand"), help=N_("Empty is as the rule or the order says.")
         ),
         OrderLine.due_at: FieldOptions(label=N_("Promised"), derived=True),
-        OrderLine.promise_rule: FieldOptions(label=N_("Why this date"), derived=True),
+        OrderLine.promise_rule: FieldOptions(label=N_("Why this date"), derived=True, said=True),
         OrderLine.goods_on: FieldOptions(label=N_("Waits for goods on"), derived=True),
         OrderLine.ready_at: shared.HIDDEN,
         OrderLine.lacks: shared.HIDDEN,

@@ -19,7 +19,7 @@ UNIT_PRICE = FieldOptions(
 )
 DISCOUNT = FieldOptions(label=N_("Discount, %"))
 TAX_RATE = FieldOptions(label=N_("Tax, %"))
-PRICE_RULE = FieldOptions(label=N_("Why this price"), derived=True)
+PRICE_RULE = FieldOptions(label=N_("Why this price"), derived=True, said=True)
 BY_HAND = FieldOptions(label=N_("Price by hand"), derived=True)
 RULE_PRICE = FieldOptions(label=N_("Price by the rules"), derived=True)
 NET = FieldOptions(label=N_("Net"), derived=True)
