@@ -109,16 +109,12 @@ def _read(first: int, words: Sequence[str]) -> tuple[tuple[int, ...], str, tuple
 @asynccontextmanager
 async def _telling(opened: Opened) -> AsyncIterator[Context]:
     """Give the context of who is at this machine, whom the site tells all in its language."""
-    texts = catalogue(opened.config.language, opened.site)
-    before = catalogue_in_force.set(texts)
-
-    def translate(text: str) -> str:
-        return texts.gettext(text) if text else ""
-
+    ctx = opened.context()
+    before = catalogue_in_force.set(catalogue(opened.config.language, opened.site))
     try:
-        yield replace(opened.context(), translate=translate)
+        yield ctx
     except CrmkitError as error:
-        error.message = in_words(error.message, translate)
+        error.message = in_words(error.message, ctx.translate)
         raise
     finally:
         catalogue_in_force.reset(before)

@@ -16,6 +16,7 @@ from crmkit.plugin.site import CORE_MIGRATIONS
 from crmkit.plugin.stored import first_choice
 from crmkit.records.plugins.start import prepare_site, rebuild_site
 from crmkit.records.store import RecordStore
+from crmkit.web.translate import translating
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Collection
@@ -36,9 +37,16 @@ class Opened:
     pending: tuple[str, ...] = ()
 
     def context(self, cause: str = "command") -> Context:
-        """Answer the context of the person at this machine, who may do everything."""
+        """Answer the context of the person at this machine, who may do everything.
+
+        It speaks the language of the site, in which plugins that are switched on name what they
+        bring.
+        """
         principal = Principal(None, "", self.site.roles[ADMINISTRATOR])
-        return Context(self.db, self.site, self.config, principal, cause=cause, store=RecordStore())
+        return Context(
+            self.db, self.site, self.config, principal, cause=cause, store=RecordStore(),
+            translate=translating(self.config.language)(self.site),
+        )  # fmt: skip
 
     async def rebuild(self) -> None:
         """Build the Site again, for instance after a custom field was added."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from crmkit import N_, Veto, add_business_time
+from crmkit import N_, Veto, add_business_time, speaking
 from crmkit_orders.reading import read_row, read_rows
 
 if TYPE_CHECKING:
@@ -113,10 +113,13 @@ async def check_plan_of_steps(event: SaveEvent) -> None:
 
 
 async def name_seeded(event: LifeEvent) -> None:
-    """Call the steps that come with the plugin as the site speaks; a company renames them."""
-    ctx = event.ctx
-    rows = await read_rows(ctx, "SELECT id, name FROM orders_step_plan")
-    for row in rows:
-        name = ctx.translate(row["name"]) if row["name"] in SEEDED else row["name"]
-        if name != row["name"]:
-            await ctx.save(_PLAN, row["id"], name=name)
+    """Call the steps that come with the plugin as the site speaks; a company renames them.
+
+    Who switches the plugin on may read another language, and has its texts only afterwards.
+    """
+    rows = await read_rows(event.ctx, "SELECT id, name FROM orders_step_plan")
+    with speaking(event.ctx, event.ctx.config.language) as ctx:
+        for row in rows:
+            name = ctx.translate(row["name"]) if row["name"] in SEEDED else row["name"]
+            if name != row["name"]:
+                await ctx.save(_PLAN, row["id"], name=name)

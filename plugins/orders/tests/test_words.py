@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
+from crmkit_orders.step_plans import name_seeded
 
-from crmkit import say_kept, speaking
+from crmkit import LifeEvent, say_kept, speaking
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -153,3 +156,16 @@ async def test_colleagues_read_steps_in_their_language_on_every_page(
     with speaking(plan, "ru") as ctx:
         assert "Гравировка" == say_kept(ctx, row["values"]["step"])
     assert "Gravieren" == say_kept(plan, row["values"]["step"])
+
+
+async def test_steps_that_come_with_the_plugin_are_named_as_the_site_speaks(site: Running) -> None:
+    # Whoever switches it on reads English here, and the site speaks Russian.
+    ctx = replace(site.ctx, config=msgspec.structs.replace(site.ctx.config, language="ru"))
+    before = await site.db.rows("SELECT id, name FROM orders_step_plan ORDER BY id")
+    try:
+        await name_seeded(LifeEvent(ctx, ""))
+        rows = await site.db.rows("SELECT name FROM orders_step_plan ORDER BY id LIMIT 4")
+        assert ["Проверка", "Подготовка", "Доставка", "Счёт"] == [row["name"] for row in rows]
+    finally:
+        for row in before:
+            await site.ctx.save("orders.step_plan", row["id"], name=row["name"])
