@@ -9,10 +9,11 @@ if TYPE_CHECKING:
     from conftest import Act
 
     from crmkit.model.context import Context
+    from crmkit.testing.sites import Running
 
 
 async def test_a_quote_becomes_an_order_that_is_delivered(
-    ctx: Context, shop: dict[str, int], act: Act
+    ctx: Context, shop: dict[str, int], act: Act, site: Running
 ) -> None:
     quote = await ctx.create(
         "orders.quote", company=shop["company"], person=shop["person"], currency="EUR", owner=9001
@@ -30,8 +31,11 @@ async def test_a_quote_becomes_an_order_that_is_delivered(
     await act("orders.order/confirm", order)
     stored = await ctx.get("orders.order", order)
     assert ("confirmed", "Prepare", 9001) == (stored["state"], stored["step"], stored["holder"])
+    browser, column = await site.client(), 'data-label="Delivered"'
+    assert column not in (await browser.get(f"/orders.order/{order}")).text, "nothing has left"
     delivery = await act("orders.order/deliver", order)
     await act("orders.delivery/ship", delivery)
+    assert column in (await browser.get(f"/orders.order/{order}")).text
     stored = await ctx.get("orders.order", order)
     assert ("fulfilled", "full") == (stored["state"], stored["delivery_status"])
     subjects = await ctx.db.rows("SELECT subject FROM core_message ORDER BY id")

@@ -74,6 +74,8 @@ ORDERS = Entity(
             ],
             order=OrderLine.position,
             below=[OrderLine.text, OrderLine.price_rule],
+            # Until something has left, the room is for what is sold.
+            needed={OrderLine.delivered: lambda row: bool(row["delivered"])},
             totals=order_totals,
             locked=order_locked,
             paste=paste_order,
