@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from crmkit.model.context import Context
 
 _BETWEEN = " · "
+_PLACE = re.compile(r"\{(\w+)\}")
 
 
 def keep_sentences(*sentences: Sentence) -> str:
@@ -100,10 +102,8 @@ def _is_sentence(found: Any) -> bool:  # noqa: ANN401 - JSON
 
 def _said(ctx: Context, text: str, values: Mapping[str, Any]) -> str:
     places = {name: _shown(ctx, each) for name, each in values.items()}
-    try:
-        return ctx.translate(text).format(**places)
-    except (KeyError, IndexError, ValueError):
-        return text  # of an earlier version, or of a translation that names another place
+    # Not `format`: what people write may look like a kept sentence, and `{a:>999999999}` is long.
+    return _PLACE.sub(lambda place: places.get(place[1], place[0]), ctx.translate(text))
 
 
 def _shown(ctx: Context, value: Any) -> str:  # noqa: ANN401 - JSON

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
 #: Not a column: whether a step of the record is planned.
 NEXT_STEP = "next_step"
-#: Without a text they would let everything through, or nothing, and look like a filter.
-_NEED_TEXT = frozenset({"contains", "in"})
 
 
 class Filter(msgspec.Struct, frozen=True):
@@ -40,7 +38,8 @@ async def filter_sql(ctx: Context, plan: EntityPlan, each: Filter, statement: St
     """
     if each.field == NEXT_STEP and plan.step_links:
         return _step_sql(ctx, plan, each)
-    if each.op in _NEED_TEXT and not each.value.strip():
+    if each.op == "contains" and not each.value.strip():
+        # It would let everything through, and look like a filter.
         text = N_("A filter has no text to look for. Enter one, or remove the filter.")
         raise InvalidError(ctx.translate(text))
     added = plan.added_filters.get(each.field)

@@ -55,6 +55,8 @@ async def test_somebodys_own_words_are_read_as_they_are(act_as: Login) -> None:
     assert "from {at} {0}" == say_kept(
         english, keep_sentences(Sentence("from {at}", at="{at} {0}"))
     )
+    # A title that looks like a kept sentence asks for no padding of a gigabyte.
+    assert "{a:>99}" == say_kept(english, '[["{a:>99}", {"a": "x"}]]')
     # What an earlier version, or another plugin, wrote in a way of its own costs no page.
     assert "from {at}" == say_kept(english, '[["from {at}", {"on": "x"}]]')
     assert "from ?" == say_kept(english, '[["from {at}", {"at": {"day": "?"}}]]')
