@@ -130,6 +130,7 @@ AGREEMENTS = Entity(
             bulk=False,
             quiet=True,
             undoable=False,
+            done=N_("Blanket order sent"),
         ),
         Action(
             "renew",
