@@ -193,12 +193,12 @@ def test_lines_are_saved_and_sent_as_a_file_without_scripts(open_page: Open) -> 
     page.wait_for_url(re.compile(r"/orders\.quote/\d+$"))
     page.fill("[name='1.product.title']", "GTX Pro")
     page.click(".parts noscript button")
-    assert "4,821" in page.inner_text("dl.parts-sums")
+    page.locator("dl.parts-sums", has_text="4,821").wait_for()
     page.click("text=Take lines from a file")
     lines: FilePayload = {"name": "l.csv", "mimeType": "text/csv", "buffer": b"code,qty\nMG-S,2\n"}
     page.set_input_files("input[type=file]", files=lines)
     page.click("text=Add lines from the file")
-    assert "4,931" in page.inner_text("dl.parts-sums")
+    page.locator("dl.parts-sums", has_text="4,931").wait_for()
     # The fields stand beside the lines alone, and are as high as they are.
     height = "document.querySelector('{}').getBoundingClientRect().height"
     page = open_page(page.url)
