@@ -13,6 +13,7 @@ from crmkit.errors import InvalidError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from crmkit.model.field import Field
     from crmkit.plugin.plan import EntityPlan
 
 Mode = Literal["both", "create", "update"]
@@ -234,6 +235,12 @@ def suggest_mapping(
                 found[column] = name
                 break
     return found
+
+
+def is_heading_of(column: str, field: Field, translate: Callable[[str], str] = str) -> bool:
+    """Say whether a heading is the name or the label of a field."""
+    names = (field.name.rsplit(".", 1)[-1], field.label, translate(field.label))
+    return _plain(column) in map(_plain, names)
 
 
 def _by_entity(plan: EntityPlan, text: str) -> str:

@@ -15,6 +15,7 @@ from crmkit.records.import_plan import (
     ImportPlan,
     Unknown,
     closest,
+    is_heading_of,
     suggest_mapping,
 )
 from crmkit.records.import_values import find_references
@@ -50,7 +51,7 @@ async def suggest(ctx: Context, plan: EntityPlan, file: CsvFile) -> Matching:
         for column, name in headings.items()
         if _fits(ctx, plan.fields[name], texts[column])
     }
-    external = _external(file, texts, found, plan)
+    external = _external(ctx, file, texts, found, plan)
     await _by_values(ctx, plan, texts, found, external)
     new, fields_only = _new_fields(ctx, plan, file, texts, found, external)
     titled = plan.title in found.values()
@@ -106,11 +107,18 @@ def _is_words(texts: Sequence[str]) -> bool:
 
 
 def _external(
-    file: CsvFile, texts: dict[str, list[str]], found: dict[str, str], plan: EntityPlan
+    ctx: Context,
+    file: CsvFile,
+    texts: dict[str, list[str]],
+    found: dict[str, str],
+    plan: EntityPlan,
 ) -> str:
     """Answer the column that numbers its rows; each row has another number."""
     for column, distinct in texts.items():
-        free = column not in found or found[column] != plan.title
+        field = plan.fields.get(found.get(column, ""))
+        # A column that is called as a field is that field, also one called "Code".
+        is_own = field is not None and is_heading_of(column, field, ctx.translate)
+        free = not is_own and found.get(column) != plan.title
         if free and file.rows and _NUMBER.search(column) and len(distinct) == len(file.rows):
             found.pop(column, None)
             return column
@@ -198,8 +206,9 @@ def _title(
 
 
 def _key(plan: EntityPlan, file: CsvFile, found: dict[str, str]) -> str:
-    """Answer the field that tells rows apart: an address before a name, if it is unique."""
-    for name in ("email", plan.title):
+    """Answer the field that tells rows apart: an address, a number, a name, if it is unique."""
+    numbers = [name for column, name in found.items() if _NUMBER.search(column)]
+    for name in ("email", *numbers, plan.title):
         for column in (column for column, field in found.items() if field == name):
             values = [text.strip().casefold() for text in file.values(column)]
             if all(values) and len(set(values)) == len(values):

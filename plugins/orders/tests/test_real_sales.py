@@ -14,7 +14,9 @@ import pytest
 from crmkit.access.core import read_site
 from crmkit.records.bulk import Selection
 from crmkit.records.bulk_actions import bulk_action
+from crmkit.records.csv_file import read_csv
 from crmkit.records.filters import Filter
+from crmkit.records.import_suggest import suggest
 from crmkit.records.imports import run_import
 from crmkit.records.plugins.switch import enable_plugin
 from crmkit.records.query import ListQuery
@@ -89,6 +91,14 @@ async def check(ctx: Context, folder: Path) -> int:
     await bulk_action(ctx, plan, "make-order", Selection(query=query))
     assert len(won) == await ctx.db.value("SELECT count(*) FROM orders_order")
     return len(won)
+
+
+async def test_a_file_of_products_brings_their_codes_and_prices(sales: Context) -> None:
+    file = read_csv(b"product,code,series,sales_price\nGTX Pro,GTX-P,GTX,4821\nMG,MG-S,MG,55\n")
+    plan = sales.site.entity("orders.product")
+    wanted = (await suggest(sales, plan, file)).plan
+    assert {"product": "name", "code": "code", "sales_price": "price"} == wanted.map
+    assert ("code", "") == (wanted.key, wanted.external)
 
 
 async def test_forty_deals_become_orders_of_the_same_worth(sales: Context, tmp_path: Path) -> None:
