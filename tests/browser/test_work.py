@@ -42,12 +42,14 @@ def test_the_set_up_link_makes_the_first_administrator(browser: Browser, tmp_pat
 
 def test_a_list_is_filtered_sorted_and_cleared(open_page: Open) -> None:
     page = open_page("/crm.company")
+    page.locator("tr[data-url]").first.wait_for()
+    many = page.locator("tr[data-url]").count()
     page.click("[popovertarget=add-filter]")
     page.click("#add-filter summary >> text=Sector")
     # Without a value it would look like a filter and be none: the value is asked for.
     page.click("#add-filter details[open] button[type=submit]")
     expect(page.locator("#add-filter details[open] input[name=value]:invalid")).to_be_focused()
-    expect(page.locator("tr[data-url]")).to_have_count(5)
+    expect(page.locator("tr[data-url]")).to_have_count(many)
     page.locator("#add-filter details[open] input[name=value]").fill("retail")
     page.click("#add-filter details[open] button[type=submit]")
     expect(page.locator("tr[data-url]")).to_have_count(2)
