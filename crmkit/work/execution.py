@@ -18,6 +18,8 @@ from crmkit.work.claims import leave, mark_done
 from crmkit.work.failures import LeaseLostError, is_final, text_of, wait_before
 
 if TYPE_CHECKING:
+    from contextlib import AbstractAsyncContextManager
+
     from crmkit.db.engine import Database
     from crmkit.model.context import Context
     from crmkit.model.job import Job
@@ -43,10 +45,15 @@ class Execution:
     worker: str
     seen: dict[int, tuple[int, int]] = field(default_factory=dict)
 
-    async def run(self) -> None:
-        """Run it, and write what became of it. A worker that stops gives it back by cancelling."""
+    async def run(self, turn: AbstractAsyncContextManager[None] | None = None) -> None:
+        """Run it, and write what became of it. A worker that stops gives it back by cancelling.
+
+        Args:
+            turn: Waited for first; who is cancelled meanwhile is given back as well.
+        """
         try:
-            await self._attempt()
+            async with turn or contextlib.nullcontext():
+                await self._attempt()
         except asyncio.CancelledError:
             # Given back at once; if that fails the lease does it.
             with contextlib.suppress(CrmkitError):

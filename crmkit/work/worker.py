@@ -223,13 +223,10 @@ class Worker:
 
     def _start(self, job: Claimed) -> None:
         # Nothing of this task is inherited: not its transaction, not its log.
-        task = asyncio.create_task(self._run(job), context=contextvars.Context())
+        work = self.execution(job).run(self._pace.turn())
+        task = asyncio.create_task(work, context=contextvars.Context())
         self._running.add(task)
         task.add_done_callback(self._ended)
-
-    async def _run(self, job: Claimed) -> None:
-        async with self._pace.turn():
-            await self.execution(job).run()
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         """Take more at once; when more wait than there are slots, a few at a time."""

@@ -14,6 +14,8 @@ from tests.work.working import job, until, until_state, working
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    import pytest
+
     from crmkit.testing.sites import Running
     from tests.work.conftest import MakeWorker
 
@@ -113,6 +115,20 @@ async def test_a_worker_goes_by_the_pace(notes: Running, worker: MakeWorker) -> 
         await until_state(notes, note, "done")
     written = await notes.db.value("SELECT created_at FROM crm_company WHERE name = 'after it'")
     assert written >= (await job(notes, slow))["ended_at"]
+
+
+async def test_a_job_that_waits_for_its_turn_is_given_back_when_its_worker_stops(
+    notes: Running, worker: MakeWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("crmkit.work.worker._GRACE_SECONDS", 0.1)
+    await _arrive(notes)
+    slow = [await notes.ctx.enqueue("notes.slow", {"seconds": 60}) for _ in range(2)]
+    async with working(worker(slots=4, pace=Pace(1, turn=NEVER))):
+        for each in slow:
+            await until_state(notes, each, "running")
+    for each in slow:
+        row = await job(notes, each)
+        assert ("ready", 0, None) == (row["state"], row["attempts"], row["worker"])
 
 
 async def _arrive(place: Running) -> None:
