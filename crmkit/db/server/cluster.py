@@ -35,6 +35,10 @@ _INITDB = (
     "--auth=reject",  # whoever starts this folder without our own rules gets nothing
 )
 
+#: The psql of a start that was killed goes on: the next start waits for it, in each database,
+#: since IF NOT EXISTS does not see what another session has not committed yet.
+_ONE_AT_A_TIME = "SELECT pg_advisory_lock(hashtext('crmkit provision'));\n"
+
 _EACH_DATABASE = """
 CREATE EXTENSION IF NOT EXISTS pg_trgm;
 CREATE EXTENSION IF NOT EXISTS unaccent;
@@ -166,10 +170,10 @@ def provision(place: Place, programs: Path, address: ServerAddress) -> None:
     Raises:
         DatabaseStartError: The server refused a statement.
     """
-    script = _ROLES_AND_DATABASE
+    script = _ONE_AT_A_TIME + _ROLES_AND_DATABASE
     # template1 gets the same, so that databases made later (tests, restores) have it.
     for database in ("template1", "crmkit"):
-        script += f"\\connect {database}\n{_EACH_DATABASE}"
+        script += f"\\connect {database}\n{_ONE_AT_A_TIME}{_EACH_DATABASE}"
     if address.password is not None:
         for role in _ROLES[1:]:
             script += f"ALTER ROLE {role} PASSWORD '{address.password}';\n"

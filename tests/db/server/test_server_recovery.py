@@ -5,12 +5,13 @@ import shutil
 import signal
 import subprocess
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import asyncpg
 import pytest
 
-from crmkit.db.server import processes
+from crmkit.db.server import cluster, processes
 
 from .conftest import first_line
 
@@ -146,6 +147,23 @@ def test_a_kill_during_the_first_start_is_healed_by_the_next(
     )
     assert b"1\n" == done.stdout
     assert not (data / "data.new").exists()
+
+
+def test_roles_and_extensions_are_made_by_one_start_at_a_time(new_server: NewServer) -> None:
+    """The psql of a killed start still works when the next start begins the same."""
+    server = new_server()
+    address, place = server.start(), server._place
+    assert place is not None
+    for database in ("template1", "crmkit"):
+        gone = "DROP EXTENSION pg_trgm, unaccent, btree_gist"
+        dsn = address.dsn("postgres", database)
+        subprocess.run([server.binaries / "psql", "-Xqc", gone, dsn], check=True)
+
+    def provision(_: int) -> None:
+        cluster.provision(place, server.binaries, address)
+
+    with ThreadPoolExecutor(4) as pool:
+        assert [None] * 4 == list(pool.map(provision, range(4)))
 
 
 def test_a_watched_server_comes_back_by_itself(new_server: NewServer) -> None:
