@@ -27,6 +27,7 @@ import uvloop
 from crmkit.cli.opening import open_site
 from crmkit.model.job import JobOrder
 from crmkit.records.plugins.rows import system_context
+from crmkit.work.deadline_follow import follow_records
 from crmkit.work.jobs import enqueue
 from crmkit.work.mail_accounts import save_account
 from crmkit.work.outbox import queue_mail
@@ -36,8 +37,18 @@ if TYPE_CHECKING:
 
     from crmkit.model.context import Context
 
-ROUNDS, SECONDS, MAILS, JOBS, BAR = 8, 4.0, 40, 400, 0.10
+ROUNDS, SECONDS, MAILS, JOBS, DUE, BAR = 8, 4.0, 40, 400, 100, 0.10
 _LEFT = "SELECT count(*) FROM core_job WHERE name = 'core.remove_done_jobs' AND state = 'ready'"
+_REMIND = """
+INSERT INTO crm_activity (subject, owner, due_at)
+SELECT 'Call ' || n, (SELECT max(id) FROM core_user WHERE email = $1), now() + interval '1 day'
+FROM generate_series(1, $2::int) n RETURNING id
+"""
+_COME = "UPDATE crm_activity SET due_at = now() + interval '0.5 seconds' WHERE id = ANY($1)"
+_TOLD = """
+SELECT count(*) AS made, max(extract(epoch FROM s.at - d.due_at))::float8 AS last
+FROM core_deadline_step s JOIN core_deadline d ON d.id = s.deadline WHERE s.step = 'due'
+"""
 EMAIL, PASSWORD = "bench@example.com", "correct horse battery"
 
 
@@ -69,7 +80,7 @@ async def _server(talk: Callable[..., Awaitable[None]]) -> asyncio.Server:
     async def run(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             await talk(reader, writer)
-        except (ConnectionError, asyncio.CancelledError):
+        except (ConnectionError, RuntimeError, asyncio.CancelledError):
             pass
         finally:
             writer.close()
@@ -93,8 +104,20 @@ async def _accounts(ctx: Context) -> list[asyncio.Server]:
     return made
 
 
-async def _load(ctx: Context, turn: int) -> None:
+async def _reminders(ctx: Context) -> list[int]:
+    """Give the visitor calls to make, each with its deadline; answer their ids."""
+    rows = await ctx.db.rows(_REMIND, EMAIL, ROUNDS * DUE)
+    ids = [row["id"] for row in rows]
+    async with ctx.db.transaction():
+        await follow_records(ctx, "crm.activity", ids)
+    return ids
+
+
+async def _load(ctx: Context, turn: int, due: list[int]) -> None:
     """Queue what the worker has to do in a busy turn."""
+    async with ctx.db.transaction():
+        await ctx.db.execute(_COME, due)
+        await follow_records(ctx, "crm.activity", due)
     accounts = await ctx.db.rows("SELECT id FROM core_mail_account ORDER BY id")
     for number in range(MAILS):
         key = f"bench {turn} {number}"
@@ -109,8 +132,6 @@ async def _load(ctx: Context, turn: int) -> None:
         )
         await ctx.db.execute(sql, message, account)
     await enqueue(ctx, "core.remove_done_jobs", [JobOrder() for _ in range(JOBS)])
-    due = "UPDATE core_deadline SET due_at = now() WHERE id % 8 = $1"
-    await ctx.db.execute(due, turn)
 
 
 async def _visit(client: httpx.AsyncClient, seconds: float) -> list[float]:
@@ -174,7 +195,7 @@ async def main() -> None:
     port = 8800 + os.getpid() % 100
     async with open_site(folder) as opened:
         ctx = system_context(opened.config, opened.db, opened.site)
-        servers = await _accounts(ctx)
+        servers, calls = await _accounts(ctx), await _reminders(ctx)
         inside = "--inside" in sys.argv
         words = ("serve", "--port", str(port), *(() if inside else ("--no-work",)))
         started = [_spawn(folder, *words), *(() if inside else (_spawn(folder, "worker"),))]
@@ -187,12 +208,13 @@ async def main() -> None:
                     quiet += await _visit(client, SECONDS)
                     with _counting():
                         counting += await _visit(client, SECONDS)
-                    await _load(ctx, turn)
+                    await _load(ctx, turn, calls[turn * DUE :][:DUE])
                     busy += await _visit(client, SECONDS)
                     left += await opened.db.value(_LEFT)
-                    cleared = "DELETE FROM core_job WHERE state IN ('ready', 'later', 'running')"
+                    cleared = "DELETE FROM core_job WHERE state = 'ready' OR lane LIKE 'mail:%'"
                     await opened.db.execute(cleared)
                     await asyncio.sleep(1)
+            (told,) = await opened.db.rows(_TOLD)
         finally:
             for process in reversed(started):
                 process.terminate()
@@ -200,6 +222,7 @@ async def main() -> None:
             for server in servers:
                 server.close()
     print(f"jobs worked {ROUNDS * JOBS - left} of {ROUNDS * JOBS}")
+    print(f"deadlines told {told['made']} of {ROUNDS * DUE}, the last after {told['last']:.2f} s")
     change = _p95(busy) / _p95(quiet) - 1
     print(f"p95 quiet {_p95(quiet):.1f} ms, busy {_p95(busy):.1f} ms: {change:+.0%}; bar 10 %")
     floor = _p95(counting) / _p95(quiet) - 1

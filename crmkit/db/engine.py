@@ -93,6 +93,7 @@ class Database:
         pool_max: Most connections of this process.
         timeout: Seconds a statement may take.
         settings: Of each connection, besides those all have.
+        before: Awaited before each statement.
     """
 
     def __init__(
@@ -103,8 +104,10 @@ class Database:
         pool_max: int = 10,
         timeout: float = 15.0,
         settings: Mapping[str, str] | None = None,
+        before: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self.dsn = dsn
+        self._before = before
         self._settings = {**_SERVER_SETTINGS, **(settings or {})}
         self._size = (pool_min, pool_max)
         self._timeout = timeout
@@ -188,6 +191,8 @@ class Database:
             await self._pool.release(connection, timeout=_CLOSE_SECONDS)
 
     async def _call(self, method: str, sql: str, args: Sequence[Any], *, retry: bool) -> Any:  # noqa: ANN401 - whatever the driver answers
+        if self._before is not None:
+            await self._before()
         try:
             async with self._connection() as connection:
                 return await getattr(connection, method)(sql, *args)

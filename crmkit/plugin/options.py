@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any, get_args
 
 import msgspec
+
+# Types are read out of the annotations anew at each call, and settings are asked for all the time.
+_fields = cache(msgspec.structs.fields)
 
 
 def read_settings(
@@ -20,7 +24,7 @@ def read_settings(
     """
     values: dict[str, Any] = {}
     problems: dict[str, str] = {}
-    for field in msgspec.structs.fields(kind):
+    for field in _fields(kind):
         if field.name not in stored:
             continue
         try:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from crmkit.db.engine import Database
     from crmkit.model.context import Context
     from crmkit.plugin.site import Site
+    from crmkit.work.pace import Pace
 
 
 def make_worker(
@@ -23,6 +24,8 @@ def make_worker(
     site: Callable[[], Site],
     slots: int,
     texts: Callable[[Site], Callable[[str], str]],
+    *,
+    pace: Pace | None = None,
 ) -> Worker:
     """Answer a worker for the Site in force.
 
@@ -31,10 +34,11 @@ def make_worker(
         site: Answers the Site; asked for each job, so that a switch needs no new worker.
         texts: Answers the translation into the language of the site: what jobs write down is read
             by people whom they do not know.
+        pace: How many jobs work at once.
     """
 
     def context(db: Database) -> Context:
         found = site()
         return replace(system_context(config, db, found, "job"), translate=texts(found))
 
-    return Worker(dsn, context, slots=slots)
+    return Worker(dsn, context, slots=slots, pace=pace)

@@ -16,6 +16,7 @@ from crmkit.records.plugins.start import prepare_site
 from crmkit.records.working import make_worker
 from crmkit.web.site_host import SiteHost
 from crmkit.web.translate import translating
+from crmkit.work.pace import Pace
 
 if TYPE_CHECKING:
     import socket
@@ -119,7 +120,12 @@ async def _serve(
             )
         )
         worker = make_worker(
-            config, app_dsn, lambda: host.site, slots, translating(config.language)
+            config,
+            app_dsn,
+            lambda: host.site,
+            slots,
+            translating(config.language),
+            pace=Pace(arrivals=host.arrivals),
         )
 
         def stop() -> None:

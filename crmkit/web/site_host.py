@@ -24,9 +24,10 @@ from crmkit.web.app import create_app
 from crmkit.web.live import Hub
 from crmkit.web.plugin_routes import check_routes
 from crmkit.web.trackers import report_error
+from crmkit.work.pace import Arrivals
 
 if TYPE_CHECKING:
-    from litestar.types import ASGIApp, Receive, Scope, Send
+    from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
     from crmkit.config import Config
     from crmkit.db.engine import Database
@@ -91,6 +92,7 @@ class SiteHost:
         self._aside: set[asyncio.Task[None]] = set()
         self.problem = ""
         self.live = Hub(db.dsn)
+        self.arrivals = Arrivals()
         self._running = self._make(site)
         self._failures = 0
         self._retry_at = 0.0
@@ -102,7 +104,17 @@ class SiteHost:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request with the Site of the moment."""
-        await self._running(scope, receive, send)
+        leave = self.arrivals.arrive()
+
+        async def send_on(message: Message) -> None:
+            # A stream that has begun waits for nobody.
+            leave()
+            await send(message)
+
+        try:
+            await self._running(scope, receive, send_on)
+        finally:
+            leave()
 
     def _make(self, site: Site) -> _Running:
         """Build the application; a plugin whose routes do not fit is left out of it."""

@@ -8,6 +8,7 @@ twice in autumn the first one counts.
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -42,10 +43,10 @@ class MailTimes(msgspec.Struct, frozen=True, kw_only=True):
 
 def next_loud(moment: datetime, times: MailTimes, zone: str) -> datetime:
     """Answer the first moment, not before one (aware), at which mail may come, in UTC."""
-    calendar, local = Calendar(zone=zone), ZoneInfo(zone)
+    local = ZoneInfo(zone)
     while True:
         day = moment.astimezone(local).date()
-        ends = [end for begin, end in _quiet(day, times, calendar) if begin <= moment < end]
+        ends = [end for begin, end in _quiet(day, times, zone) if begin <= moment < end]
         if not ends:
             return moment.astimezone(UTC)
         moment = max(ends)
@@ -66,7 +67,12 @@ def next_digest(moment: datetime, times: MailTimes, zone: str) -> datetime:
         day += timedelta(days=1)
 
 
-def _quiet(day: date, times: MailTimes, calendar: Calendar) -> Iterator[tuple[datetime, datetime]]:
+@lru_cache(maxsize=1024)
+def _quiet(day: date, times: MailTimes, zone: str) -> tuple[tuple[datetime, datetime], ...]:
+    return tuple(_spans(day, times, Calendar(zone=zone)))
+
+
+def _spans(day: date, times: MailTimes, calendar: Calendar) -> Iterator[tuple[datetime, datetime]]:
     for number in _AROUND:
         begin = day + timedelta(days=number)
         if times.quiet_weekends and begin.weekday() == _SATURDAY:

@@ -77,16 +77,24 @@ class Worker:
         self._context = context
         self._slots = slots
         self._lease = lease
+        self._pace = pace or Pace()
         # Some more than slots, for handlers that read large results beside their transaction.
         self._handlers = Database(
-            dsn, pool_min=1, pool_max=slots + _SPARE, timeout=_STATEMENT_SECONDS
+            dsn,
+            pool_min=1,
+            pool_max=slots + _SPARE,
+            timeout=_STATEMENT_SECONDS,
+            before=self._pace.give_way,
         )
         # One connection, so that its statements follow one another. A job that is taken and lost
         # with the server is ready again, so taking one need not wait for the disk.
         self._control = Database(
-            dsn, pool_min=1, pool_max=1, settings={"synchronous_commit": "off"}
+            dsn,
+            pool_min=1,
+            pool_max=1,
+            settings={"synchronous_commit": "off"},
+            before=self._pace.give_way,
         )
-        self._pace = pace or Pace()
         self._running: set[asyncio.Task[None]] = set()
         self._seen: dict[int, tuple[int, int]] = {}
         self._wake = asyncio.Event()

@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from crmkit.access.sessions import open_session
-from crmkit.work.pace import Pace
+from crmkit.work.pace import Arrivals, Pace
 from tests.work.promising import person
 from tests.work.working import job, until, until_state, working
 
@@ -129,6 +129,67 @@ async def test_a_job_that_waits_for_its_turn_is_given_back_when_its_worker_stops
     for each in slow:
         row = await job(notes, each)
         assert ("ready", 0, None) == (row["state"], row["attempts"], row["worker"])
+
+
+async def test_a_job_takes_no_step_while_its_process_answers_a_page(
+    notes: Running, worker: MakeWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("crmkit.work.pace._GIVE_WAY_SECONDS", NEVER)
+    arrivals = Arrivals()
+    await _arrive(notes)
+    slow = await notes.ctx.enqueue("notes.slow", {"seconds": 0.1})
+    async with working(worker(slots=4, pace=Pace(1, arrivals=arrivals))):
+        await until_state(notes, slow, "running")
+        leave = arrivals.arrive()
+        note = await notes.ctx.enqueue("notes.note", {"text": "after the page"})
+        await asyncio.sleep(0.4)
+        states = await _state(notes, slow), await _state(notes, note)
+        leave()
+        assert ("running", "ready") == states
+        await until_state(notes, slow, "done")
+        await until_state(notes, note, "done")
+
+
+async def test_a_page_that_takes_long_holds_up_no_job(notes: Running, worker: MakeWorker) -> None:
+    arrivals = Arrivals()
+    arrivals.arrive()
+    await _arrive(notes)
+    note = await notes.ctx.enqueue("notes.note", {"text": "meanwhile"})
+    async with working(worker(slots=4, pace=Pace(1, arrivals=arrivals))):
+        await until_state(notes, note, "done")
+
+
+async def test_an_answered_page_is_counted_out_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("crmkit.work.pace._GIVE_WAY_SECONDS", NEVER)
+    arrivals = Arrivals()
+    first, second = arrivals.arrive(), arrivals.arrive()
+    first()
+    first()
+    waiting = asyncio.create_task(arrivals.give_way())
+    await asyncio.sleep(0.01)
+    assert not waiting.done()
+    second()
+    await waiting
+
+
+async def test_a_job_rests_from_its_work_and_not_from_standing_still() -> None:
+    arrivals = Arrivals()
+    pace, loop = Pace(1, turn=NEVER, arrivals=arrivals), asyncio.get_running_loop()
+    leave = arrivals.arrive()
+    async with pace.turn():
+        await asyncio.sleep(1.0)
+        leave()
+    ended = loop.time()
+    async with pace.turn():
+        assert loop.time() - ended < 0.5
+        await asyncio.sleep(0.2)
+    ended = loop.time()
+    async with pace.turn():
+        assert loop.time() - ended >= 0.19
+
+
+async def _state(place: Running, number: int | None) -> str:
+    return str((await job(place, number))["state"])
 
 
 async def _arrive(place: Running) -> None:
