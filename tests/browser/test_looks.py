@@ -20,7 +20,8 @@ pytestmark = pytest.mark.browser
 
 PAGES = (
     "/", "/?scope=all", "/crm.company", "/crm.opportunity", "/crm.opportunity?group=owner",
-    "/crm.opportunity/board", "/crm.company/4", "/crm.opportunity/1", "/crm.company/new",
+    "/crm.opportunity/board", "/crm.company/4", "/crm.company/4?list=", "/crm.opportunity/1",
+    "/crm.company/new",
     "/crm.company/4/edit", "/crm.company/4/merge?with=3", "/crm.company/trash",
     "/crm.company/import", "/search?q=kan", "/history", "/runs", "/settings", "/settings/account",
     "/settings/sessions", "/settings/invite", "/settings/roles", "/settings/explain",
