@@ -18,8 +18,8 @@ _FINAL = frozenset({"won", "lost"})
 
 
 def needs_step(plan: EntityPlan, state: str) -> bool:
-    """Say whether a record in that state of its lifecycle is open."""
-    found = plan.lifecycle.state(state) if plan.lifecycle else None
+    """Say whether a record in that state of its lifecycle is open, and can have steps."""
+    found = plan.lifecycle.state(state) if plan.lifecycle and plan.step_links else None
     return found is not None and found.kind not in _FINAL
 
 

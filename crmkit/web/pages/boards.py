@@ -200,7 +200,7 @@ async def _rows(ctx: Context, plan: EntityPlan, state: ListState, stage: State) 
 
 
 def _totals(ctx: Context, plan: EntityPlan, figures: Mapping[str, GroupRow]) -> str:
-    """Answer what is open and what of it is likely."""
+    """Answer what is open and, where states have chances, what of it is likely."""
     if plan.lifecycle is None or not plan.sums:
         return ""
     opened = likely = Decimal(0)
@@ -210,8 +210,11 @@ def _totals(ctx: Context, plan: EntityPlan, figures: Mapping[str, GroupRow]) -> 
             opened += group.total
             likely += group.total * stage.probability / 100
     currency = ctx.config.currency
+    total = format_money(ctx, opened, currency)
+    if not any(stage.kind == "open" and stage.probability for stage in plan.lifecycle.states):
+        return _("%(sum)s open") % {"sum": total}
     return _("%(sum)s open, %(likely)s weighted") % {
-        "sum": format_money(ctx, opened, currency),
+        "sum": total,
         "likely": format_money(ctx, likely.quantize(Decimal(1)), currency),
     }
 

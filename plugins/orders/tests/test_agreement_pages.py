@@ -252,3 +252,25 @@ async def test_what_is_held_on_a_person_names_blanket_orders(
 ) -> None:
     held = await export_person(ctx, ctx.site.entity("crm.person"), shop["person"])
     assert "PO-77" in str(held)
+
+
+async def test_where_no_steps_can_be_planned_nobody_is_warned_that_none_is(
+    site: Running, agreement: int
+) -> None:
+    client = await site.client()
+    page = (await client.get(f"/orders.agreement/{agreement}")).text
+    assert "B-" in page
+    assert "No next step" not in page
+
+
+async def test_a_board_without_chances_weighs_no_sums(
+    site: Running, ctx: Context, shop: dict[str, int]
+) -> None:
+    made = await ctx.create("orders.order", company=shop["company"], currency="USD")
+    await ctx.create(
+        "orders.order_line", order=made, product=shop["kit"], quantity=Decimal(2),
+        unit_price=Decimal(50), position=1,
+    )  # fmt: skip
+    page = (await (await site.client()).get("/orders.order/board")).text
+    assert "open</" in page
+    assert "weighted" not in page
