@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+import msgspec
 from jinja2 import Environment, StrictUndefined
 from litestar import Response
 from litestar.response import Redirect
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 
 _compiled = CompiledTemplates()
+_REFUSED = 400
 
 
 def make_environment(site: Site, config: Config, files: PluginFiles) -> Environment:
@@ -94,9 +96,12 @@ def answer(  # noqa: PLR0913 - the parts of an answer
     """
     services, visit = services_of(request), visit_of(request)
     is_fragment = bool(block) and wants_fragment(request)
+    shell = make_shell(request, title, crumbs=tuple(crumbs), flashes=tuple(flashes))
+    if status >= _REFUSED and request.method == "POST":
+        shell = msgspec.structs.replace(shell, read_url=came_from(request, ""))
     context = {
         **values,
-        "shell": make_shell(request, title, crumbs=tuple(crumbs), flashes=tuple(flashes)),
+        "shell": shell,
         **begin_page(visit),
         "request_path": request.url.path,
         "is_fragment": is_fragment,

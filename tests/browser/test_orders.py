@@ -240,3 +240,20 @@ def test_orders_speak_russian(open_page: Open, folder: Path) -> None:
     page.locator('form:has(select[name="language"]) button[type="submit"]').click()
     # A browser that is closed while it goes to another page may never end.
     page.locator('html[lang="en"]').wait_for(state="attached")
+
+
+def test_a_page_that_refused_an_action_can_be_loaded_again(open_page: Open) -> None:
+    page = open_page("/orders.order/new")
+    page.locator("#f-company").click()
+    page.keyboard.type("Kan")
+    page.locator('[role="option"]').locator("visible=true").first.wait_for()
+    page.keyboard.press("Enter")
+    page.locator(".form-foot button.btn-primary").click()
+    page.wait_for_url(re.compile(r"/orders\.order/\d+$"))
+    order = page.url
+    page.locator('button:text-is("Confirm")').first.click()
+    page.locator("[role=alert], .crm-toast", has_text="Confirm:").first.wait_for()
+    assert order == page.url
+    answer = page.reload()
+    assert answer is not None
+    assert 200 == answer.status

@@ -131,8 +131,12 @@ async def test_a_lead_is_converted_from_its_page(browse: Browse) -> None:
     )
     url = made.headers["location"]
     assert f'action="{url}/actions/convert"' in (await client.get(url)).text
-    wrong = await client.post(f"{url}/actions/convert", data={"amount": "x", "version": "1"})
+    came = {"referer": f"http://localhost{url}?list="}
+    wrong = await client.post(
+        f"{url}/actions/convert", data={"amount": "x", "version": "1"}, headers=came
+    )
     assert 422 == wrong.status_code
+    assert f'data-read="{url}?list="' in wrong.text
     done = await client.post(f"{url}/actions/convert", data={"amount": "5", "version": "1"})
     assert done.headers["location"].startswith("/crm.opportunity/")
     assert "Lead converted" in (await client.get(done.headers["location"])).text

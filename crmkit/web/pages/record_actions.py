@@ -76,7 +76,7 @@ async def refused_page(
     shown = {each.name for each in button.fields} if button else set()
     # What is wrong and has no place in the menu is said as well, in the words of its field.
     loose = [
-        f"{_(field.label) if (field := plan.field(key)) else key} {text.rstrip('.')}."
+        f"{_(field.label) if (field := plan.field(key)) else key}: {text.rstrip('.')}."
         for key, text in error.problems.items()
         if key not in shown
     ]

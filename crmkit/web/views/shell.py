@@ -66,6 +66,7 @@ class Shell(View, frozen=True, kw_only=True):
     home_url: str = "/"
     search_url: str = "/search"
     new_url: str | None = None
+    read_url: str = ""  # of a page that refuses a form: where the form stood, which can be read
     settings_url: str | None = "/settings"
     logout_url: str = "/logout"
     theme_url: str = "/settings/theme"

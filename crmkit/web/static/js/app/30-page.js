@@ -2,6 +2,10 @@
 (() => {
   "use strict";
   const { root, body, $, $$, on, text, token, typing, letterOf, announce, toast, upgrade, makeBoard } = crm;
+  /* What refuses a form stands at the address of the form, which may not be read: it is loaded
+     again from where the form stood, and no browser offers to send it once more. */
+  if (body.dataset.read) history.replaceState(history.state, "", body.dataset.read);
+
   /* ---------- palette ---------- */
   const palette = $("#palette");
   const results = palette && $("#pal-list");
