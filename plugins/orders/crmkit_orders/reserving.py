@@ -10,7 +10,7 @@ from crmkit_orders.domain.quantities import open_quantity
 from crmkit_orders.line_promises import open_of, settle_lines
 from crmkit_orders.states import FOLLOWING, RUNNING
 from crmkit_orders.steps import finish_after
-from crmkit_orders.stock import change_counts, change_of_needs
+from crmkit_orders.stock import change_counts, change_of_needs, goods_changed
 from crmkit_orders.totals import add_up_order, counts_of, every_order_row, order_rows
 
 if TYPE_CHECKING:
@@ -39,7 +39,11 @@ async def reserve(
         agreed = row["quantity"] if confirming else row["confirmed"]
         wanted = _ZERO if row["trashed_at"] and confirming else open_of(row, agreed or _ZERO)
         changes.append((row, row["reserved"] or _ZERO, wanted))
-    await change_counts(ctx, reserved=await change_of_needs(ctx, changes, less_sent=True))
+    needs = await change_of_needs(ctx, changes, less_sent=True)
+    await change_counts(ctx, reserved=needs)
+    if any(row["confirmed"] is not None for row in rows):
+        # Who was confirmed before is served before: what it takes more, those behind it lack.
+        await goods_changed(ctx, (each for each, more in needs.items() if more > 0), is_less=True)
     for row, old, wanted in changes:
         is_gone = row["trashed_at"] is not None
         values: dict[str, Any] = {"reserved": wanted}

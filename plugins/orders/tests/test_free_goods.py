@@ -85,6 +85,25 @@ async def test_what_comes_free_moves_who_waits_for_it_and_is_told_of_once(
     assert "sooner" in told
 
 
+async def test_what_an_earlier_order_takes_more_moves_who_had_it(
+    site: Running, act: Act, shop: dict[str, int], draft: Draft
+) -> None:
+    ctx = site.ctx
+    await scarce(ctx, shop, 4)
+    await expect(ctx, shop["kit"], 30)
+    first, second = await draft(0, 1), await draft(0, 3)
+    for each in (first, second):
+        await act("orders.order/confirm", each)
+    await work(site)
+    before = await ctx.get(ORDER, second)
+    assert Decimal(0) == (await _kit(ctx, second))["lacks"]
+    await ctx.save(LINE, (await _kit(ctx, first))["id"], quantity=Decimal(3))
+    await act("orders.order/confirm-changes", first)
+    await work(site)
+    assert Decimal(2) == (await _kit(ctx, second))["lacks"]
+    assert (await ctx.get(ORDER, second))["promised_at"] > before["promised_at"] + 10 * DAY
+
+
 @pytest.mark.parametrize(("restock", "moves"), [("true", True), ("false", False)])
 async def test_a_return_moves_who_waits_only_where_it_came_back_to_stock(
     site: Running, act: Act, shop: dict[str, int], wait: Wait, draft: Draft, *, restock: str,
