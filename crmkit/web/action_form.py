@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from decimal import Decimal
+from functools import cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -14,6 +15,8 @@ from crmkit.web.views import FieldInput
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+
+    from msgspec.structs import FieldInfo
 
     from crmkit.errors import InvalidError
     from crmkit.model.action import Action, InputRow
@@ -54,11 +57,11 @@ def action_inputs(
         return ()
     labels, kinds = action.labels or {}, action.kinds or {}
     made = []
-    for field in msgspec.structs.fields(action.input):
+    for field, asked, longest in _asked(action.input):
         if action.rows and field.name in action.rows:
             made += [_row_input(field.name, each) for each in rows.get(field.name, ())]
             continue
-        kind = kinds.get(field.name) or _kind(field.type)
+        kind = kinds.get(field.name) or asked
         default = "" if field.default in _NONE else str(field.default)
         made.append(
             FieldInput(
@@ -72,10 +75,22 @@ def action_inputs(
                 free=kind == _USER,
                 required=field.required,
                 currency=ctx.config.currency if kind == "money" else None,
-                max_length=_max_length(field.type),
+                max_length=longest,
             )
         )
     return tuple(made)
+
+
+@cache
+def _asked(kind: type[msgspec.Struct]) -> tuple[tuple[FieldInfo, Any, int | None], ...]:
+    """Answer the fields of a struct with their kinds of input and longest texts.
+
+    Types are read out of annotations, which takes longer than to show them.
+    """
+    return tuple(
+        (field, _kind(field.type), _max_length(field.type))
+        for field in msgspec.structs.fields(kind)
+    )
 
 
 def _row_input(name: str, row: InputRow) -> FieldInput:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import date, datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from markupsafe import Markup, escape
@@ -163,7 +164,12 @@ def _bar(percent: Decimal) -> Markup:
 def badge(field: Field, value: str) -> Markup:
     """Answer the coloured label of a choice."""
     hue = next((choice.hue for choice in field.choices if choice.value == value), 8)
-    label = escape(_(field.choice_label(value)))
+    return _badge(hue, _(field.choice_label(value)))
+
+
+@lru_cache(maxsize=1024)
+def _badge(hue: int, label: str) -> Markup:
+    """Answer it; a list shows a hundred of the same few, which took a tenth of its time."""
     return Markup('<span class="crm-badge hue-{}">{}</span>').format(hue, label)
 
 
