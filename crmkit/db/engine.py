@@ -239,10 +239,11 @@ class Database:
 
     @asynccontextmanager
     async def cached_plans(self) -> AsyncIterator[None]:
-        """Keep plans in a block of the open transaction that writes thousands of rows.
+        """Keep plans in a block of the open transaction whose statements find rows by their keys.
 
-        Each reference of each row is looked up by a statement of PostgreSQL's own, which custom
-        plans would plan anew each time: more than half of such a write.
+        Where thousands of rows are written, each reference of each row is looked up by a statement
+        of PostgreSQL's own, which custom plans would plan anew each time: more than half of such a
+        write. Lists by owner or team do not belong here.
         """
         await self.execute("SET LOCAL plan_cache_mode = 'auto'")
         yield
